@@ -1,0 +1,20 @@
+//! The database schema, forward only: a migration that has landed is never edited.
+//!
+//! Each migration is one file with SQL for both databases. Where they differ in words only, the text has
+//! placeholders (see [`dialect`]). Recipe: `docs/recipes/migration.md`.
+
+pub mod dialect;
+mod m20261121_000001_foundation;
+
+pub use sea_orm_migration::{MigratorTrait, sea_orm};
+
+/// All migrations in order.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[sea_orm_migration::async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
+        vec![Box::new(m20261121_000001_foundation::Migration)]
+    }
+}

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Makes sure that this machine can do what a make target needs, and changes nothing when it can.
+#
+#   scripts/setup.sh build    a Rust toolchain and a C compiler (SQLite and the TLS library are C)
+#   scripts/setup.sh check    the same, and rustfmt, clippy, git
+#   scripts/setup.sh test     the same as build, and git and PostgreSQL's server programs
+#
+# Where this runs as root on a system with apt-get, missing packages are installed. Everywhere else they are
+# named together with the command to type, and the script fails.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+purpose=${1:-build}
+case $purpose in build | check | test) ;; *)
+  echo "setup: unknown purpose '$purpose'; one of: build, check, test" >&2
+  exit 2
+  ;;
+esac
+
+# rustup puts its programs here and tells only new shells about it.
+if ! command -v cargo >/dev/null; then
+  if [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
+    echo "setup: cargo is installed but not in PATH. Type:" >&2
+    echo "  . \"${CARGO_HOME:-$HOME/.cargo}/env\"" >&2
+  else
+    echo "setup: missing: the Rust toolchain. Install rustup (see rustup.rs), then open a new shell." >&2
+  fi
+  exit 1
+fi
+if ! cargo --version >/dev/null; then
+  echo "setup: cargo does not start; the toolchain that rust-toolchain.toml asks for is missing. Type:" >&2
+  echo "  rustup toolchain install stable --profile minimal --component clippy --component rustfmt" >&2
+  exit 1
+fi
+
+packages=()
+
+# A compiler without the C library's headers is as useless as none, so a program is compiled.
+compiles_c() {
+  printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' | cc -x c -o /dev/null - 2>/dev/null
+}
+compiles_c || packages+=(gcc libc6-dev)
+
+if [ "$purpose" != build ]; then
+  command -v git >/dev/null || packages+=(git)
+fi
+if [ "$purpose" = test ]; then
+  scripts/find-postgres.sh >/dev/null || packages+=(postgresql)
+fi
+
+# Debian's package creates a cluster "main" and starts it on port 5432 at once. The tests make their own and want
+# no other server on the machine, so a drop-in that says "create none" lies in the packaging's directory while the
+# package is installed, and only then: an administrator who installs PostgreSQL later gets Debian's behaviour.
+# Clusters that exist already are not touched either way.
+dropin=/etc/postgresql-common/createcluster.d/workpoint-no-main-cluster.conf
+
+install() {
+  echo "setup: installing ${packages[*]}"
+  trap 'rm -f "$dropin"' EXIT
+  if [[ " ${packages[*]} " == *" postgresql "* ]]; then
+    mkdir -p "$(dirname "$dropin")"
+    echo "create_main_cluster = false" >"$dropin"
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq
+  apt-get install -y -qq --no-install-recommends "${packages[@]}" </dev/null
+  rm -f "$dropin"
+  trap - EXIT
+}
+
+if [ ${#packages[@]} -gt 0 ]; then
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    install
+  elif command -v apt-get >/dev/null; then
+    echo "setup: missing: ${packages[*]}. Type:" >&2
+    echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends ${packages[*]}" >&2
+    exit 1
+  else
+    echo "setup: missing: ${packages[*]} (Debian's names). Install them with this system's package manager;" >&2
+    echo "  for postgresql the programs initdb and postgres have to be in PATH." >&2
+    exit 1
+  fi
+fi
+
+if [ "$purpose" = check ]; then
+  if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then
+    if ! { command -v rustup >/dev/null && rustup component add clippy rustfmt; }; then
+      echo "setup: missing: rustfmt or clippy. Type:" >&2
+      echo "  rustup component add clippy rustfmt" >&2
+      exit 1
+    fi
+  fi
+fi

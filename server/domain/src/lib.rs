@@ -1,0 +1,22 @@
+//! The product's rules: clients, models, items, roles, passwords, settings.
+//!
+//! Pure code: no HTTP, no SQL, no clock, no randomness, no I/O. Time is an argument. It compiles for the
+//! browser too, so that the console validates with the same code as the server.
+
+pub mod client;
+pub mod contact;
+pub mod device_id;
+pub mod id;
+pub mod item;
+pub mod model;
+pub mod network;
+pub mod password;
+pub mod role;
+pub mod secret;
+pub mod setting;
+pub mod software;
+
+pub use device_id::DeviceId;
+pub use id::{AccountId, AuditId, ClientId, NotificationId, SessionId, TokenId};
+pub use role::{Permission, Role, RoleSet};
+pub use secret::Secret;

@@ -1,0 +1,292 @@
+//! The phone's side of a conversation, without I/O: a server message goes in, the phone's next message
+//! or the end of the session comes out (`wpi.md` §3.7, §4).
+//!
+//! Nonces and all other randomness are passed in. This machine shares nothing with the server's own
+//! conversation; the two must only agree on the wire.
+
+use std::collections::VecDeque;
+
+use wire::{Action, Fragment, Item, PhoneMessage, Reason, ReplyStatus, ServerMessage};
+
+use crate::behaviour::{Behaviour, FragmentAction, ReplyNonce};
+use crate::phone::Phone;
+
+/// The public code that confirms a factory reset (`wpi.md` §4.5.8).
+const RESET_PASSWORD: &str = "124816";
+
+/// Why the phone opens a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// It started.
+    StartUp,
+    /// It was asked to come.
+    Solicited,
+    /// Something was changed at the phone.
+    LocalChanges,
+    /// Key modules were plugged or removed; the inventory items go along (`wpi.md` §4.8).
+    InventoryChanges,
+    /// A deployment has ended; these items say how (`wpi.md` §4.6.3).
+    Status(Vec<Item>),
+    /// Any other reason word and items, for tests of servers. The basic items go along.
+    Other(Reason, Vec<Item>),
+}
+
+impl Opening {
+    /// The reason word on the wire.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::StartUp => Reason::StartUp,
+            Self::Solicited => Reason::Solicited,
+            Self::LocalChanges => Reason::LocalChanges,
+            Self::InventoryChanges => Reason::InventoryChanges,
+            Self::Status(_) => Reason::Status,
+            Self::Other(reason, _) => reason.clone(),
+        }
+    }
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// The server sent CleanUp.
+    CleanUp {
+        /// `cleanup-reason`, when there was one.
+        reason: Option<String>,
+        /// The phone comes back by itself when idle (`wpi.md` §4.5.4).
+        send_solicited: bool,
+    },
+    /// The phone restarts.
+    Restart,
+    /// The phone restarts as it came out of the box.
+    FactoryReset,
+    /// The server had nothing to say: an empty answer (`wpi.md` §2.2).
+    NothingMore,
+}
+
+impl SessionEnd {
+    /// Whether the server was too busy and the phone shall repeat the same step later (`wpi.md` §4.5.9).
+    #[must_use]
+    pub fn is_overload(&self) -> bool {
+        matches!(self, Self::CleanUp { reason: Some(reason), .. } if reason == "overload")
+    }
+}
+
+/// What the phone does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send this message.
+    Send(PhoneMessage),
+    /// The session is over.
+    End(SessionEnd),
+}
+
+/// A phone and its state in the conversation.
+#[derive(Clone, Debug)]
+pub struct PhoneMachine {
+    phone: Phone,
+    behaviour: Behaviour,
+    busy_requests: u32,
+    /// Reason of the message being sent in parts, and the parts still to be sent.
+    parts: Option<(Reason, VecDeque<Vec<Item>>)>,
+    opened_for_local_changes: bool,
+}
+
+impl PhoneMachine {
+    /// A phone with its manners, outside any session.
+    #[must_use]
+    pub fn new(mut phone: Phone, behaviour: Behaviour) -> Self {
+        phone.report_user_password(behaviour.reports_user_password);
+        let busy_requests = behaviour.busy_requests;
+        Self { phone, behaviour, busy_requests, parts: None, opened_for_local_changes: false }
+    }
+
+    /// The phone.
+    #[must_use]
+    pub fn phone(&self) -> &Phone {
+        &self.phone
+    }
+
+    /// The phone, to be changed as somebody standing before it would.
+    pub fn phone_mut(&mut self) -> &mut Phone {
+        &mut self.phone
+    }
+
+    /// The phone's manners.
+    #[must_use]
+    pub fn behaviour(&self) -> &Behaviour {
+        &self.behaviour
+    }
+
+    /// Put the phone into a call: the next so many orders are answered `busy`.
+    pub fn set_busy(&mut self, requests: u32) {
+        self.busy_requests = requests;
+    }
+
+    /// Open a session. Whatever an earlier session left behind is dropped (`wpi.md` §2.3).
+    pub fn open(&mut self, opening: &Opening, nonce: String) -> PhoneMessage {
+        self.parts = None;
+        self.opened_for_local_changes = *opening == Opening::LocalChanges;
+        let mut items = self.phone.basic_items();
+        match opening {
+            Opening::StartUp | Opening::Solicited => {}
+            Opening::LocalChanges => self.attach_local_changes(&mut items),
+            Opening::InventoryChanges => items.extend(
+                ["key-modules", "blf-modules", "slk-modules", "km15-modules"]
+                    .iter()
+                    .flat_map(|name| self.phone.read(&[Item::new(*name, "")])),
+            ),
+            Opening::Status(more) | Opening::Other(_, more) => items.extend(more.iter().cloned()),
+        }
+        self.message(opening.reason(), items, nonce)
+    }
+
+    fn attach_local_changes(&self, items: &mut Vec<Item>) {
+        if self.behaviour.old_local_changes {
+            return;
+        }
+        let changes = self.phone.local_changes();
+        items.push(Item::new("configuration-attached-flag", "true"));
+        items.push(Item::new("configuration-attached-number", changes.len().to_string()));
+        items.extend(changes);
+    }
+
+    /// Answer a server message. `nonce` is a fresh one, used or not as the phone's manners say.
+    pub fn answer(&mut self, message: ServerMessage, nonce: String) -> Step {
+        let nonce = match self.behaviour.reply_nonce {
+            ReplyNonce::New => nonce,
+            ReplyNonce::Repeat => message.nonce,
+        };
+        let action = message.action;
+        if action != Action::GetNextFragment {
+            self.parts = None;
+        }
+        if self.is_busy(&action) {
+            return self.reply(action, ReplyStatus::Busy, vec![], nonce);
+        }
+        match action {
+            Action::ReadAllItems => {
+                let items = self.phone.read_all();
+                self.reply(action, ReplyStatus::Accepted, items, nonce)
+            }
+            Action::ReadItems => {
+                let items = self.phone.read(&message.items);
+                self.reply(action, ReplyStatus::Accepted, items, nonce)
+            }
+            Action::WriteItems => {
+                if self.behaviour.max_items.is_some_and(|most| message.items.len() > most as usize) {
+                    return self.reply(action, ReplyStatus::Failed, vec![], nonce);
+                }
+                let problems = self.phone.write(message.items);
+                self.reply(action, ReplyStatus::Accepted, problems, nonce)
+            }
+            Action::Restart => self.restart(action, &message.items, nonce),
+            Action::GetNextFragment => self.next_part(nonce),
+            Action::CleanUp => self.clean_up(&message.items),
+            Action::FileDeployment | Action::SoftwareDeployment | Action::Unknown(_) => {
+                self.deploy(action, nonce)
+            }
+        }
+    }
+
+    /// The server's answer had no body: the phone takes it as the end (`wpi.md` §2.2).
+    pub fn nothing_more(&mut self) -> SessionEnd {
+        self.parts = None;
+        SessionEnd::NothingMore
+    }
+
+    /// The message with which a phone gives up, for instance because it cannot read the server's XML
+    /// (`wpi.md` §4.9).
+    pub fn give_up(&mut self, reason: &str, nonce: String) -> PhoneMessage {
+        self.message(Reason::CleanUp, vec![Item::new("cleanup-reason", reason)], nonce)
+    }
+
+    fn is_busy(&mut self, action: &Action) -> bool {
+        let asked = match action {
+            Action::ReadAllItems | Action::ReadItems => self.behaviour.busy_reads,
+            Action::WriteItems | Action::Restart | Action::FileDeployment | Action::SoftwareDeployment => true,
+            Action::GetNextFragment | Action::CleanUp | Action::Unknown(_) => false,
+        };
+        if !asked || self.busy_requests == 0 {
+            return false;
+        }
+        self.busy_requests -= 1;
+        true
+    }
+
+    fn restart(&mut self, action: Action, items: &[Item], nonce: String) -> Step {
+        let value = |name: &str| items.iter().find(|item| item.name == name).map(|item| item.value.as_str());
+        match (value("restart-type"), value("restart-password")) {
+            (None, _) => Step::End(SessionEnd::Restart),
+            (Some("FactoryReset"), Some(RESET_PASSWORD)) => {
+                self.phone.factory_reset();
+                Step::End(SessionEnd::FactoryReset)
+            }
+            // What a phone does with a wrong code is not documented; refusing is the harmless guess.
+            (Some(_), _) => self.reply(action, ReplyStatus::Failed, vec![], nonce),
+        }
+    }
+
+    /// Files and firmware are refused for now: downloading is work of its own, and it begins here.
+    /// A refusal is what a phone says that cannot take the file (`wpi.md` §4.6.3, §4.6.6). Actions that
+    /// are not public end here, too.
+    fn deploy(&mut self, action: Action, nonce: String) -> Step {
+        self.reply(action, ReplyStatus::Failed, vec![], nonce)
+    }
+
+    fn clean_up(&mut self, items: &[Item]) -> Step {
+        if std::mem::take(&mut self.opened_for_local_changes) {
+            self.phone.local_changes_told();
+        }
+        let value = |name: &str| items.iter().find(|item| item.name == name).map(|item| item.value.as_str());
+        let send_solicited =
+            value("send-solicited") == Some("true") && !self.behaviour.ignores_send_solicited;
+        Step::End(SessionEnd::CleanUp {
+            reason: value("cleanup-reason").map(ToOwned::to_owned),
+            send_solicited,
+        })
+    }
+
+    fn reply(&mut self, action: Action, status: ReplyStatus, items: Vec<Item>, nonce: String) -> Step {
+        let status = match status {
+            ReplyStatus::Accepted if self.behaviour.upper_case_status => {
+                ReplyStatus::Unknown("Accepted".to_owned())
+            }
+            other => other,
+        };
+        let reason = Reason::ReplyTo { action: Some(action), status: Some(status) };
+        Step::Send(self.message(reason, items, nonce))
+    }
+
+    /// A message, cut into parts when it has more items than the phone puts into one.
+    fn message(&mut self, reason: Reason, mut items: Vec<Item>, nonce: String) -> PhoneMessage {
+        let mut fragment = Fragment::Final;
+        if let Some(most) = self.behaviour.fragment_items.filter(|most| *most > 0 && items.len() > *most) {
+            let rest = items.split_off(most);
+            let parts = rest.chunks(most).map(<[Item]>::to_vec).collect();
+            self.parts = Some((reason.clone(), parts));
+            fragment = Fragment::Next;
+        }
+        PhoneMessage { nonce, max_items: self.behaviour.max_items, fragment, reason, items }
+    }
+
+    fn next_part(&mut self, nonce: String) -> Step {
+        let Some((reason, items, more)) = self.parts.as_mut().and_then(|(reason, parts)| {
+            let items = parts.pop_front()?;
+            Some((reason.clone(), items, !parts.is_empty()))
+        }) else {
+            return self.reply(Action::GetNextFragment, ReplyStatus::Failed, vec![], nonce);
+        };
+        let reason = match (reason, self.behaviour.fragment_action) {
+            (Reason::ReplyTo { status, .. }, FragmentAction::GetNextFragment) => {
+                Reason::ReplyTo { action: Some(Action::GetNextFragment), status }
+            }
+            (reason, _) => reason,
+        };
+        let fragment = if more { Fragment::Next } else { Fragment::Final };
+        Step::Send(PhoneMessage { nonce, max_items: self.behaviour.max_items, fragment, reason, items })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! Phones for the tests of this crate.
+
+use std::net::Ipv4Addr;
+
+use crate::identity::{Identity, IdentityRules};
+use crate::models::{Family, Model, ModelRef};
+use crate::pattern::Place;
+use crate::phone::Phone;
+
+pub(crate) fn place() -> Place {
+    Place {
+        address: Ipv4Addr::new(127, 0, 0, 1),
+        contact_me_port: 8085,
+        server_host: "127.0.0.1".to_owned(),
+        server_port: 18443,
+    }
+}
+
+pub(crate) fn identity(device_type: &str, family: Family) -> Identity {
+    let rules = IdentityRules {
+        models: vec![ModelRef(Model::by_device_type(device_type).unwrap())],
+        family: Some(family),
+        ..IdentityRules::default()
+    };
+    Identity { key_modules: 0, ..Identity::generate(&rules, 0).unwrap() }
+}
+
+/// An OpenStage 40 with SIP firmware, six keys, number 100000, reporting 300 items.
+pub(crate) fn openstage_40() -> Phone {
+    Phone::new(identity("OpenStage 40", Family::Sip), place(), 300)
+}

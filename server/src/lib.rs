@@ -1,0 +1,44 @@
+//! Workpoint: provisioning server for enterprise desk phones.
+//!
+//! [`App`] is what every part works with; [`Server::start`] is the one constructor, used by `main` and by
+//! every test. Reading order: `routes.rs` (who may call what), `http/` and `device/` (handlers), `app/`
+//! (use cases), `store/` (SQL). See `docs/ARCHITECTURE.md`.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod device;
+pub mod events;
+pub mod http;
+pub mod net;
+pub mod routes;
+mod server;
+pub mod settings;
+pub mod store;
+pub mod vault;
+
+use std::sync::Arc;
+
+pub use server::{Listening, Server, StartError};
+
+/// Everything a use case may need; cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub store: store::Store,
+    /// Commits many phone reports at once.
+    pub reports: store::group::GroupWriter,
+    /// The settings registry.
+    pub settings: settings::Settings,
+    /// The time.
+    pub clock: clock::Clock,
+    /// Randomness.
+    pub entropy: clock::Entropy,
+    /// Seals secrets.
+    pub vault: Arc<vault::Vault>,
+    /// Tells who listens what changed.
+    pub events: events::Events,
+    /// Diagnosis of failed TLS handshakes of phones.
+    pub handshake_failures: Arc<net::HandshakeFailures>,
+}

@@ -1,0 +1,54 @@
+//! What can go wrong with the database, with what was attempted.
+
+use sea_orm::{DbErr, SqlErr};
+
+/// Result of a store function.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// An error of the store. The text is for operators; users see a problem document without it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The address of the database is neither SQLite nor PostgreSQL.
+    #[error("the database address must begin with sqlite: or postgres:")]
+    Address,
+    /// The database refused, or cannot be reached.
+    #[error("could not {attempt}")]
+    Database {
+        /// What was attempted.
+        attempt: &'static str,
+        /// The database's answer.
+        #[source]
+        source: DbErr,
+    },
+    /// A unique value is taken; callers map this to a conflict.
+    #[error("could not {attempt}: the value is already in use")]
+    Taken {
+        /// What was attempted.
+        attempt: &'static str,
+    },
+    /// A stored value cannot be understood: a newer program wrote it, or it is damaged.
+    #[error("could not {attempt}: stored value of {what} is not understood")]
+    Corrupt {
+        /// What was attempted.
+        attempt: &'static str,
+        /// Which value.
+        what: &'static str,
+    },
+    /// The group writer has stopped: the server is shutting down.
+    #[error("the server is shutting down")]
+    Stopped,
+}
+
+/// Adds "what was attempted" to a database error.
+pub(super) trait Attempt<T> {
+    fn attempt(self, attempt: &'static str) -> StoreResult<T>;
+}
+
+impl<T> Attempt<T> for Result<T, DbErr> {
+    fn attempt(self, attempt: &'static str) -> StoreResult<T> {
+        self.map_err(|source| match source.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => StoreError::Taken { attempt },
+            _ => StoreError::Database { attempt, source },
+        })
+    }
+}

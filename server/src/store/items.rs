@@ -1,0 +1,312 @@
+//! What phones report: one row per (client, item, index) with the time (`product.md` §2).
+//!
+//! Unchanged items cost no write: callers compare a digest of the whole report first; when it differs, the
+//! stored rows are read and only the differences are written.
+
+use std::collections::HashMap;
+
+use domain::ClientId;
+use jiff::Timestamp;
+use sea_orm::sea_query::{ArrayType, Value};
+use sea_orm::{ConnectionTrait, Statement};
+
+use super::error::{Attempt, StoreError, StoreResult};
+use super::sealed::Connection as _;
+use super::{Source, Store, Tx, item_names};
+
+/// Stands for "no index"; an item without an index is not the item with index 0.
+const NO_INDEX: i32 = -1;
+
+/// An item to be stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewItem {
+    /// Number of the name, from [`item_names::resolve`].
+    pub name: i64,
+    /// Instance number.
+    pub index: Option<u16>,
+    /// Text, or the sealed text of a secret.
+    pub value: String,
+    /// Status word of the phone, when the value could not be read.
+    pub status: Option<String>,
+    /// True when `value` is sealed.
+    pub sealed: bool,
+}
+
+/// A stored item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredItem {
+    /// Item name.
+    pub name: String,
+    /// Instance number.
+    pub index: Option<u16>,
+    /// Text; `None` for a secret.
+    pub value: Option<String>,
+    /// Status word of the phone.
+    pub status: Option<String>,
+    /// When the phone last said something new of it.
+    pub reported_at: Timestamp,
+}
+
+/// A difference between what was stored and what is reported now. Secrets carry no texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Item name.
+    pub name: String,
+    /// Instance number.
+    pub index: Option<u16>,
+    /// Text before; `None` when there was none, or it is secret.
+    pub before: Option<String>,
+    /// Text now; `None` when it is gone, or secret.
+    pub after: Option<String>,
+    /// Whether the value is secret.
+    pub secret: bool,
+    /// True when the item was not stored before.
+    pub new: bool,
+}
+
+/// Whether the report is everything the phone has, or some items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// A full read: stored items that are not in it are gone.
+    Everything,
+    /// Some items: others stay as they are.
+    Some,
+}
+
+type Key = (i64, i32);
+
+struct Row {
+    value: String,
+    status: Option<String>,
+    sealed: bool,
+}
+
+/// Stores a report and returns what is different from before, in the order of the report.
+///
+/// `first` is true for a client that has no items yet: nothing is compared, and nothing is returned.
+///
+/// Items outside ReadAllItems are kept by a full read: certificate texts (`…-info`, `wpi.md` §4.11).
+///
+/// # Errors
+/// When the database cannot be asked or refuses.
+pub async fn store(
+    tx: &Tx,
+    client: ClientId,
+    items: &[NewItem],
+    scope: Scope,
+    first: bool,
+    at: Timestamp,
+) -> StoreResult<Vec<Difference>> {
+    let before = if first { HashMap::new() } else { read(tx, client).await? };
+    let name = |id| tx.names.name(id).map_or_else(|| format!("#{id}"), |name| name.to_string());
+    let mut differences = Vec::new();
+    let mut write: Vec<&NewItem> = Vec::new();
+    let mut seen: HashMap<Key, usize> = HashMap::with_capacity(items.len());
+    for item in items {
+        let key = key(item);
+        let old = before.get(&key);
+        let same = old.is_some_and(|old| {
+            old.value == item.value && old.status == item.status && old.sealed == item.sealed
+        });
+        // The same (name, index) twice in one report: the last one counts, as a phone would take it.
+        if let Some(position) = seen.get(&key).copied() {
+            if let Some(place) = write.get_mut(position) {
+                *place = item;
+            }
+            continue;
+        }
+        if same {
+            continue;
+        }
+        seen.insert(key, write.len());
+        write.push(item);
+        if first {
+            continue;
+        }
+        differences.push(Difference {
+            name: name(item.name),
+            index: item.index,
+            before: old.filter(|old| !old.sealed).map(|old| old.value.clone()),
+            after: (!item.sealed).then(|| item.value.clone()),
+            secret: item.sealed || old.is_some_and(|old| old.sealed),
+            new: old.is_none(),
+        });
+    }
+    upsert(tx, client, &write, at).await?;
+    if scope == Scope::Everything {
+        let reported: std::collections::HashSet<Key> = items.iter().map(key).collect();
+        let gone: Vec<Key> = before
+            .keys()
+            .filter(|key| !reported.contains(*key) && !name(key.0).ends_with("-info"))
+            .copied()
+            .collect();
+        delete(tx, client, &gone).await?;
+        differences.extend(gone.iter().map(|key| {
+            let old = before.get(key);
+            Difference {
+                name: name(key.0),
+                index: u16::try_from(key.1).ok(),
+                before: old.filter(|old| !old.sealed).map(|old| old.value.clone()),
+                after: None,
+                secret: old.is_some_and(|old| old.sealed),
+                new: false,
+            }
+        }));
+    }
+    Ok(differences)
+}
+
+fn key(item: &NewItem) -> Key {
+    (item.name, item.index.map_or(NO_INDEX, i32::from))
+}
+
+async fn read(tx: &Tx, client: ClientId) -> StoreResult<HashMap<Key, Row>> {
+    let attempt = "read the reported items of a client";
+    let sql = "SELECT item_id, item_index, value, status, sealed FROM reported_item WHERE client_id = $1";
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [client.0.into()]);
+    let rows = tx.inner.query_all_raw(statement).await.attempt(attempt)?;
+    rows.iter()
+        .map(|row| {
+            let key = (row.try_get_by_index(0).attempt(attempt)?, row.try_get_by_index(1).attempt(attempt)?);
+            let value = row.try_get_by_index(2).attempt(attempt)?;
+            let status = row.try_get_by_index(3).attempt(attempt)?;
+            Ok((key, Row { value, status, sealed: row.try_get_by_index(4).attempt(attempt)? }))
+        })
+        .collect()
+}
+
+async fn upsert(tx: &Tx, client: ClientId, items: &[&NewItem], at: Timestamp) -> StoreResult<()> {
+    if items.is_empty() {
+        Ok(())
+    } else if tx.is_postgres() {
+        upsert_postgres(tx, client, items, at).await
+    } else {
+        upsert_sqlite(tx, client, items, at).await
+    }
+}
+
+const CONFLICT: &str = "ON CONFLICT (client_id, item_id, item_index) DO UPDATE SET value = excluded.value, \
+                        status = excluded.status, sealed = excluded.sealed, reported_at = excluded.reported_at";
+
+/// Row counts of the prepared statements: any number of items is a few of these, and all stay in the
+/// driver's statement cache.
+const CHUNKS: [usize; 5] = [256, 64, 16, 4, 1];
+
+async fn upsert_sqlite(tx: &Tx, client: ClientId, items: &[&NewItem], at: Timestamp) -> StoreResult<()> {
+    let mut rest = items;
+    while !rest.is_empty() {
+        let size = CHUNKS.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
+        let (chunk, after) = rest.split_at(size);
+        rest = after;
+        // Client and time are the same in every row: bound once.
+        let mut values: Vec<Value> = Vec::with_capacity(2 + size * 5);
+        values.push(client.0.into());
+        values.push(at.as_millisecond().into());
+        for item in chunk {
+            values.push(item.name.into());
+            values.push(item.index.map_or(NO_INDEX, i32::from).into());
+            values.push(item.value.as_str().into());
+            values.push(item.status.clone().into());
+            values.push(item.sealed.into());
+        }
+        let statement = Statement::from_sql_and_values(tx.backend, insert_text(size), values);
+        tx.inner.execute_raw(statement).await.attempt("store reported items")?;
+    }
+    Ok(())
+}
+
+fn insert_text(rows: usize) -> String {
+    let mut sql = String::with_capacity(160 + rows * 40);
+    sql.push_str(
+        "INSERT INTO reported_item (client_id, reported_at, item_id, item_index, value, status, sealed) VALUES ",
+    );
+    for row in 0..rows {
+        let first = 3 + row * 5;
+        if row > 0 {
+            sql.push(',');
+        }
+        sql.push_str("($1,$2");
+        for column in first..first + 5 {
+            sql.push_str(",$");
+            sql.push_str(&column.to_string());
+        }
+        sql.push(')');
+    }
+    sql.push(' ');
+    sql.push_str(CONFLICT);
+    sql
+}
+
+async fn upsert_postgres(tx: &Tx, client: ClientId, items: &[&NewItem], at: Timestamp) -> StoreResult<()> {
+    let sql = format!(
+        "INSERT INTO reported_item (client_id, reported_at, item_id, item_index, value, status, sealed) \
+         SELECT $1, $2, * FROM UNNEST($3::bigint[], $4::int[], $5::text[], $6::text[], $7::bool[]) {CONFLICT}"
+    );
+    let array = |kind: ArrayType, cells: Vec<Value>| Value::Array(kind, Some(Box::new(cells)));
+    let values = [
+        client.0.into(),
+        at.as_millisecond().into(),
+        array(ArrayType::BigInt, items.iter().map(|item| item.name.into()).collect()),
+        array(ArrayType::Int, items.iter().map(|item| item.index.map_or(NO_INDEX, i32::from).into()).collect()),
+        array(ArrayType::String, items.iter().map(|item| item.value.as_str().into()).collect()),
+        array(ArrayType::String, items.iter().map(|item| item.status.clone().into()).collect()),
+        array(ArrayType::Bool, items.iter().map(|item| item.sealed.into()).collect()),
+    ];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    tx.inner.execute_raw(statement).await.attempt("store reported items").map(|_| ())
+}
+
+async fn delete(tx: &Tx, client: ClientId, keys: &[Key]) -> StoreResult<()> {
+    let sql = "DELETE FROM reported_item WHERE client_id = $1 AND item_id = $2 AND item_index = $3";
+    for (name, index) in keys {
+        let values: [Value; 3] = [client.0.into(), (*name).into(), (*index).into()];
+        let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+        tx.inner.execute_raw(statement).await.attempt("remove items no longer reported")?;
+    }
+    Ok(())
+}
+
+/// All reported items of a client, by name and index. Secrets come without their value.
+///
+/// # Errors
+/// When the database cannot be asked, or a row is damaged.
+pub async fn list(store: &Store, client: ClientId) -> StoreResult<Vec<StoredItem>> {
+    let attempt = "read the reported items of a client";
+    let sql =
+        "SELECT item_id, item_index, value, status, sealed, reported_at FROM reported_item WHERE client_id = $1";
+    let statement = Statement::from_sql_and_values(store.backend, sql, [client.0.into()]);
+    let rows = store.connection().query_all_raw(statement).await.attempt(attempt)?;
+    let mut items = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let corrupt = |what| StoreError::Corrupt { attempt, what };
+        let id: i64 = row.try_get_by_index(0).attempt(attempt)?;
+        let index: i32 = row.try_get_by_index(1).attempt(attempt)?;
+        let value: String = row.try_get_by_index(2).attempt(attempt)?;
+        let sealed: bool = row.try_get_by_index(4).attempt(attempt)?;
+        let at: i64 = row.try_get_by_index(5).attempt(attempt)?;
+        let name = item_names::name_of(store, id).await?.ok_or(corrupt("reported_item.item_id"))?;
+        items.push(StoredItem {
+            name: name.to_string(),
+            index: u16::try_from(index).ok(),
+            value: (!sealed).then_some(value),
+            status: row.try_get_by_index(3).attempt(attempt)?,
+            reported_at: Timestamp::from_millisecond(at).map_err(|_| corrupt("reported_item.reported_at"))?,
+        });
+    }
+    items.sort_by(|a, b| (&a.name, a.index).cmp(&(&b.name, b.index)));
+    Ok(items)
+}
+
+/// Number of reported items of a client.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn count(on: &impl Source, client: ClientId) -> StoreResult<u64> {
+    let attempt = "count the reported items of a client";
+    let connection = on.connection();
+    let sql = "SELECT COUNT(*) FROM reported_item WHERE client_id = $1";
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [client.0.into()]);
+    let row = connection.query_one_raw(statement).await.attempt(attempt)?;
+    let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
+    Ok(count.unsigned_abs())
+}
