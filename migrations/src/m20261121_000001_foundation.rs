@@ -9,8 +9,9 @@ use sea_orm_migration::sea_orm::DbErr;
 
 /// See the module.
 #[derive(DeriveMigrationName)]
-pub struct Migration;
+pub(crate) struct Migration;
 
+#[expect(elided_lifetimes_in_paths, reason = "the trait's methods are declared without the lifetime")]
 #[sea_orm_migration::async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {

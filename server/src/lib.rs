@@ -7,6 +7,7 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod certificates;
 pub mod config;
 pub mod device;
 pub mod events;
@@ -15,12 +16,13 @@ pub mod net;
 pub mod routes;
 mod server;
 pub mod settings;
+pub mod status;
 pub mod store;
 pub mod vault;
 
 use std::sync::Arc;
 
-pub use server::{Listening, Server, StartError};
+pub use server::{Listening, Opened, Server, StartError, open};
 
 /// Everything a use case may need; cheap to clone.
 #[derive(Clone)]
@@ -39,6 +41,8 @@ pub struct App {
     pub vault: Arc<vault::Vault>,
     /// Tells who listens what changed.
     pub events: events::Events,
+    /// Live figures of the device side.
+    pub phones: Arc<status::PhoneStatus>,
     /// Diagnosis of failed TLS handshakes of phones.
     pub handshake_failures: Arc<net::HandshakeFailures>,
 }

@@ -89,7 +89,8 @@ impl SourceBlock {
         if place >= last {
             return Err(AddressError::BlockExhausted { block: self, number });
         }
-        let offset = u32::try_from(place).map_err(|_| AddressError::BlockExhausted { block: self, number })?;
+        let offset =
+            u32::try_from(place).map_err(|_| AddressError::BlockExhausted { block: self, number })?;
         Ok(Ipv4Addr::from(u32::from(self.network).wrapping_add(offset)))
     }
 
@@ -170,7 +171,11 @@ impl NetworkGuard {
     /// # Errors
     /// [`AddressError::ForeignSource`] for an address outside 127.0.0.0/8.
     pub fn check_source(self, source: Ipv4Addr) -> Result<(), AddressError> {
-        if self.permits(IpAddr::V4(source)) { Ok(()) } else { Err(AddressError::ForeignSource { address: source }) }
+        if self.permits(IpAddr::V4(source)) {
+            Ok(())
+        } else {
+            Err(AddressError::ForeignSource { address: source })
+        }
     }
 
     fn permits(self, address: IpAddr) -> bool {
@@ -216,7 +221,9 @@ pub enum AddressError {
         target: SocketAddr,
     },
     /// A source address outside the machine.
-    #[error("simulated phones do not use {address} as their address: it lies outside 127.0.0.0/8 (see allow-any-target)")]
+    #[error(
+        "simulated phones do not use {address} as their address: it lies outside 127.0.0.0/8 (see allow-any-target)"
+    )]
     ForeignSource {
         /// The refused address.
         address: Ipv4Addr,

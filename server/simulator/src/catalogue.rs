@@ -198,7 +198,8 @@ mod tests {
     #[test]
     fn every_fixed_value_passes_its_own_check() {
         for row in &Catalogue::embedded().rows {
-            let fixed = row.values.iter().chain([&row.factory]).filter(|v| !v.contains('{') && !v.starts_with('!'));
+            let fixed =
+                row.values.iter().chain([&row.factory]).filter(|v| !v.contains('{') && !v.starts_with('!'));
             for value in fixed {
                 let silent = matches!(row.access, Access::Command | Access::Message);
                 assert!(silent || row.check.accepts(value), "{} does not take `{value}`", row.name);

@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::contact_gap::ContactGap;
@@ -23,6 +23,8 @@ use crate::simulated_phone::{SessionSink, SimulatedPhone};
 const REQUEST_LIMIT: usize = 8 * 1024;
 /// Longest wait for a request.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
+/// Wait after a connection could not be taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const CONTACT_PATH: &str = "/contact_dls.html/ContactDLS";
 const GOOD_ANSWER: &str =
     "HTTP/1.1 204 No Content\r\nServer: DlsClient\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n";
@@ -95,8 +97,8 @@ async fn serve(listener: TcpListener, phone: Arc<SimulatedPhone>, orders: mpsc::
     let mut gap = ContactGap::default();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, or the caller went away: let others go first.
-            tokio::task::yield_now().await;
+            // Out of file descriptors, most likely: others must finish first.
+            sleep(ACCEPT_PAUSE).await;
             continue;
         };
         // A caller that is slow or breaks off only hurts itself.
@@ -142,7 +144,9 @@ async fn answer(mut stream: TcpStream) -> io::Result<Option<ContactMe>> {
             Ok(Some(order))
         }
         Err(status) => {
-            let text = format!("HTTP/1.1 {status}\r\nServer: DlsClient\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let text = format!(
+                "HTTP/1.1 {status}\r\nServer: DlsClient\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
             stream.write_all(text.as_bytes()).await?;
             stream.shutdown().await?;
             Ok(None)

@@ -204,7 +204,9 @@ impl PhoneMachine {
     fn is_busy(&mut self, action: &Action) -> bool {
         let asked = match action {
             Action::ReadAllItems | Action::ReadItems => self.behaviour.busy_reads,
-            Action::WriteItems | Action::Restart | Action::FileDeployment | Action::SoftwareDeployment => true,
+            Action::WriteItems | Action::Restart | Action::FileDeployment | Action::SoftwareDeployment => {
+                true
+            }
             Action::GetNextFragment | Action::CleanUp | Action::Unknown(_) => false,
         };
         if !asked || self.busy_requests == 0 {

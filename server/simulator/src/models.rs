@@ -97,7 +97,17 @@ const fn model(
     (sip_firmware, hfa_firmware): (&'static [&'static str], &'static [&'static str]),
 ) -> Model {
     let km15 = false;
-    Model { device_type, keys, key_modules, km15, gigabit, backlight, part_number, sip_firmware, hfa_firmware }
+    Model {
+        device_type,
+        keys,
+        key_modules,
+        km15,
+        gigabit,
+        backlight,
+        part_number,
+        sip_firmware,
+        hfa_firmware,
+    }
 }
 
 const OPENSTAGE: (&[&str], &[&str]) = (OPENSTAGE_SIP, OPENSTAGE_HFA);
@@ -106,10 +116,7 @@ const CP_SECOND: (&[&str], &[&str]) = (CP_SECOND_SIP, CP_SECOND_HFA);
 
 /// All models, oldest line first. CP110 and the CP700 line have no HFA firmware (`wpi.md` §7.3).
 pub static MODELS: [Model; 21] = [
-    Model {
-        km15: true,
-        ..model("OpenStage 15", (8, 1), (false, false), "S30817-S7400-A101", OPENSTAGE)
-    },
+    Model { km15: true, ..model("OpenStage 15", (8, 1), (false, false), "S30817-S7400-A101", OPENSTAGE) },
     model("OpenStage 20", (0, 0), (false, false), "S30817-S7401-A101", OPENSTAGE),
     model("OpenStage 20E", (0, 0), (false, false), "S30817-S7401-A107", OPENSTAGE),
     model("OpenStage 40", (6, 2), (true, true), "S30817-S7402-A103", OPENSTAGE),

@@ -310,7 +310,7 @@ fn other_value(check: &Check, now: &str, dice: &mut Dice) -> String {
             let others: Vec<_> = numbers.iter().filter(|number| number.to_string() != now).collect();
             others
                 .get(dice.below(others.len() as u64) as usize)
-                .map_or_else(|| now.to_owned(), |n| n.to_string())
+                .map_or_else(|| now.to_owned(), ToString::to_string)
         }
         Check::Text(most) => {
             let mut text = format!("L{:05}", dice.below(100_000));

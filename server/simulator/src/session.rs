@@ -204,3 +204,6 @@ impl SessionError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -258,32 +258,4 @@ fn gap_of(machine: &PhoneMachine) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::behaviour::Behaviour;
-    use crate::testing::openstage_40;
-
-    #[test]
-    fn waits_double_up_to_the_longest_and_end() {
-        let back_off =
-            BackOff { first: Duration::from_secs(2), longest: Duration::from_secs(10), tries: 5 };
-        let mut dice = Dice::new(1, 1);
-        for (tried, most) in [(1, 2), (2, 4), (3, 8), (4, 10)] {
-            let wait = back_off.wait(tried, &mut dice).unwrap();
-            let most = Duration::from_secs(most);
-            assert!(wait >= most / 2 && wait <= most, "{tried}: {wait:?}");
-        }
-        assert_eq!(back_off.wait(5, &mut dice), None);
-    }
-
-    #[test]
-    fn the_contact_gap_is_the_option_or_the_item() {
-        let gap = |behaviour| gap_of(&PhoneMachine::new(openstage_40(), behaviour));
-        assert_eq!(gap(Behaviour::default()), 300_000);
-        let set = Behaviour { contact_gap: Some(Duration::from_secs(5)), ..Behaviour::default() };
-        assert_eq!(gap(set), 5_000);
-        let mut written = PhoneMachine::new(openstage_40(), Behaviour::default());
-        written.phone_mut().write(vec![wire::Item::new("dls-contact-interval", "60")]);
-        assert_eq!(gap_of(&written), 60_000);
-    }
-}
+mod tests;

@@ -43,8 +43,7 @@ impl ItemTable {
     /// The table for this kind of phone, reporting `items` items in a full read (at least the basic
     /// ones). Items beyond that number are known and writable all the same.
     pub(crate) fn new(identity: &Identity, items: usize) -> Self {
-        let mut table =
-            Self { slots: Vec::new(), by_name: HashMap::new(), reported: Vec::new(), basic: 0 };
+        let mut table = Self { slots: Vec::new(), by_name: HashMap::new(), reported: Vec::new(), basic: 0 };
         for row in &Catalogue::embedded().rows {
             let known = table.by_name.entry(row.name).or_default();
             if row.family.is_some_and(|family| family != identity.family) {
@@ -58,8 +57,7 @@ impl ItemTable {
         let readable = |slot: &Slot| matches!(slot.row.access, Access::ReadOnly | Access::ReadWrite);
         table.reported =
             (0..).zip(&table.slots).filter(|(_, slot)| readable(slot)).map(|(id, _)| id).collect();
-        table.basic =
-            table.reported.iter().take_while(|id| table.slots[**id as usize].row.basic).count();
+        table.basic = table.reported.iter().take_while(|id| table.slots[**id as usize].row.basic).count();
         table.pad(items);
         table.reported.truncate(items.max(table.basic));
         table
@@ -79,6 +77,7 @@ impl ItemTable {
         self.slots.get(id as usize).copied()
     }
 
+    #[cfg(test)]
     pub(crate) fn slots(&self) -> impl Iterator<Item = (SlotId, Slot)> {
         (0..).zip(self.slots.iter().copied())
     }
@@ -150,8 +149,7 @@ mod tests {
 
     fn identity(name: &str, family: Family, key_modules: u8) -> Identity {
         let model = ModelRef(Model::by_device_type(name).unwrap());
-        let rules =
-            IdentityRules { models: vec![model], family: Some(family), ..IdentityRules::default() };
+        let rules = IdentityRules { models: vec![model], family: Some(family), ..IdentityRules::default() };
         Identity { key_modules, ..Identity::generate(&rules, 0).unwrap() }
     }
 

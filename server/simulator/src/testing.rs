@@ -1,4 +1,6 @@
-//! Phones for the tests of this crate.
+//! Phones and a scripted server for the tests of this crate.
+
+pub(crate) mod server;
 
 use std::net::Ipv4Addr;
 

@@ -182,7 +182,9 @@ fn hello_verdict(hello: &ClientHello, cause: &Cause) -> Verdict {
     };
     match error {
         rustls::Error::PeerIncompatible(reason) => incompatible(hello, reason),
-        rustls::Error::AlertReceived(alert) if is_about_certificate(*alert) => Verdict::ClientRejectedCertificate,
+        rustls::Error::AlertReceived(alert) if is_about_certificate(*alert) => {
+            Verdict::ClientRejectedCertificate
+        }
         rustls::Error::AlertReceived(_) => Verdict::ClientAlert,
         rustls::Error::NoCertificatesPresented => Verdict::ClientCertificateMissing,
         rustls::Error::InvalidCertificate(_) => Verdict::ClientCertificateRefused,
@@ -224,6 +226,8 @@ fn is_about_certificate(alert: AlertDescription) -> bool {
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
+            // The trusted authority has the same name and another key: ours was made anew.
+            | AlertDescription::DecryptError
     )
 }
 
@@ -265,7 +269,10 @@ mod tests {
 
     #[test]
     fn an_old_phone_is_told_by_its_version_and_suites() {
-        let found = diagnose(&hello_record(0x0301, &[0x0005, 0x000a, 0x002f], &[]), &tls(PeerIncompatible::Tls12NotOffered));
+        let found = diagnose(
+            &hello_record(0x0301, &[0x0005, 0x000a, 0x002f], &[]),
+            &tls(PeerIncompatible::Tls12NotOffered),
+        );
         assert_eq!(found.verdict, Verdict::TlsVersionTooOld);
         assert_eq!(found.versions, ["TLS 1.0"]);
         let suites =
@@ -285,9 +292,13 @@ mod tests {
 
     #[test]
     fn tls12_without_our_suites_is_about_suites_even_if_curves_are_named() {
-        let found = diagnose(&hello_record(0x0303, &[0x002f, 0x009c], &[]), &tls(PeerIncompatible::NoKxGroupsInCommon));
+        let found = diagnose(
+            &hello_record(0x0303, &[0x002f, 0x009c], &[]),
+            &tls(PeerIncompatible::NoKxGroupsInCommon),
+        );
         assert_eq!(found.verdict, Verdict::NoCommonCipherSuite);
-        let found = diagnose(&hello_record(0x0303, &[0xc02f], &[]), &tls(PeerIncompatible::NoKxGroupsInCommon));
+        let found =
+            diagnose(&hello_record(0x0303, &[0xc02f], &[]), &tls(PeerIncompatible::NoKxGroupsInCommon));
         assert_eq!(found.verdict, Verdict::NoCommonGroup);
         let cause = tls(PeerIncompatible::SignatureAlgorithmsExtensionRequired);
         let found = diagnose(&hello_record(0x0303, &[0xc02f], &[]), &cause);

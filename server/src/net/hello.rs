@@ -143,10 +143,7 @@ fn read_tls(bytes: &[u8]) -> FirstBytes {
     let mut complete = true;
     // A handshake message may be spread over several records.
     while complete && matches!(reader.rest, [0x16, 0x03, ..]) {
-        let Some(length) = reader.take(3).and_then(|_| reader.number(2)) else {
-            complete = false;
-            break;
-        };
+        let Some(length) = reader.take(3).and_then(|_| reader.number(2)) else { break };
         let (part, whole) = reader.take_some(length);
         message.extend_from_slice(part);
         complete = whole;
@@ -258,7 +255,11 @@ pub(super) mod tests {
     use super::*;
 
     /// A ClientHello record made by hand, the way RFC 5246 lays it out.
-    pub(in crate::net) fn hello_record(version: u16, suites: &[u16], extensions: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    pub(in crate::net) fn hello_record(
+        version: u16,
+        suites: &[u16],
+        extensions: &[(u16, Vec<u8>)],
+    ) -> Vec<u8> {
         let mut body = version.to_be_bytes().to_vec();
         body.extend_from_slice(&[0x42; 32]);
         body.push(0);

@@ -11,7 +11,6 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::error::{Attempt, StoreError, StoreResult};
-use super::sealed::Connection as _;
 use super::{Source, Tx};
 
 /// Who caused a change.

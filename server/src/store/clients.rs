@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
 use super::error::{Attempt, StoreError, StoreResult};
-use super::sealed::Connection as _;
 use super::{Source, Tx};
 
 /// A client with everything OSEM §4 shows.

@@ -13,6 +13,7 @@ pub mod error;
 pub mod group;
 pub mod item_names;
 pub mod items;
+pub mod meta;
 pub mod notifications;
 
 use std::sync::Arc;
@@ -66,7 +67,6 @@ mod sealed {
         fn connection(&self) -> &Self::Inner;
     }
 }
-use sealed::Connection as _;
 
 impl sealed::Connection for Store {
     type Inner = DatabaseConnection;
@@ -101,7 +101,7 @@ impl Store {
             connect
                 .max_connections(options.connections.max(4))
                 .acquire_timeout(Duration::from_secs(30))
-                .application_name("workpoint")
+                .set_application_name("workpoint")
                 .sqlx_logging(false);
             let pool = Database::connect(connect).await.attempt(attempt)?;
             Ok(Self::new(pool.clone(), pool, DbBackend::Postgres))

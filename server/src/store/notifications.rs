@@ -6,7 +6,6 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 use serde_json::Value as Json;
 
 use super::error::{Attempt, StoreError, StoreResult};
-use super::sealed::Connection as _;
 use super::{Source, Tx};
 
 /// A stored notification.

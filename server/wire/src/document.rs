@@ -78,20 +78,58 @@ impl Place {
     }
 }
 
+/// An attribute that means something (`wpi.md` §3.1); `type` is not used by anyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// `Item/@name`.
+    Name,
+    /// `Item/@index`.
+    Index,
+    /// `Item/@status` and `ReasonForContact/@status`.
+    Status,
+    /// `Message/@nonce`.
+    Nonce,
+    /// `Message/@maxItems`.
+    MaxItems,
+    /// `fragment`, at `Message` or at `ReasonForContact`.
+    Fragment,
+    /// `ReasonForContact/@action`.
+    Action,
+}
+
+impl Known {
+    const ALL: [(&'static str, Self); 7] = [
+        ("name", Self::Name),
+        ("index", Self::Index),
+        ("status", Self::Status),
+        ("nonce", Self::Nonce),
+        ("maxItems", Self::MaxItems),
+        ("fragment", Self::Fragment),
+        ("action", Self::Action),
+    ];
+
+    /// The attribute with this name, in any case.
+    fn of(key: &str) -> Option<Self> {
+        match key {
+            // Nearly every attribute of a long message is one of these.
+            "name" => Some(Self::Name),
+            "index" => Some(Self::Index),
+            _ => Self::ALL.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, known)| *known),
+        }
+    }
+}
+
 /// The attributes of an element that mean something, resolved.
 ///
 /// Only attributes without a prefix count: a prefixed one belongs to another vocabulary.
 pub(crate) struct Attributes<'e> {
-    found: [(&'static str, Option<Cow<'e, str>>); KNOWN.len()],
+    found: [Option<Cow<'e, str>>; Known::ALL.len()],
 }
-
-/// Attributes of `wpi.md` §3.1; `type` is not used by anyone.
-const KNOWN: [&str; 7] = ["name", "index", "status", "nonce", "maxItems", "fragment", "action"];
 
 impl<'e> Attributes<'e> {
     /// Reads and checks all attributes, also those that are not kept.
     pub(crate) fn read(start: &'e BytesStart<'_>, limits: &Limits) -> Result<Self, ParseErrorKind> {
-        let mut found = KNOWN.map(|name| (name, None));
+        let mut found = [const { None }; Known::ALL.len()];
         // The reader's own search for duplicates compares every pair of attributes.
         for (number, attribute) in start.attributes().with_checks(false).enumerate() {
             if number >= ATTRIBUTES {
@@ -110,8 +148,8 @@ impl<'e> Attributes<'e> {
             if resolved.as_deref().unwrap_or(&attribute.value).len() > limits.attribute_length {
                 return Err(too_long);
             }
-            let key = attribute.key.into_inner();
-            if let Some((_, slot)) = found.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
+            let known = Known::of(attribute.key.into_inner());
+            if let Some(slot) = known.and_then(|known| found.get_mut(known as usize)) {
                 if slot.is_some() {
                     return Err(ParseErrorKind::NotXml);
                 }
@@ -121,14 +159,14 @@ impl<'e> Attributes<'e> {
         Ok(Self { found })
     }
 
-    /// The value of a known attribute without white space around it.
-    pub(crate) fn trimmed(&self, name: &str) -> Option<&str> {
-        self.found.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.as_deref()).map(trim)
+    /// The value of an attribute without white space around it.
+    pub(crate) fn trimmed(&self, known: Known) -> Option<&str> {
+        self.found.get(known as usize).and_then(Option::as_deref).map(trim)
     }
 
     /// Whether an attribute is there and is this word.
-    pub(crate) fn is(&self, name: &str, word: &str) -> bool {
-        self.trimmed(name).is_some_and(|value| same_word(value, word))
+    pub(crate) fn is(&self, known: Known, word: &str) -> bool {
+        self.trimmed(known).is_some_and(|value| same_word(value, word))
     }
 }
 
@@ -157,9 +195,18 @@ mod tests {
     fn attributes_are_found_in_any_case_but_not_with_a_prefix() {
         let start = BytesStart::from_content(r#"Item NAME=" a&amp;b " x:index="3" status='x'"#, 4);
         let attributes = Attributes::read(&start, &Limits::default()).unwrap();
-        assert_eq!(attributes.trimmed("name"), Some("a&b"));
-        assert_eq!(attributes.trimmed("index"), None);
-        assert!(attributes.is("status", "X"));
+        assert_eq!(attributes.trimmed(Known::Name), Some("a&b"));
+        assert_eq!(attributes.trimmed(Known::Index), None);
+        assert!(attributes.is(Known::Status, "X"));
+    }
+
+    #[test]
+    fn every_known_attribute_has_a_place_of_its_own() {
+        for (place, (name, known)) in Known::ALL.into_iter().enumerate() {
+            assert_eq!((Known::of(name), known as usize), (Some(known), place));
+            assert_eq!(Known::of(&name.to_uppercase()), Some(known));
+        }
+        assert_eq!(Known::of("type"), None);
     }
 
     #[test]

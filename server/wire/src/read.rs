@@ -16,7 +16,7 @@ use quick_xml::Reader;
 use quick_xml::errors::{Error as XmlError, IllFormedError, SyntaxError};
 use quick_xml::events::{BytesStart, Event};
 
-use crate::document::{Attributes, Place, Root};
+use crate::document::{Attributes, Known, Place, Root};
 use crate::error::{ParseError, ParseErrorKind};
 use crate::limits::NONCE_CHARACTERS;
 use crate::text::{Reference, push_raw, reference, trim};
@@ -103,7 +103,11 @@ fn parse(bytes: &[u8], limits: &Limits, root: Root) -> Result<Parsed, ParseError
         item: None,
         word: None,
         state: Seen::default(),
-        parsed: Parsed::default(),
+        parsed: Parsed {
+            // An item of the documented form has some 50 to 100 bytes; a guess too small only costs time.
+            items: Vec::with_capacity((document.len() / 64).min(limits.items)),
+            ..Parsed::default()
+        },
     };
     parser.run(document)?;
     parser.finish()
@@ -221,13 +225,13 @@ impl Parser<'_> {
             Place::Message => self.open_message(&attributes)?,
             Place::Word => {
                 self.text.clear();
-                if attributes.is("fragment", "next") {
+                if attributes.is(Known::Fragment, "next") {
                     self.parsed.fragment = Fragment::Next;
                 }
                 self.word = Some(Word {
                     text: String::new(),
-                    action: attributes.trimmed("action").map(str::to_owned),
-                    status: attributes.trimmed("status").map(str::to_owned),
+                    action: attributes.trimmed(Known::Action).map(str::to_owned),
+                    status: attributes.trimmed(Known::Status).map(str::to_owned),
                 });
             }
             Place::Item => self.open_item(&attributes)?,
@@ -243,17 +247,17 @@ impl Parser<'_> {
         }
         self.state.message = true;
         self.parsed.message_at = self.at;
-        let nonce = attributes.trimmed("nonce").ok_or(self.fail(ParseErrorKind::MissingNonce))?;
+        let nonce = attributes.trimmed(Known::Nonce).ok_or(self.fail(ParseErrorKind::MissingNonce))?;
         if nonce.is_empty() || nonce.chars().count() > NONCE_CHARACTERS {
             return Err(self.fail(ParseErrorKind::BadNonce));
         }
         nonce.clone_into(&mut self.parsed.nonce);
         // -1, 0, no number or none at all: the phone names no limit that could be kept.
         self.parsed.max_items = attributes
-            .trimmed("maxItems")
+            .trimmed(Known::MaxItems)
             .and_then(|text| text.parse::<u32>().ok())
             .filter(|number| *number > 0);
-        if attributes.is("fragment", "next") {
+        if attributes.is(Known::Fragment, "next") {
             self.parsed.fragment = Fragment::Next;
         }
         Ok(())
@@ -263,16 +267,16 @@ impl Parser<'_> {
         if self.parsed.items.len() >= self.limits.items {
             return Err(self.fail(ParseErrorKind::TooManyItems { limit: self.limits.items }));
         }
-        let name = attributes.trimmed("name").filter(|name| !name.is_empty());
+        let name = attributes.trimmed(Known::Name).filter(|name| !name.is_empty());
         let name = name.ok_or(self.fail(ParseErrorKind::MissingName))?;
-        let index = match attributes.trimmed("index") {
+        let index = match attributes.trimmed(Known::Index) {
             None | Some("") => None,
             Some(text) if text.bytes().all(|b| b.is_ascii_digit()) => {
                 Some(text.parse().map_err(|_| self.fail(ParseErrorKind::BadIndex))?)
             }
             Some(_) => return Err(self.fail(ParseErrorKind::BadIndex)),
         };
-        let status = attributes.trimmed("status").filter(|text| !text.is_empty()).map(ItemStatus::parse);
+        let status = attributes.trimmed(Known::Status).filter(|text| !text.is_empty()).map(ItemStatus::parse);
         self.text.clear();
         self.item = Some(Item { name: name.to_owned(), index, status, value: String::new() });
         Ok(())

@@ -229,10 +229,7 @@ mod tests {
             nonce: "A1".to_owned(),
             max_items: None,
             fragment: Fragment::Final,
-            reason: Reason::ReplyTo {
-                action: Some(Action::WriteItems),
-                status: Some(ReplyStatus::Accepted),
-            },
+            reason: Reason::ReplyTo { action: Some(Action::WriteItems), status: Some(ReplyStatus::Accepted) },
             items: vec![],
         };
         let expected = "\

@@ -110,10 +110,7 @@ fn reading_answers_values_all_indexes_of_a_bare_name_and_statuses() {
     assert_eq!(read[1..4].iter().map(|item| item.index).collect::<Vec<_>>(), [Some(1), Some(2), Some(3)]);
     assert_eq!(
         statuses(&read[4..]),
-        [
-            ("codec-type", Some(9), ItemStatus::InvalidIndex),
-            ("no-such-item", None, ItemStatus::UnknownItem)
-        ]
+        [("codec-type", Some(9), ItemStatus::InvalidIndex), ("no-such-item", None, ItemStatus::UnknownItem)]
     );
 }
 
@@ -126,7 +123,10 @@ fn a_factory_reset_keeps_hardware_and_dhcp_data_only() {
     let value = |name| phone.value(name, None).unwrap();
     assert_eq!(value("mac-addr"), "00:1A:E8:10:00:00");
     assert_eq!(value("dls-addr"), "127.0.0.1");
-    assert_eq!((value("e164"), value("reg-addr"), value("ringer-melody")), (String::new(), String::new(), "2".into()));
+    assert_eq!(
+        (value("e164"), value("reg-addr"), value("ringer-melody")),
+        (String::new(), String::new(), "2".into())
+    );
     assert_eq!(value("configuration-changed-flag"), "false");
     assert!(phone.local_changes().is_empty());
 }
@@ -171,7 +171,8 @@ fn random_changes_give_other_values_that_the_items_take() {
 #[test]
 fn changed_values_survive_saving_and_restoring() {
     let mut phone = openstage_40();
-    phone.write(vec![Item::new("reg-addr", "sip9.example.net"), Item::indexed("key-label-unicode", 2, "Tür")]);
+    phone
+        .write(vec![Item::new("reg-addr", "sip9.example.net"), Item::indexed("key-label-unicode", 2, "Tür")]);
     let mut other = openstage_40();
     other.restore(false, phone.changed_values());
     assert_eq!(other.read_all(), phone.read_all());

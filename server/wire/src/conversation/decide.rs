@@ -25,7 +25,9 @@ impl Conversation {
         let mut outcomes = Vec::new();
         let chosen = self.choose(situation, close, &mut outcomes);
         let answer = match chosen {
-            Choice::Send { message, purpose } => Answer { message, sends: Some(purpose), outcomes, end: None },
+            Choice::Send { message, purpose } => {
+                Answer { message, sends: Some(purpose), outcomes, end: None }
+            }
             Choice::End { cause, items } => {
                 let message = self.answer(Action::CleanUp, items);
                 let end = self.finish(cause, None);
@@ -35,12 +37,7 @@ impl Conversation {
         Ok(answer)
     }
 
-    fn choose(
-        &mut self,
-        situation: Situation,
-        close: Option<Close>,
-        outcomes: &mut Vec<Outcome>,
-    ) -> Choice {
+    fn choose(&mut self, situation: Situation, close: Option<Close>, outcomes: &mut Vec<Outcome>) -> Choice {
         let Situation { refused, overloaded, bootstrap, mobility, full_read, mut work } = situation;
         if let Some(refusal) = refused {
             let items = match &refusal {
@@ -57,10 +54,7 @@ impl Conversation {
             None => {}
         }
         if overloaded {
-            return Choice::End {
-                cause: EndCause::Overloaded,
-                items: told("cleanup-reason", "overload"),
-            };
+            return Choice::End { cause: EndCause::Overloaded, items: told("cleanup-reason", "overload") };
         }
         if self.messages >= self.rules.messages {
             if work.is_empty() {
@@ -109,8 +103,8 @@ impl Conversation {
     fn send(&mut self, purpose: Purpose, order: Order) -> Result<Choice, Outcome> {
         let action = order.action();
         let messages = self.messages_of(order, &action);
-        let mut rest = messages
-            .map_err(|refusal| Outcome { purpose, result: WorkResult::Refused(refusal) })?;
+        let mut rest =
+            messages.map_err(|refusal| Outcome { purpose, result: WorkResult::Refused(refusal) })?;
         let needed = u32::try_from(rest.len()).unwrap_or(u32::MAX);
         if needed > self.rules.messages.saturating_sub(self.messages) {
             // It fits into a session of its own (see `messages_of`).

@@ -25,9 +25,7 @@ pub use opening::{
 };
 pub use order::{Mobility, Order, Refusal, Situation, Work, WorkId};
 pub use replay::{Replay, ReplayGuard};
-pub use report::{
-    Answer, End, EndCause, Outcome, OutOfTurn, Purpose, Report, Step, WorkRefusal, WorkResult,
-};
+pub use report::{Answer, End, EndCause, OutOfTurn, Outcome, Purpose, Report, Step, WorkRefusal, WorkResult};
 pub use rules::{Fingerprint, Millis, Rules};
 
 use std::collections::{BTreeSet, HashMap};
@@ -151,9 +149,7 @@ impl Conversation {
                 Step::End { answer, end }
             }
             State::Deciding { .. } => self.unexpected(message, None),
-            State::Collecting { assembly, outstanding } => {
-                self.receive_part(message, assembly, outstanding)
-            }
+            State::Collecting { assembly, outstanding } => self.receive_part(message, assembly, outstanding),
             State::Waiting(outstanding) => self.receive_reply(message, outstanding),
         }
     }
@@ -262,7 +258,9 @@ impl Conversation {
     fn receive_reply(&mut self, message: PhoneMessage, outstanding: Outstanding) -> Step {
         self.messages = self.messages.saturating_add(1);
         let fits = match &message.reason {
-            Reason::ReplyTo { action, .. } => action.as_ref().is_none_or(|named| *named == outstanding.action),
+            Reason::ReplyTo { action, .. } => {
+                action.as_ref().is_none_or(|named| *named == outstanding.action)
+            }
             Reason::Status => !has_deployment_result(&message),
             _ => false,
         };

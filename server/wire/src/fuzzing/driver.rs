@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use crate::conversation::{
-    Answer, Conversation, End, Fingerprint, Millis, Mobility, Order, Outcome, Purpose, Refusal, Report, Rules,
-    Situation, Step, Work, WorkId, WorkResult,
+    Answer, Conversation, End, Fingerprint, Millis, Mobility, Order, Outcome, Purpose, Refusal, Report,
+    Rules, Situation, Step, Work, WorkId, WorkResult,
 };
 use crate::{
     Action, Fragment, Item, ItemKey, Limits, PhoneMessage, Reason, Record, ReplyStatus, ServerMessage,
@@ -21,8 +21,12 @@ pub fn conversation(bytes: &[u8]) {
     let print = drive.fingerprint(&opening);
     let (mut session, step) = Conversation::open(opening, print, drive.now, drive.rules);
     drive.follow(&mut session, step);
-    while let Some(choice) = drive.next() {
+    let mut after_the_end = 0;
+    while after_the_end < 5
+        && let Some(choice) = drive.next()
+    {
         drive.event(&mut session, choice);
+        after_the_end += u8::from(session.end().is_some());
     }
     if session.end().is_none() && drive.number.is_multiple_of(3) {
         let end = session.time_out();
@@ -60,10 +64,10 @@ impl<'b> Drive<'b> {
         let mut drive = Self {
             bytes: bytes.iter(),
             rules: Rules {
-                limits: Limits { items: 60, bytes: 4_000, ..Limits::default() },
+                limits: Limits { items: 10, bytes: 4_000, ..Limits::default() },
                 split: SplitLimits { items: 12, bytes: 2_000 },
-                messages: 40,
-                parts: 60,
+                messages: 12,
+                parts: 2,
                 ..Rules::default()
             },
             now: Millis(1_000),
@@ -138,9 +142,10 @@ impl<'b> Drive<'b> {
 
     fn event(&mut self, session: &mut Conversation, choice: u8) {
         let awaited = session.awaited_action().cloned();
-        let message = match choice % 12 {
-            0..=3 => self.message(Reason::ReplyTo { action: awaited, status: accepted() }, choice / 100),
-            4 => {
+        // Most of the time the phone does what it is told; a session with surprises only is a short one.
+        let message = match choice.saturating_sub(180) % 12 {
+            0 => self.message(Reason::ReplyTo { action: awaited, status: accepted() }, choice / 100),
+            1..=4 => {
                 let status = match self.choose(4) {
                     0 => None,
                     1 => Some(ReplyStatus::Busy),
@@ -159,7 +164,8 @@ impl<'b> Drive<'b> {
                 self.message(Reason::ReplyTo { action, status: accepted() }, 0)
             }
             6 | 7 => {
-                let mut part = self.message(Reason::ReplyTo { action: awaited, status: accepted() }, 7);
+                let items = self.choose(8);
+                let mut part = self.message(Reason::ReplyTo { action: awaited, status: accepted() }, items);
                 part.fragment = Fragment::Next;
                 part
             }
@@ -272,8 +278,12 @@ impl<'b> Drive<'b> {
         match self.choose(8) {
             0..=2 => Order::Write(self.records()),
             3 => Order::ReadAll,
-            4 => Order::Read((0..self.choose(5)).map(|index| ItemKey::new("y", Some(index.into()))).collect()),
-            5 => Order::DeployFile((0..self.choose(9)).map(|index| Item::indexed("f", index.into(), "")).collect()),
+            4 => {
+                Order::Read((0..self.choose(5)).map(|index| ItemKey::new("y", Some(index.into()))).collect())
+            }
+            5 => Order::DeployFile(
+                (0..self.choose(9)).map(|index| Item::indexed("f", index.into(), "")).collect(),
+            ),
             6 => Order::DeploySoftware(vec![Item::new("file-type", "APP")]),
             _ => Order::Restart(Vec::new()),
         }
@@ -281,14 +291,14 @@ impl<'b> Drive<'b> {
 
     fn situation(&mut self) -> Situation {
         let mut situation = Situation::default();
-        match self.choose(24) {
+        match self.choose(60) {
             0 => situation.refused = Some(Refusal::Blocked),
             1 => situation.refused = Some(Refusal::Told("no \u{1}".to_owned())),
             2 => situation.overloaded = true,
             3 => situation.bootstrap = Some(self.records()),
             4 => situation.mobility = Some(Mobility::Write(self.records())),
             5 => situation.mobility = Some(Mobility::Refuse("wrong".to_owned())),
-            6..=10 => situation.full_read = true,
+            6..=20 => situation.full_read = true,
             _ => {}
         }
         for _ in 0..self.choose(4) {
@@ -297,10 +307,12 @@ impl<'b> Drive<'b> {
             let order = self.order();
             situation.work.push(Work { id, order });
         }
-        // When the bytes are used up there is still always something to write.
-        let id = WorkId(self.count());
-        let record = Record(vec![Item::new(format!("record-{}", self.number), "1")]);
-        situation.work.push(Work { id, order: Order::Write(vec![record]) });
+        // When the bytes are used up there is always something to write, or the session would just be done.
+        if self.bytes.len() == 0 {
+            let id = WorkId(self.count());
+            let record = Record(vec![Item::new(format!("record-{}", self.number), "1")]);
+            situation.work.push(Work { id, order: Order::Write(vec![record]) });
+        }
         situation
     }
 }

@@ -1,0 +1,189 @@
+//! Whole runs against a scripted server.
+
+use std::collections::HashSet;
+
+use wire::{Action, Item, Reason};
+
+use super::*;
+use crate::testing::server::{ScriptedServer, Seen, order, read_all};
+
+fn config(server: &ScriptedServer) -> SimulateConfig {
+    SimulateConfig { phones: 12, server: server.address.to_string(), ..SimulateConfig::default() }
+}
+
+async fn run(config: &SimulateConfig) -> Result<Summary, RunError> {
+    run_fleet(config, watch::channel(Progress::default()).0, CancellationToken::new()).await
+}
+
+fn opened(server: &ScriptedServer) -> Vec<Reason> {
+    let reasons = server.seen().into_iter().map(|seen| seen.message().reason);
+    reasons.filter(|reason| !matches!(reason, Reason::ReplyTo { .. })).collect()
+}
+
+fn macs(server: &ScriptedServer) -> HashSet<String> {
+    let items = server.seen().into_iter().flat_map(|seen| seen.message().items);
+    items.filter(|item| item.name == "mac-addr").map(|item| item.value).collect()
+}
+
+#[tokio::test]
+async fn every_phone_starts_up_once_from_its_own_address() {
+    let server = ScriptedServer::start(read_all).await;
+    let source = Some("127.78.0.0/24".parse().unwrap());
+    let (progress, watcher) = watch::channel(Progress::default());
+    let config = SimulateConfig { source, ..config(&server) };
+    let summary = run_fleet(&config, progress, CancellationToken::new()).await.unwrap();
+    assert_eq!((summary.sessions_ok, summary.sessions_failed, summary.requests), (12, 0, 24));
+    assert_eq!(summary.actions["ReadAllItems"], 12);
+    assert_eq!(summary.session_latency.count, 12);
+    assert_eq!(macs(&server).len(), 12);
+    let peers: HashSet<_> = server.seen().iter().map(|seen| seen.peer.ip()).collect();
+    assert_eq!(peers.len(), 12);
+    assert!(peers.contains(&"127.78.0.12".parse().unwrap()));
+    assert_eq!((watcher.borrow().phase, watcher.borrow().ok), (Phase::Done, 12));
+}
+
+#[tokio::test]
+async fn later_rounds_bring_local_changes_of_the_wished_share() {
+    let server = ScriptedServer::start(|seen: &Seen| order(&seen.message(), Action::CleanUp, vec![])).await;
+    let config =
+        SimulateConfig { phones: 40, rounds: 3, change_items: 5, change_share: 0.5, ..config(&server) };
+    let summary = run(&config).await.unwrap();
+    assert_eq!((summary.rounds, summary.sessions_ok), (3, 120));
+    let changed = opened(&server).iter().filter(|reason| **reason == Reason::LocalChanges).count();
+    assert!((20..60).contains(&changed), "{changed} of 80");
+    let attached =
+        server.seen().iter().map(Seen::message).find(|m| m.reason == Reason::LocalChanges).unwrap();
+    assert!(attached.items.contains(&Item::new("configuration-attached-flag", "true")));
+}
+
+#[tokio::test]
+async fn a_fleet_file_keeps_the_phones_and_what_was_written_into_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fleet.json");
+    // HFA phones do not have the item that is written here.
+    let (fleet_file, family) = (Some(path.clone()), Some(crate::Family::Sip));
+    let server = ScriptedServer::start(|seen: &Seen| {
+        let message = seen.message();
+        match message.reason {
+            Reason::StartUp => {
+                order(&message, Action::WriteItems, vec![Item::new("reg-addr", "kept.example.net")])
+            }
+            _ => order(&message, Action::CleanUp, vec![]),
+        }
+    })
+    .await;
+    run(&SimulateConfig { fleet_file: fleet_file.clone(), family, ..config(&server) }).await.unwrap();
+    let before = macs(&server);
+
+    let reader = ScriptedServer::start(read_all).await;
+    let other_seed =
+        SimulateConfig { fleet_file: fleet_file.clone(), family, seed: 99, phones: 15, ..config(&reader) };
+    run(&other_seed).await.unwrap();
+    assert!(before.is_subset(&macs(&reader)));
+    assert_eq!(macs(&reader).len(), 15);
+    let items: Vec<_> = reader.seen().into_iter().flat_map(|seen| seen.message().items).collect();
+    let written = Item::new("reg-addr", "kept.example.net");
+    assert_eq!(items.iter().filter(|item| **item == written).count(), 12);
+
+    let fewer = SimulateConfig { fleet_file, phones: 2, ..config(&reader) };
+    run(&fewer).await.unwrap();
+    let stored = FleetFile::load(&path).await.unwrap().unwrap();
+    assert_eq!(stored.phones.len(), 15, "phones that rested are still in the file");
+}
+
+#[tokio::test]
+async fn nonces_differ_from_run_to_run() {
+    let server = ScriptedServer::start(read_all).await;
+    for _ in 0..2 {
+        run(&SimulateConfig { phones: 1, ..config(&server) }).await.unwrap();
+    }
+    let nonces: HashSet<_> = server.seen().iter().map(|seen| seen.message().nonce).collect();
+    assert_eq!(nonces.len(), 4);
+}
+
+#[tokio::test]
+async fn failing_sessions_are_counted_by_kind() {
+    let config = SimulateConfig { phones: 3, server: "127.0.0.1:1".to_owned(), ..SimulateConfig::default() };
+    let summary = run(&config).await.unwrap();
+    assert_eq!((summary.sessions_failed, summary.errors["connect"]), (3, 3));
+    assert!(summary.error_examples["connect"].contains("127.0.0.1:1"));
+}
+
+#[tokio::test]
+async fn overloaded_sessions_are_repeated_and_counted() {
+    let refusals = std::sync::atomic::AtomicU32::new(0);
+    let server = ScriptedServer::start(move |seen: &Seen| {
+        if refusals.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 5 {
+            let items = vec![Item::new("cleanup-reason", "overload")];
+            return order(&seen.message(), Action::CleanUp, items);
+        }
+        read_all(seen)
+    })
+    .await;
+    let mut config = config(&server);
+    config.back_off.first = Duration::ZERO;
+    let summary = run(&config).await.unwrap();
+    assert_eq!((summary.sessions_ok, summary.sessions_overloaded, summary.given_up), (12, 5, 0));
+}
+
+#[tokio::test]
+async fn a_run_ends_when_its_time_is_over_or_it_is_cancelled() {
+    let server = ScriptedServer::start(read_all).await;
+    let none = SimulateConfig { duration: Some(Duration::ZERO), ..config(&server) };
+    assert_eq!(run(&none).await.unwrap().rounds, 0);
+
+    let cancel = CancellationToken::new();
+    let (progress, mut watcher) = watch::channel(Progress::default());
+    let endless = SimulateConfig { duration: Some(Duration::from_secs(3600)), ..config(&server) };
+    let (stop, running) =
+        (cancel.clone(), tokio::spawn(async move { run_fleet(&endless, progress, cancel).await }));
+    watcher.wait_for(|progress| progress.ok >= 24).await.unwrap();
+    stop.cancel();
+    assert!(running.await.unwrap().unwrap().rounds >= 2);
+}
+
+#[tokio::test]
+async fn staying_phones_listen_until_cancelled() {
+    let server = ScriptedServer::start(read_all).await;
+    let source = Some("127.79.0.0/24".parse().unwrap());
+    let config = SimulateConfig { phones: 2, source, stay: true, contact_me_port: 0, ..config(&server) };
+    let cancel = CancellationToken::new();
+    let (progress, mut watcher) = watch::channel(Progress::default());
+    let token = cancel.clone();
+    let running = tokio::spawn(async move { run_fleet(&config, progress, token).await });
+    watcher.wait_for(|progress| progress.phase == Phase::Staying).await.unwrap();
+    let uri =
+        server.seen()[0].message().items.into_iter().find(|item| item.name == "contact-me-uri").unwrap();
+    let target = uri.value.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
+    let mut stream = tokio::net::TcpStream::connect(target).await.unwrap();
+    let request = b"GET /contact_dls.html/ContactDLS HTTP/1.1\r\n\r\n";
+    tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.unwrap();
+    watcher.wait_for(|progress| progress.ok == 3).await.unwrap();
+    cancel.cancel();
+    let summary = running.await.unwrap().unwrap();
+    assert_eq!(summary.sessions_ok, 3);
+    assert_eq!(opened(&server).last(), Some(&Reason::Solicited));
+}
+
+#[tokio::test]
+async fn a_run_does_not_begin_outside_the_machine() {
+    let foreign = SimulateConfig { server: "192.0.2.1:18443".to_owned(), ..SimulateConfig::default() };
+    assert!(matches!(run(&foreign).await, Err(RunError::Address(AddressError::ForeignTarget { .. }))));
+    let source = Some("192.0.2.0/24".parse().unwrap());
+    let from_outside = SimulateConfig { source, ..SimulateConfig::default() };
+    assert!(matches!(run(&from_outside).await, Err(RunError::Address(AddressError::ForeignSource { .. }))));
+    let crowded =
+        SimulateConfig { source: Some("127.80.0.0/29".parse().unwrap()), ..SimulateConfig::default() };
+    assert!(matches!(run(&crowded).await, Err(RunError::Address(AddressError::BlockExhausted { .. }))));
+    let nameless = SimulateConfig { server: "127.0.0.1".to_owned(), ..SimulateConfig::default() };
+    assert!(matches!(run(&nameless).await, Err(RunError::Resolve { .. })));
+}
+
+#[test]
+fn starts_are_spaced_by_the_rate() {
+    let begin = Instant::now();
+    let pace = Pace::new(Some(50.0), begin);
+    assert_eq!(pace.step, Some(Duration::from_millis(20)));
+    assert_eq!(Pace::new(Some(0.0), begin).step, None);
+    assert_eq!(Pace::new(Some(1e-300), begin).step, None);
+}

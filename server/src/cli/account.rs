@@ -1,0 +1,107 @@
+//! `workpoint user …` and `workpoint token …`: for automation and for the day nobody can sign in.
+
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use domain::{Role, RoleSet, Secret};
+
+use super::{Failure, Output};
+use crate::app::{accounts, tokens};
+use crate::clock::{Clock, Entropy};
+use crate::config::Config;
+use crate::open;
+
+/// Longest password read from standard input, in bytes.
+const MOST_BYTES: u64 = 4096;
+
+#[derive(Subcommand)]
+pub(super) enum UserVerb {
+    /// Create an account.
+    ///
+    /// Example: echo "$PASSWORD" | workpoint user create --username anna --role operator --password-stdin
+    #[command(verbatim_doc_comment)]
+    Create(CreateUser),
+}
+
+#[derive(Args)]
+pub(super) struct CreateUser {
+    /// Name to sign in with.
+    #[arg(long)]
+    username: String,
+    /// admin, operator, viewer or auditor; may be given several times.
+    #[arg(long = "role", required = true, value_parser = parse_role)]
+    roles: Vec<Role>,
+    /// Read the password from standard input.
+    #[arg(long, required = true)]
+    password_stdin: bool,
+    /// The account must change this password at its first sign-in.
+    #[arg(long)]
+    must_change_password: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum TokenVerb {
+    /// Create an API token and print it, alone and only once.
+    ///
+    /// Example: TOKEN=$(workpoint token create --user anna --name "nightly export" --expires 90)
+    #[command(verbatim_doc_comment)]
+    Create(CreateToken),
+}
+
+#[derive(Args)]
+pub(super) struct CreateToken {
+    /// Account the token belongs to.
+    #[arg(long)]
+    user: String,
+    /// What the token is for.
+    #[arg(long)]
+    name: String,
+    /// Days until it expires; never when left out.
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    expires: Option<u32>,
+}
+
+fn parse_role(word: &str) -> Result<Role, String> {
+    Role::parse(word).ok_or_else(|| "must be admin, operator, viewer or auditor".to_owned())
+}
+
+pub(super) async fn user(config: &Config, verb: UserVerb, output: Output) -> Result<ExitCode, Failure> {
+    let UserVerb::Create(arguments) = verb;
+    let password = read_password()?;
+    let opened = open(config, &Entropy::system()).await?;
+    let new = accounts::NewFromCommandLine {
+        user_name: arguments.username.clone(),
+        roles: RoleSet::new(arguments.roles),
+        password,
+        must_change_password: arguments.must_change_password,
+    };
+    let id = accounts::create_from_command_line(&opened.store, &Clock::system(), &Entropy::system(), new).await?;
+    opened.store.close().await;
+    let text = format!("Account {} created.", arguments.username);
+    output.result(&serde_json::json!({"id": id, "user_name": arguments.username}), &text);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn token(config: &Config, verb: TokenVerb, output: Output) -> Result<ExitCode, Failure> {
+    let TokenVerb::Create(arguments) = verb;
+    let opened = open(config, &Entropy::system()).await?;
+    let (id, token) = tokens::create_from_command_line(
+        &opened.store,
+        &Clock::system(),
+        &Entropy::system(),
+        &arguments.user,
+        &arguments.name,
+        arguments.expires,
+    )
+    .await?;
+    opened.store.close().await;
+    output.result(&serde_json::json!({"id": id, "token": token.expose()}), token.expose());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_password() -> Result<Secret, Failure> {
+    let mut text = String::new();
+    std::io::stdin().lock().take(MOST_BYTES).read_to_string(&mut text)?;
+    Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}

@@ -1,0 +1,310 @@
+//! One message of a phone and its answer: parse, find the session, converse, record.
+//!
+//! Knows nothing of HTTP. Every message that is WPI gets exactly one WPI answer; what makes no sense is
+//! answered with CleanUp (`wpi.md` §9).
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use domain::setting::SettingKey;
+use domain::{ClientId, DeviceId};
+use wire::conversation::{
+    Conversation, End, Fingerprint, Millis, Opening, Outcome, Purpose, Report, Rules, Situation, Step,
+    WorkResult, device_address,
+};
+use wire::{Action, Item, Limits, ParseError, PhoneMessage, ServerMessage};
+
+use super::sessions::{Place, Session, Sessions, Signs};
+use super::translate;
+use crate::App;
+use crate::app::contacts::{self, ContactError, Opened};
+
+/// A request of a phone, as far as WPI goes.
+pub(super) struct Request<'a> {
+    /// The message.
+    pub(super) body: &'a [u8],
+    /// Session cookie.
+    pub(super) cookie: Option<&'a str>,
+    /// Number of the TLS connection.
+    pub(super) connection: u64,
+    /// Address of the peer.
+    pub(super) peer: IpAddr,
+}
+
+/// The answer to it.
+pub(super) struct Answer {
+    /// The message.
+    pub(super) message: ServerMessage,
+    /// Cookie to set, with the answer that opens a session.
+    pub(super) cookie: Option<String>,
+}
+
+impl Answer {
+    fn plain(message: ServerMessage) -> Self {
+        Self { message, cookie: None }
+    }
+}
+
+/// Conversations with phones.
+pub(super) struct Exchange {
+    app: App,
+    sessions: Sessions,
+}
+
+impl Exchange {
+    /// Nobody is talking yet. `key` is a random number for the replay guard.
+    pub(super) fn new(app: App, key: u64) -> Self {
+        let sessions = Sessions::new(key, Arc::clone(&app.phones));
+        Self { app, sessions }
+    }
+
+    /// Takes one message.
+    ///
+    /// # Errors
+    /// When the body is not WPI; the phone gets HTTP 400 then.
+    pub(super) async fn take(&self, request: Request<'_>) -> Result<Answer, ParseError> {
+        let message = PhoneMessage::parse(request.body, &self.limits())?;
+        let now = self.now();
+        let fingerprint = fingerprint(request.body);
+        let device_text = device_address(&message).map(str::to_owned);
+        let device = device_text.as_deref().and_then(|text| parse_device(text, request.peer));
+        let signs = Signs {
+            message: &message,
+            device: device.as_ref(),
+            cookie: request.cookie,
+            connection: request.connection,
+            peer: request.peer,
+        };
+        let by_address = self.app.settings.bool(SettingKey::LookupByAddress);
+        match self.sessions.place(signs, fingerprint, by_address, now).await {
+            Place::Opens(device) => {
+                Ok(self.open(device, device_text.unwrap_or_default(), signs, fingerprint, now).await)
+            }
+            Place::Session(session) => {
+                let connection = request.connection;
+                Ok(Answer::plain(self.go_on(&session, message, connection, fingerprint, now).await))
+            }
+            Place::Repeated(message, session) => {
+                Ok(Answer { message, cookie: Some(session.cookie.clone()) })
+            }
+            Place::Replayed(device) => {
+                tracing::warn!(%device, peer = %request.peer, "opening message repeated from another connection");
+                Ok(Answer::plain(clean_up(&message.nonce, None)))
+            }
+            Place::Foreign { owner, claimed } => {
+                tracing::error!(%owner, %claimed, peer = %request.peer, "session cookie of another device");
+                Ok(Answer::plain(clean_up(&message.nonce, None)))
+            }
+            Place::Nowhere => {
+                tracing::info!(peer = %request.peer, reason = ?message.reason, "message that belongs to no session");
+                Ok(Answer::plain(clean_up(&message.nonce, None)))
+            }
+        }
+    }
+
+    /// Drops sessions that were silent for too long. Called every second.
+    pub(super) async fn sweep(&self) {
+        let rules = self.rules();
+        for session in self.sessions.sweep(self.now(), rules.idle, rules.retry) {
+            if let Some(conversation) = session.conversation.lock().await.as_mut() {
+                log_end(&session, &conversation.time_out());
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        device: DeviceId,
+        device_text: String,
+        signs: Signs<'_>,
+        fingerprint: Fingerprint,
+        now: Millis,
+    ) -> Answer {
+        let nonce = signs.message.nonce.clone();
+        let most = self.app.settings.integer(SettingKey::MaximumSessions);
+        if i64::try_from(self.sessions.open()).unwrap_or(i64::MAX) >= most {
+            self.app.phones.overload_answered();
+            tracing::debug!(%device, "too many sessions; the phone comes back later");
+            return Answer::plain(clean_up(&nonce, Some("overload")));
+        }
+        let Ok(random) = self.app.entropy.bytes::<16>() else {
+            tracing::error!("no random bytes for a session cookie");
+            return Answer::plain(clean_up(&nonce, Some("overload")));
+        };
+        let cookie = hex::encode_upper(random);
+        let (session, old) = self.sessions.insert(cookie.clone(), device, device_text, signs, now);
+        let mut place = session.conversation.lock().await;
+        if let Some(old) = old
+            && let Some(conversation) = old.conversation.lock().await.as_mut()
+            && conversation.end().is_none()
+        {
+            log_end(&old, &conversation.supersede());
+        }
+        let (mut conversation, step) =
+            Conversation::open(signs.message.clone(), fingerprint, now, self.rules());
+        let message = self.advance(&session, &mut conversation, step, nonce).await;
+        self.sessions.note(&session, &conversation, signs.connection, now);
+        *place = Some(conversation);
+        Answer { message, cookie: Some(cookie) }
+    }
+
+    async fn go_on(
+        &self,
+        session: &Arc<Session>,
+        message: PhoneMessage,
+        connection: u64,
+        fingerprint: Fingerprint,
+        now: Millis,
+    ) -> ServerMessage {
+        let nonce = message.nonce.clone();
+        let mut place = session.conversation.lock().await;
+        let Some(conversation) = place.as_mut() else { return clean_up(&nonce, None) };
+        let step = conversation.receive(message, fingerprint, now);
+        let answer = self.advance(session, conversation, step, nonce).await;
+        self.sessions.note(session, conversation, connection, now);
+        answer
+    }
+
+    /// Does what a step asks for and returns the message that goes out.
+    async fn advance(
+        &self,
+        session: &Session,
+        conversation: &mut Conversation,
+        step: Step,
+        nonce: String,
+    ) -> ServerMessage {
+        match step {
+            Step::Answer(message) => message,
+            Step::End { answer, end } => {
+                log_end(session, &end);
+                answer
+            }
+            Step::Record(report) => {
+                let situation = match self.record(session, report).await {
+                    Ok(situation) => situation,
+                    Err(error) => {
+                        // The phone repeats the step later; nothing it said is taken as recorded.
+                        log_failure(session, &error);
+                        Situation { overloaded: true, ..Situation::default() }
+                    }
+                };
+                match conversation.proceed(situation, self.now()) {
+                    Ok(answer) => {
+                        if let Some(end) = &answer.end {
+                            log_end(session, end);
+                        }
+                        answer.message
+                    }
+                    Err(error) => {
+                        tracing::error!(device = %session.device, %error, "conversation out of turn");
+                        clean_up(&nonce, None)
+                    }
+                }
+            }
+        }
+    }
+
+    async fn record(&self, session: &Session, report: Report) -> Result<Situation, ContactError> {
+        match report {
+            Report::Opened(opening) => self.record_opening(session, opening).await,
+            Report::Replied(outcome) => {
+                if let Some(client) = session.client() {
+                    self.record_outcome(session, client, outcome).await?;
+                }
+                Ok(Situation::default())
+            }
+        }
+    }
+
+    async fn record_opening(&self, session: &Session, opening: Opening) -> Result<Situation, ContactError> {
+        let opened = Opened {
+            device: session.device.clone(),
+            device_text: session.device_text.clone(),
+            peer: session.peer,
+            reason: translate::contact_reason(opening.reason),
+            attached_complete: translate::attached_complete(opening.changes),
+            items: translate::opening_items(opening),
+        };
+        let contact = contacts::record_opening(&self.app, opened).await?;
+        session.set_client(contact.client);
+        tracing::debug!(
+            device = %session.device, client = %contact.client, state = contact.state.as_str(),
+            full_read = ?contact.full_read, "contact"
+        );
+        Ok(Situation { full_read: contact.full_read.is_some(), ..Situation::default() })
+    }
+
+    async fn record_outcome(
+        &self,
+        session: &Session,
+        client: ClientId,
+        outcome: Outcome,
+    ) -> Result<(), ContactError> {
+        match (outcome.purpose, outcome.result) {
+            (Purpose::FullRead, WorkResult::Read { items, problems }) => {
+                let items = items.into_iter().chain(problems).map(translate::reported).collect();
+                contacts::record_full_read(&self.app, client, &session.device, items).await
+            }
+            (Purpose::FullRead, result) => {
+                // Read again at the next contact: the time of the last full read has not moved.
+                tracing::info!(device = %session.device, ?result, "full read not answered");
+                Ok(())
+            }
+            (Purpose::Work(_) | Purpose::Bootstrap | Purpose::Mobility, result) => {
+                tracing::error!(device = %session.device, ?result, "reply to an order nobody gave");
+                Ok(())
+            }
+        }
+    }
+
+    fn now(&self) -> Millis {
+        Millis(u64::try_from(self.app.clock.now().as_millisecond()).unwrap_or(0))
+    }
+
+    fn limits(&self) -> Limits {
+        let number = |key| usize::try_from(self.app.settings.integer(key)).unwrap_or(usize::MAX);
+        Limits {
+            bytes: number(SettingKey::MaximumMessageBytes),
+            depth: number(SettingKey::MaximumMessageDepth),
+            items: number(SettingKey::MaximumMessageItems),
+            attribute_length: number(SettingKey::MaximumAttributeLength),
+            value_length: number(SettingKey::MaximumValueLength),
+        }
+    }
+
+    fn rules(&self) -> Rules {
+        let idle = self.app.settings.integer(SettingKey::SessionIdleTimeout).unsigned_abs();
+        Rules { limits: self.limits(), idle: Millis(idle.saturating_mul(1_000)), ..Rules::default() }
+    }
+}
+
+fn parse_device(text: &str, peer: IpAddr) -> Option<DeviceId> {
+    match text.parse() {
+        Ok(device) => Some(device),
+        Err(error) => {
+            tracing::info!(%peer, %error, "mac-addr that is no device id");
+            None
+        }
+    }
+}
+
+fn clean_up(nonce: &str, reason: Option<&str>) -> ServerMessage {
+    let items = reason.map(|reason| Item::new("cleanup-reason", reason)).into_iter().collect();
+    ServerMessage { nonce: nonce.to_owned(), action: Action::CleanUp, items }
+}
+
+fn fingerprint(body: &[u8]) -> Fingerprint {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    Fingerprint(hasher.finish())
+}
+
+fn log_end(session: &Session, end: &End) {
+    tracing::debug!(device = %session.device, cause = end.cause.code(), "session with a phone ended");
+}
+
+fn log_failure(session: &Session, error: &ContactError) {
+    let source = std::error::Error::source(error).map(ToString::to_string);
+    tracing::error!(device = %session.device, %error, source, "a phone's report could not be recorded");
+}

@@ -1,0 +1,290 @@
+//! Starting and stopping a node: the one constructor, used by `main` and by every test.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Secret;
+use domain::setting::SettingKey;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::App;
+use crate::app::accounts;
+use crate::certificates::{CertificateError, Certificates, Workshop};
+use crate::clock::{Clock, Entropy, EntropyError};
+use crate::config::{Config, KeyError, load_key};
+use crate::device::Device;
+use crate::events::Events;
+use crate::net::{
+    BindError, CertificateStore, Listener, ListenerSettings, NetLimits, NowFn, TlsProfile, TlsServer, TlsSetupError,
+    Transport,
+};
+use crate::routes;
+use crate::settings::Settings;
+use crate::store::group::GroupWriter;
+use crate::store::{Store, StoreError, meta};
+use crate::vault::{Vault, VaultError};
+
+/// How often silent sessions are looked for.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be made.
+    #[error("could not make the data directory {}", .path.display())]
+    DataDirectory {
+        /// Which directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The key for secrets.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database was written with another key.
+    #[error("the key for secrets does not belong to this database")]
+    OtherKey(#[source] VaultError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The first account.
+    #[error("could not create the first account")]
+    FirstAccount(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Certificates.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+    /// A port.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Randomness.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
+
+/// Where the node listens; `None` for a port that is off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listening {
+    /// Phones in default mode.
+    pub phones: Option<SocketAddr>,
+    /// Phones in secure mode.
+    pub secure: Option<SocketAddr>,
+    /// Console and API.
+    pub api: Option<SocketAddr>,
+}
+
+/// A running node.
+pub struct Server {
+    app: App,
+    listening: Listening,
+    certificates: Certificates,
+    first_password: Option<Secret>,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+    sweeper: JoinHandle<()>,
+}
+
+/// A database that is open and migrated, with the vault that belongs to it; what the command line works on.
+pub struct Opened {
+    /// The database.
+    pub store: Store,
+    /// Seals secrets.
+    pub vault: Arc<Vault>,
+}
+
+/// Opens the database of a configuration, brings its schema up to date and checks the key.
+///
+/// # Errors
+/// When the directory, the key or the database cannot be used.
+pub async fn open(config: &Config, entropy: &Entropy) -> Result<Opened, StartError> {
+    let path = &config.data_dir;
+    tokio::fs::create_dir_all(path)
+        .await
+        .map_err(|source| StartError::DataDirectory { path: path.clone(), source })?;
+    let key = load_key(config, entropy)?;
+    let vault = Vault::new(&key).map_err(StartError::OtherKey)?;
+    let store = Store::open(&config.store_options()).await?;
+    store.migrate().await?;
+    check_key(&store, &vault).await?;
+    Ok(Opened { store, vault: Arc::new(vault) })
+}
+
+/// A known text sealed with the key: a database opened with another key must not go unnoticed until the
+/// first secret is needed.
+async fn check_key(store: &Store, vault: &Vault) -> Result<(), StartError> {
+    const PLACE: &str = "key-check";
+    let sealed = vault.seal(PLACE, &Secret::new("workpoint".to_owned())).map_err(StartError::OtherKey)?;
+    if let Some(stored) = meta::read(store, PLACE).await? {
+        return vault.open(PLACE, &stored).map(|_| ()).map_err(StartError::OtherKey);
+    }
+    let tx = store.begin().await?;
+    meta::insert(&tx, PLACE, &sealed).await?;
+    Ok(tx.commit().await?)
+}
+
+impl Server {
+    /// Starts a node: database, first account, certificates, listeners.
+    ///
+    /// # Errors
+    /// When one of them cannot be had; nothing keeps running then.
+    pub async fn start(config: &Config, clock: Clock, entropy: Entropy) -> Result<Self, StartError> {
+        let Opened { store, vault } = open(config, &entropy).await?;
+        let settings = Settings::load(&store, config.overrides.clone()).await?;
+        let app = App {
+            reports: GroupWriter::start(&store),
+            store,
+            settings,
+            clock,
+            entropy,
+            vault,
+            events: Events::default(),
+            phones: Arc::default(),
+            handshake_failures: Arc::default(),
+        };
+        let first_password = accounts::ensure_first_account(&app, config.admin_password.clone())
+            .await
+            .map_err(|error| StartError::FirstAccount(Box::new(error)))?;
+        let certificates = Certificates::load(&Workshop {
+            store: &app.store,
+            vault: &app.vault,
+            entropy: &app.entropy,
+            clock: &app.clock,
+            settings: &app.settings,
+            data_dir: &config.data_dir,
+        })
+        .await?;
+        let device = Device::new(app.clone(), u64::from_be_bytes(app.entropy.bytes()?));
+        let stop = CancellationToken::new();
+        let mut node = Listeners { config, app: &app, stop: &stop, tasks: Vec::new() };
+        let listening = node.start(&certificates, &device)?;
+        let tasks = node.tasks;
+        let sweeper = tokio::spawn(sweep(device));
+        Ok(Self { app, listening, certificates, first_password, stop, tasks, sweeper })
+    }
+
+    /// Where it listens.
+    pub fn listening(&self) -> Listening {
+        self.listening
+    }
+
+    /// What its parts work with.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The certificates in use.
+    pub fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+
+    /// The one-time password of the first account, when this start created it. Returned once.
+    pub fn take_first_password(&mut self) -> Option<Secret> {
+        self.first_password.take()
+    }
+
+    /// Stops: no new requests, running ones are finished, the database is closed.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a listener broke off");
+            }
+        }
+        self.sweeper.abort();
+        self.app.store.close().await;
+    }
+}
+
+async fn sweep(device: Device) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        device.sweep().await;
+    }
+}
+
+struct Listeners<'a> {
+    config: &'a Config,
+    app: &'a App,
+    stop: &'a CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Listeners<'_> {
+    fn start(&mut self, certificates: &Certificates, device: &Device) -> Result<Listening, StartError> {
+        let phones = NetLimits {
+            connections: usize::try_from(self.app.settings.integer(SettingKey::MaximumConnections)).unwrap_or(usize::MAX),
+            idle_timeout: self.app.settings.seconds(SettingKey::KeepAliveTimeout),
+            ..NetLimits::phones()
+        };
+        let secure = TlsProfile::PhoneSecure {
+            client_roots: vec![certificates.authority.certificate_der().clone()],
+        };
+        let serve = |device: &Device| {
+            let device = device.clone();
+            tower::service_fn(move |request| device.clone().handle(request))
+        };
+        Ok(Listening {
+            phones: self.listen(
+                ("phones", SettingKey::DefaultModePort, phones.clone()),
+                (&TlsProfile::Phone, &certificates.phones),
+                serve(device),
+            )?,
+            secure: self.listen(
+                ("phones-secure", SettingKey::SecureModePort, phones),
+                (&secure, &certificates.phones),
+                serve(device),
+            )?,
+            api: self.listen(
+                ("api", SettingKey::ApiPort, NetLimits::api()),
+                (&TlsProfile::Api, &certificates.console),
+                routes::router(self.app.clone()),
+            )?,
+        })
+    }
+
+    fn listen<S: crate::net::HttpService>(
+        &mut self,
+        (name, port, limits): (&str, SettingKey, NetLimits),
+        (profile, certificate): (&TlsProfile, &Arc<CertificateStore>),
+        service: S,
+    ) -> Result<Option<SocketAddr>, StartError> {
+        let Some(port) = self.port(port) else { return Ok(None) };
+        let clock = self.app.clock.clone();
+        let now: NowFn = Arc::new(move || clock.now());
+        let tls = TlsServer::new(profile, Arc::clone(certificate), Arc::clone(&now))?;
+        let listener = Listener::bind(ListenerSettings {
+            name: name.into(),
+            address: SocketAddr::new(self.config.listen_address, port),
+            transport: Transport::Tls(Arc::new(tls)),
+            limits,
+            now,
+            failures: Arc::clone(&self.app.handshake_failures),
+        })?;
+        let address = listener.local_addr();
+        let stop = self.stop.clone();
+        self.tasks.push(tokio::spawn(async move {
+            let drained = listener.serve(service, stop).await;
+            if drained.cut_off > 0 {
+                tracing::warn!(cut_off = drained.cut_off, "connections were cut off while stopping");
+            }
+        }));
+        Ok(Some(address))
+    }
+
+    /// The port of a setting; 0 is off, unless the configuration asks for free ports.
+    fn port(&self, key: SettingKey) -> Option<u16> {
+        if self.config.free_ports {
+            return Some(0);
+        }
+        let port = u16::try_from(self.app.settings.integer(key)).unwrap_or(0);
+        (port != 0).then_some(port)
+    }
+}

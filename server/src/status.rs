@@ -1,0 +1,57 @@
+//! Live figures of this node, written by the device side and read by the API.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Counters since the start. Cheap to update from many places.
+#[derive(Default)]
+pub struct PhoneStatus {
+    open_sessions: AtomicUsize,
+    finished_sessions: AtomicU64,
+    overloaded: AtomicU64,
+    refused: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl PhoneStatus {
+    /// Sessions with phones that are open now.
+    pub fn open_sessions(&self) -> usize {
+        self.open_sessions.load(Ordering::Relaxed)
+    }
+
+    /// Sessions that are over.
+    pub fn finished_sessions(&self) -> u64 {
+        self.finished_sessions.load(Ordering::Relaxed)
+    }
+
+    /// Phones told to come back later.
+    pub fn overloaded(&self) -> u64 {
+        self.overloaded.load(Ordering::Relaxed)
+    }
+
+    /// Requests that got no WPI answer, by code; never with what was in them.
+    pub fn refused(&self) -> BTreeMap<&'static str, u64> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A session was opened.
+    pub fn session_opened(&self) {
+        self.open_sessions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A session is over.
+    pub fn session_ended(&self) {
+        self.open_sessions.fetch_sub(1, Ordering::Relaxed);
+        self.finished_sessions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A phone was told to come back later.
+    pub fn overload_answered(&self) {
+        self.overloaded.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A request got no WPI answer.
+    pub fn request_refused(&self, code: &'static str) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+    }
+}
