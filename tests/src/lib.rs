@@ -1,1 +1,181 @@
-//! To be written.
+//! The harness: the real server on a real database, real TLS to it, simulated phones, an API client.
+//!
+//! A test says `on_both_databases!(name, |server| { … })` and gets two tests. Each server has its own
+//! database, data directory and free ports; nothing is shared, nothing is guessed. PostgreSQL comes from
+//! `make test` (`WORKPOINT_TEST_POSTGRES`); without it those tests fail and say so, they are not skipped.
+
+mod api_client;
+mod database;
+mod phones;
+
+use std::net::SocketAddr;
+
+use domain::setting::{SettingKey, SettingValue};
+use domain::{Role, RoleSet, Secret};
+use workpoint::clock::{Clock, Entropy, ManualClock};
+use workpoint::config::Config;
+use workpoint::{App, Server};
+
+pub use api_client::{ApiAnswer, ApiClient};
+pub use database::Backend;
+pub use phones::{Exchange, items, message, phones, raw_phone, reply, tls};
+
+/// Password of the accounts a test makes.
+pub const PASSWORD: &str = "blue kettle sings loudly";
+
+/// Makes one test for each database.
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($(#[$attribute:meta])* $name:ident => |$server:ident| $body:block)+) => {$(
+        $(#[$attribute])*
+        mod $name {
+            #[expect(unused_imports, reason = "a test takes what it needs of its file")]
+            use super::*;
+
+            async fn body($server: &mut $crate::TestServer) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                let mut server = $crate::TestServer::start($crate::Backend::Sqlite).await;
+                body(&mut server).await;
+                server.stop().await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                let mut server = $crate::TestServer::start($crate::Backend::Postgres).await;
+                body(&mut server).await;
+                server.stop().await;
+            }
+        }
+    )+};
+}
+
+/// A running server with its own database and clock.
+pub struct TestServer {
+    server: Option<Server>,
+    config: Config,
+    /// Moves the server's clock, which stands still otherwise.
+    pub clock: ManualClock,
+    time: Clock,
+    accounts: u32,
+    _directory: tempfile::TempDir,
+}
+
+impl TestServer {
+    /// A server with default settings.
+    pub async fn start(backend: Backend) -> Self {
+        Self::start_with(backend, |config| config).await
+    }
+
+    /// A server with a changed configuration.
+    pub async fn start_with(backend: Backend, change: impl FnOnce(Config) -> Config) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let config = change(Config {
+            data_dir: directory.path().to_owned(),
+            database_url: database::create(backend).await,
+            listen_address: [127, 0, 0, 1].into(),
+            free_ports: true,
+            admin_password: Some(Secret::new(PASSWORD.to_owned())),
+            ..Config::default()
+        });
+        // A day of the present, because certificates are checked by the other side's own clock.
+        let (time, clock) = Clock::manual(Clock::system().now());
+        let server = Server::start(&config, time.clone(), Entropy::system()).await.expect("the server starts");
+        Self { server: Some(server), config, clock, time, accounts: 0, _directory: directory }
+    }
+
+    /// Stops the server and starts it again on the same data.
+    pub async fn restart(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+        let server = Server::start(&self.config, self.time.clone(), Entropy::system()).await;
+        self.server = Some(server.expect("the server starts again"));
+    }
+
+    /// Stops the server; its data stay until the test ends.
+    pub async fn stop_in_place(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+    }
+
+    /// Every byte of the database file; empty when the database is not a file.
+    pub fn raw_data(&self) -> Vec<u8> {
+        std::fs::read(self.config.data_dir.join("workpoint.sqlite")).unwrap_or_default()
+    }
+
+    /// Stops the server.
+    pub async fn stop(mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+    }
+
+    /// The running server.
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("the server runs")
+    }
+
+    /// What its parts work with.
+    pub fn app(&self) -> &App {
+        self.server().app()
+    }
+
+    /// Its configuration, for a second node or the command line.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Port of phones in default mode.
+    pub fn phone_port(&self) -> SocketAddr {
+        self.server().listening().phones.expect("the port is on")
+    }
+
+    /// Port of phones in secure mode.
+    pub fn secure_port(&self) -> SocketAddr {
+        self.server().listening().secure.expect("the port is on")
+    }
+
+    /// Port of the API.
+    pub fn api_port(&self) -> SocketAddr {
+        self.server().listening().api.expect("the port is on")
+    }
+
+    /// An API client without credentials that trusts the built-in authority and nothing else.
+    pub fn anonymous(&self) -> ApiClient {
+        let authority = self.server().certificates().authority.certificate_pem();
+        ApiClient::new(self.api_port(), &authority)
+    }
+
+    /// An API client with a token of a new account that has these roles.
+    pub async fn api(&mut self, roles: &[Role]) -> ApiClient {
+        self.accounts += 1;
+        let name = format!("tester{}", self.accounts);
+        let token = self.token(&name, roles).await;
+        self.anonymous().with_token(token.expose())
+    }
+
+    /// Creates an account as the command line does, with [`PASSWORD`] and a token.
+    pub async fn token(&self, user_name: &str, roles: &[Role]) -> Secret {
+        use workpoint::app::{accounts, tokens};
+        let app = self.app();
+        let new = accounts::NewFromCommandLine {
+            user_name: user_name.to_owned(),
+            roles: RoleSet::new(roles.iter().copied()),
+            password: Secret::new(PASSWORD.to_owned()),
+            must_change_password: false,
+        };
+        accounts::create_from_command_line(&app.store, &app.clock, &app.entropy, new)
+            .await
+            .expect("the account is created");
+        let made = tokens::create_from_command_line(&app.store, &app.clock, &app.entropy, user_name, "test", None);
+        made.await.expect("the token is created").1
+    }
+}
+
+/// A setting of the configuration.
+pub fn set(config: Config, key: SettingKey, value: i64) -> Config {
+    config.with(key, SettingValue::Integer(value))
+}

@@ -1,1 +1,26 @@
-//! To be written.
+//! The JSON contract of the administration API: requests, views, pages, problems.
+//!
+//! One file per resource. The server and the web client compile against the same types. This crate knows
+//! neither HTTP nor SQL; rules live in `domain`. How the API behaves is in `docs/api-design.md`.
+
+pub mod account;
+pub mod audit;
+pub mod auth;
+pub mod client;
+pub mod dashboard;
+pub mod diagnosis;
+pub mod event;
+pub mod header;
+pub mod health;
+pub mod model;
+pub mod notification;
+pub mod page;
+mod patch;
+pub mod problem;
+mod schema;
+pub mod session;
+pub mod setting;
+pub mod token;
+
+pub use page::Page;
+pub use problem::{Args, Code, FieldError, Problem, field};

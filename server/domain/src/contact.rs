@@ -251,18 +251,15 @@ fn same_model(before: &str, now: &str) -> bool {
 
 /// Whether an item of a contact is kept among the reported items.
 ///
-/// The words by which a message speaks of itself are no state of the phone (`wpi.md` §4.5.3, §4.7, §7.5).
+/// What a message asks for, and commands, are no state of the phone (`wpi.md` §4.7, §7.5).
 pub fn is_state(name: &str) -> bool {
-    !matches!(
-        name,
-        "configuration-changed-flag"
-            | "configuration-attached-flag"
-            | "configuration-attached-number"
-            | "requested-items"
-            | "modified-items"
-            | "cleanup-reason"
-            | "send-solicited"
-    ) && !name.is_empty()
+    !matches!(name, "requested-items" | "modified-items" | "cleanup-reason" | "send-solicited")
+}
+
+/// Whether a different value of an item is a change of the phone's configuration. The flags by which a
+/// message announces changes are none themselves.
+pub fn is_configuration(name: &str) -> bool {
+    !name.starts_with("configuration-")
 }
 
 #[cfg(test)]

@@ -92,9 +92,16 @@ pub fn is_secret(name: &str) -> bool {
     ["pwd", "passw", "pin", "secret"].iter().any(|part| name.contains(part))
 }
 
+/// Whether this value of an item must be sealed: an empty text is no secret, and neither is the word by
+/// which phones say that they have no deployment PIN (`wpi.md` §5.7).
+pub fn holds_secret(name: &str, value: &str) -> bool {
+    let none = value.is_empty() || (name == "cloud-pin-value" && value.eq_ignore_ascii_case("failure"));
+    !none && is_secret(name)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{SECRET, all, describe, is_secret};
+    use super::{SECRET, all, describe, holds_secret, is_secret};
 
     #[test]
     fn the_table_is_complete() {
@@ -114,6 +121,12 @@ mod tests {
         {
             assert!(!is_secret(name), "{name}");
         }
+    }
+
+    #[test]
+    fn no_value_is_no_secret() {
+        assert!(holds_secret("sip-pwd", "x") && holds_secret("cloud-pin-value", "70825931"));
+        assert!(!holds_secret("sip-pwd", "") && !holds_secret("cloud-pin-value", "failure"));
     }
 
     #[test]

@@ -147,8 +147,8 @@ settings! {
         "Longest attribute in a message of a phone, in bytes.";
     MaximumValueLength: "phones.maximum-value-length", count(1_024, 4_194_304), D::Integer(262_144), false,
         "Longest item value in a message of a phone, in bytes.";
-    FullReadInterval: "phones.full-read-interval", seconds(300, 31_536_000), D::Integer(86_400), false,
-        "Age after which everything is read again from a phone that makes contact.";
+    FullReadInterval: "phones.full-read-interval", seconds(0, 31_536_000), D::Integer(86_400), false,
+        "Age after which everything is read again from a phone that makes contact; 0 reads everything at every contact.";
     PasswordPolicy: "accounts.password-policy", K::Choice(&["modern", "osem"]), D::Text("modern"), false,
         "Rules for passwords of accounts: modern (long, nothing common) or osem (14 to 20 characters, four classes).";
     SignInIdleTimeout: "accounts.session-idle-timeout", seconds(60, 2_592_000), D::Integer(3_600), false,

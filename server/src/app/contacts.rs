@@ -200,7 +200,7 @@ async fn prepare(
     let mut items = Vec::with_capacity(reported.len());
     for (item, number) in reported.into_iter().zip(numbers) {
         let Some(name) = number else { continue };
-        let sealed = !item.value.is_empty() && item::is_secret(&item.name);
+        let sealed = item::holds_secret(&item.name, &item.value);
         let value = if sealed { seal(&app.vault, device, &item)? } else { item.value };
         items.push(NewItem { name, index: item.index, value, status: item.status, sealed });
     }
@@ -324,8 +324,10 @@ impl RecordOpening {
             ..self.row()
         };
         clients::record_contact(tx, client, &row).await?;
-        if self.reason == ContactReason::LocalChanges && !differences.is_empty() {
-            self.audit(tx, client, "client.local-changes", describe(&differences)).await?;
+        if self.reason == ContactReason::LocalChanges
+            && let Some(details) = describe(tx, &differences)
+        {
+            self.audit(tx, client, "client.local-changes", details).await?;
         }
         let mut notified = self.notify_faults(tx, client, &known.faults).await?;
         if let Some(reason) = quarantine {
@@ -411,9 +413,9 @@ impl Change for RecordItems {
             Scope::Some => {}
         }
         // The first full read is the phone's whole configuration: it is the inventory, not a change of it.
-        if read_before && changed {
+        if read_before && let Some(details) = describe(tx, &differences) {
             let actor = phone(&self.device, self.client, None);
-            write_audit(tx, &actor, self.client, "client.items-changed", describe(&differences), self.at).await?;
+            write_audit(tx, &actor, self.client, "client.items-changed", details, self.at).await?;
         }
         Ok(changed)
     }
@@ -433,17 +435,22 @@ async fn write_audit(
         .map(|_| ())
 }
 
-/// Differences for an audit record: bounded, and without the texts of secrets.
-fn describe(differences: &[Difference]) -> serde_json::Value {
-    let rows: Vec<serde_json::Value> = differences
+/// Differences for an audit record: bounded, and without the texts of secrets. `None` when the configuration
+/// is the same.
+fn describe(tx: &Tx, differences: &[Difference]) -> Option<serde_json::Value> {
+    let changes: Vec<&Difference> = differences
+        .iter()
+        .filter(|difference| contact::is_configuration(&tx.item_name(difference.name)))
+        .collect();
+    let rows: Vec<serde_json::Value> = changes
         .iter()
         .take(MOST_DIFFERENCES)
         .map(|difference| {
             json!({
-                "item": difference.name, "index": difference.index, "secret": difference.secret,
+                "item": &*tx.item_name(difference.name), "index": difference.index, "secret": difference.secret,
                 "before": difference.before, "after": difference.after,
             })
         })
         .collect();
-    json!({"count": differences.len(), "items": rows})
+    (!changes.is_empty()).then(|| json!({"count": changes.len(), "items": rows}))
 }

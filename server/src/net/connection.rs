@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -227,10 +227,11 @@ where
         let answer = service.clone().oneshot(request);
         async move { answer.await.map(|response| response.map(|body| Answer { body, _running: running })) }
     });
+    // Boxed, so that a connection takes the room of its own protocol and is kept once.
     let ended = if is_http2 {
-        drive(shared.http2.serve_connection(stream, service), &shared.stop, &shared.cut).await
+        drive(Box::pin(shared.http2.serve_connection(stream, service)), &shared.stop, &shared.cut).await
     } else {
-        drive(shared.http1.serve_connection(stream, service), &shared.stop, &shared.cut).await
+        drive(Box::pin(shared.http1.serve_connection(stream, service)), &shared.stop, &shared.cut).await
     };
     if let Err(error) = ended {
         debug!(connection = number, peer = %address, listener = %shared.name, error = %error, "connection broke");
@@ -239,11 +240,10 @@ where
 
 /// Runs a connection; told to stop, it finishes running requests; told to cut, it ends at once.
 async fn drive<C: GracefulConnection>(
-    connection: C,
+    mut connection: Pin<Box<C>>,
     stop: &CancellationToken,
     cut: &CancellationToken,
 ) -> Result<(), C::Error> {
-    let mut connection = pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return ended,
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),

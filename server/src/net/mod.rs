@@ -76,7 +76,7 @@ impl NetLimits {
             idle_timeout: Duration::from_secs(45),
             write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(10),
-            buffer: 32 * 1024,
+            buffer: 16 * 1024,
         }
     }
 

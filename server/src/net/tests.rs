@@ -26,6 +26,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+use super::connection::HttpService;
 use super::tls::ClockTime;
 use super::{
     CertificateStore, Drained, HandshakeFailures, Listener, ListenerCounters, ListenerSettings, NetLimits,
@@ -114,6 +115,15 @@ impl Port {
             .route("/peer", get(describe))
             .route("/echo", post(|body: String| async { body }))
             .route("/wait", get(wait));
+        Self::serving(router, transport, limits, (release, waiting))
+    }
+
+    fn serving<S: HttpService>(
+        service: S,
+        transport: Transport,
+        limits: NetLimits,
+        (release, waiting): (Arc<Notify>, Arc<Notify>),
+    ) -> Self {
         let failures = Arc::new(HandshakeFailures::default());
         let settings = ListenerSettings {
             name: "test".into(),
@@ -126,7 +136,7 @@ impl Port {
         let listener = Listener::bind(settings).expect("a free port");
         let (address, counters, stop) =
             (listener.local_addr(), listener.counters(), CancellationToken::new());
-        let task = tokio::spawn(listener.serve(router, stop.clone()));
+        let task = tokio::spawn(listener.serve(service, stop.clone()));
         Self { address, counters, failures, stop, task, release, waiting }
     }
 

@@ -353,3 +353,33 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Recorded<IO> {
         Pin::new(&mut self.inner).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pki::{Authority, KeyKind, SerialSeed, ServerRequest, Subject};
+
+    use super::*;
+
+    #[test]
+    fn tickets_are_given_everywhere_but_in_secure_mode() {
+        let now: NowFn = Arc::new(|| "2027-03-01T12:00:00Z".parse().expect("a time"));
+        let subject = Subject::new("Root", None).expect("a subject");
+        let (seed, lifetime) = (SerialSeed::new([1; 16]), Duration::from_hours(24));
+        let root = Authority::create(&subject, KeyKind::EcdsaP256, now(), lifetime, seed).expect("a root");
+        let names = ["dls".parse().expect("a name")];
+        let request =
+            ServerRequest { common_name: "dls", names: &names, key_kind: KeyKind::EcdsaP256, lifetime };
+        let issued = root.issue_server(&request, now(), seed).expect("a certificate");
+        let store =
+            CertificateStore::new(issued.chain_pem.as_bytes(), &issued.private_key_pem).expect("a store");
+
+        let secure = TlsProfile::PhoneSecure { client_roots: vec![root.certificate_der().clone()] };
+        for (profile, tickets) in [(TlsProfile::Phone, true), (TlsProfile::Api, true), (secure, false)] {
+            let server = TlsServer::new(&profile, Arc::clone(&store), Arc::clone(&now)).expect("settings");
+            assert_eq!(server.config.ticketer.enabled(), tickets, "{profile:?}");
+        }
+        let nobody = TlsProfile::PhoneSecure { client_roots: Vec::new() };
+        let refused = TlsServer::new(&nobody, store, now);
+        assert!(matches!(refused, Err(TlsSetupError::ClientVerifier(_))));
+    }
+}

@@ -31,7 +31,7 @@ impl ItemNames {
         self.0.read().unwrap_or_else(PoisonError::into_inner).ids.get(name).copied()
     }
 
-    pub(super) fn name(&self, id: i64) -> Option<Arc<str>> {
+    fn name(&self, id: i64) -> Option<Arc<str>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).names.get(&id).cloned()
     }
 
@@ -105,6 +105,13 @@ async fn load(tx: &Tx) -> StoreResult<Vec<(i64, String)>> {
     rows.iter()
         .map(|row| Ok((row.try_get_by_index(0).attempt(attempt)?, row.try_get_by_index(1).attempt(attempt)?)))
         .collect()
+}
+
+impl Tx {
+    /// Name of an item's number, as far as this node has met it; the number itself otherwise.
+    pub fn item_name(&self, id: i64) -> Arc<str> {
+        self.names.name(id).unwrap_or_else(|| format!("#{id}").into())
+    }
 }
 
 /// Name of a number; asks the database once for numbers another node gave.

@@ -6,15 +6,20 @@
 //!
 //! Row types stay inside; functions return domain types. "Not found" is `Ok(None)`.
 
+pub mod accounts;
 pub mod audit;
 pub mod client_list;
 pub mod clients;
 pub mod error;
 pub mod group;
+pub mod idempotency;
 pub mod item_names;
 pub mod items;
 pub mod meta;
 pub mod notifications;
+pub mod sessions;
+pub mod settings;
+pub mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;

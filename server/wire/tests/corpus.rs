@@ -56,7 +56,7 @@ fn phone(name: &str) -> PhoneMessage {
 }
 
 /// The kind of error, and the text that begins at its place.
-fn refusal(bytes: &[u8], error: wire::ParseError) -> (ParseErrorKind, String) {
+fn refusal(bytes: &[u8], error: &wire::ParseError) -> (ParseErrorKind, String) {
     let rest = bytes.get(usize::try_from(error.position).unwrap()..).unwrap();
     (error.kind, String::from_utf8_lossy(rest).into_owned())
 }
@@ -165,7 +165,7 @@ fn bad_phone_messages_are_refused_by_kind_and_place() {
     assert_eq!(expected.len(), files.iter().filter(|(name, _)| name.starts_with("bad-")).count());
     for (name, kind, start) in expected {
         let bytes = content(&files, &format!("bad-{name}"));
-        let (found, rest) = refusal(bytes, PhoneMessage::parse(bytes, &Limits::default()).unwrap_err());
+        let (found, rest) = refusal(bytes, &PhoneMessage::parse(bytes, &Limits::default()).unwrap_err());
         assert_eq!(found, kind, "{name}");
         assert!(rest.starts_with(start), "{name}: {rest}");
     }
@@ -186,7 +186,7 @@ fn bad_server_messages_are_refused_by_kind_and_place() {
     assert_eq!(expected.len(), files.iter().filter(|(name, _)| name.starts_with("bad-")).count());
     for (name, kind, start) in expected {
         let bytes = content(&files, &format!("bad-{name}"));
-        let (found, rest) = refusal(bytes, ServerMessage::parse(bytes, &Limits::default()).unwrap_err());
+        let (found, rest) = refusal(bytes, &ServerMessage::parse(bytes, &Limits::default()).unwrap_err());
         assert_eq!(found, kind, "{name}");
         assert!(rest.starts_with(start), "{name}: {rest}");
     }

@@ -136,7 +136,7 @@ fn mutate(mut bytes: Vec<u8>, mutations: Vec<Mutation>) -> Vec<u8> {
         let end = |at: usize, count: usize| (place(at) + count).min(length);
         match mutation {
             Mutation::Flip(at, bits) => {
-                bytes.iter_mut().skip(place(at)).take(1).for_each(|byte| *byte ^= bits)
+                bytes.iter_mut().skip(place(at)).take(1).for_each(|byte| *byte ^= bits);
             }
             Mutation::Cut(at) => bytes.truncate(place(at)),
             Mutation::Repeat(at, count) => {

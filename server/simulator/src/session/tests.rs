@@ -230,22 +230,3 @@ async fn written_values_and_their_problems_travel() {
     assert_eq!(reply.items.len(), 1);
     assert_eq!(reply.items[0].status, Some(wire::ItemStatus::ReadOnly));
 }
-#[tokio::test]
-async fn zz_measure() {
-    let (mut machine, mut dice) = (PhoneMachine::new(crate::testing::openstage_40(), Behaviour::default()), Dice::new(1, 1));
-    let begin = std::time::Instant::now();
-    let mut bytes = 0;
-    for _ in 0..2000 {
-        let m = machine.open(&Opening::StartUp, dice.nonce());
-        bytes += m.to_bytes().unwrap().len();
-        let s = wire::ServerMessage { nonce: m.nonce, action: Action::ReadAllItems, items: vec![] };
-        let Step::Send(m) = machine.answer(s, dice.nonce()) else { panic!() };
-        bytes += m.to_bytes().unwrap().len();
-    }
-    println!("MEASURE {:?} per session, {} bytes", begin.elapsed() / 2000, bytes / 2000);
-    let server = ScriptedServer::start(read_all).await;
-    let phone = phone(&server, Behaviour::default());
-    let begin = std::time::Instant::now();
-    for _ in 0..500 { phone.session(&Opening::StartUp).await.unwrap(); }
-    println!("MEASURE {:?} per whole session incl. scripted server", begin.elapsed() / 500);
-}

@@ -20,6 +20,18 @@ async fn answers_have_a_length_and_title_case_names() {
 }
 
 #[tokio::test]
+async fn a_service_that_sets_no_length_gets_one() {
+    let service = tower::service_fn(async |_| {
+        Ok::<_, std::convert::Infallible>(::http::Response::new(axum::body::Body::from("abc")))
+    });
+    let transport = Transport::Plain(HttpDialect::Phone);
+    let port = Port::serving(service, transport, NetLimits::phones(), Default::default());
+    let answer = ask(&mut port.connect().await, ECHO).await;
+    assert!(answer.contains("\r\nContent-Length: 3\r\n"), "{answer}");
+    assert!(!answer.to_ascii_lowercase().contains("transfer-encoding"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_connection_is_kept_and_numbered_until_the_phone_wants_it_closed() {
     let port = plain(NetLimits::phones());
     let mut stream = port.connect().await;
@@ -51,6 +63,8 @@ async fn a_phone_that_ends_its_sending_side_still_gets_its_answer() {
     stream.write_all(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("sent");
     port.waiting.notified().await;
     stream.shutdown().await.expect("half closed");
+    // By the time somebody else has an answer, the server has seen the end.
+    peer(&mut port.connect().await).await;
     port.release.notify_one();
     assert!(read_answer(&mut stream).await.ends_with("done"));
 }

@@ -1,0 +1,184 @@
+//! Clients: phones in the inventory, and what they report (OSEM §4, D-1 … D-6).
+
+use domain::ClientId;
+use domain::client::{
+    Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode,
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// A client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ClientView {
+    /// Its id.
+    #[schema(value_type = i64)]
+    pub id: ClientId,
+    /// MAC address in lower case with colons, or the identifier of a soft client; `null` while prepared.
+    pub device_id: Option<String>,
+    /// The device id as the phone writes it.
+    pub device_id_text: Option<String>,
+    /// Where it is in its life.
+    #[schema(schema_with = crate::schema::word::<ClientState>)]
+    pub state: ClientState,
+    /// Why it is in quarantine (D-4).
+    #[schema(schema_with = crate::schema::word_or_null::<QuarantineReason>)]
+    pub quarantine_reason: Option<QuarantineReason>,
+    /// Number in use.
+    pub e164: Option<String>,
+    /// Number of the device itself.
+    pub basic_e164: Option<String>,
+    /// Device type as reported.
+    pub device_type: Option<String>,
+    /// Short name of the model; `null` when the device type is not a known one.
+    pub model: Option<String>,
+    /// `SIP`, `HFA` or another word.
+    pub software_type: Option<String>,
+    /// Firmware version as reported.
+    pub software_version: Option<String>,
+    /// Part number.
+    pub part_number: Option<String>,
+    /// Key modules.
+    pub key_modules: Option<String>,
+    /// Display backlight; `unknown (n)` when the reported number has no known meaning (D-6).
+    pub backlight: Option<String>,
+    /// Whether the LAN interface is capable of gigabit speed.
+    pub gigabit: Option<bool>,
+    /// Where contact-me goes, as the phone says.
+    pub contact_me_uri: Option<String>,
+    /// Address it last came from.
+    pub peer_address: Option<String>,
+    /// Network it is bound to (D-4).
+    pub bound_network: Option<String>,
+    /// Address of the phone's own web pages: the address it last came from (D-6).
+    pub wbm_url: Option<String>,
+    /// Secure mode.
+    #[schema(schema_with = crate::schema::word::<SecureMode>)]
+    pub secure_mode: SecureMode,
+    /// Mobility.
+    #[schema(schema_with = crate::schema::word::<Mobility>)]
+    pub mobility: Mobility,
+    /// How the server reaches it.
+    #[schema(schema_with = crate::schema::word::<Access>)]
+    pub access: Access,
+    /// Faults it reports.
+    #[schema(schema_with = crate::schema::list_of_words::<Fault>)]
+    pub faults: Vec<Fault>,
+    /// What an administrator should look at.
+    pub warnings: Vec<Warning>,
+    /// Last contact.
+    pub last_contact_at: Option<Timestamp>,
+    /// Reason of the last contact.
+    #[schema(schema_with = crate::schema::word_or_null::<ContactReason>)]
+    pub last_contact_reason: Option<ContactReason>,
+    /// When everything was last read from it.
+    pub full_read_at: Option<Timestamp>,
+    /// Whether everything is read at its next contact.
+    pub full_read_wanted: bool,
+    /// First seen, or prepared.
+    pub created_at: Timestamp,
+    /// Last change; a contact that says nothing new is none.
+    pub updated_at: Timestamp,
+    /// Number of changes; the ETag.
+    pub revision: i64,
+}
+
+/// Something about a client that an administrator should look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Warning {
+    /// Another client reports the same number (D-3).
+    NumberInUse,
+}
+
+/// What a client reports, one item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ItemView {
+    /// Item name.
+    pub name: String,
+    /// Instance number; an item without one is not the item with number 0.
+    pub index: Option<u16>,
+    /// Text; `null` for a secret.
+    pub value: Option<String>,
+    /// Whether the value is a secret, which is never shown (D-16).
+    pub secret: bool,
+    /// Status word of the phone, when the value could not be read.
+    pub status: Option<String>,
+    /// When the phone last said something new of it.
+    pub reported_at: Timestamp,
+}
+
+/// Which clients a list shows.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ClientQuery {
+    /// Page, from 1; reaches row 10,000.
+    #[param(minimum = 1)]
+    pub page: Option<u64>,
+    /// Clients on a page; 50 unless set.
+    #[param(minimum = 1, maximum = 500)]
+    pub size: Option<u64>,
+    /// `e164` (default), `model`, `device_id`, `software_version`, `last_contact_at`, `state`, `part_number`,
+    /// `key_modules`, `peer_address`, `secure_mode`, `mobility` or `access`; `-` before it for descending.
+    pub sort: Option<String>,
+    /// Cursor: the list's `next`, with the same filter and order.
+    pub after: Option<String>,
+    /// Part of the number, of the MAC address in any spelling, or of the software version (OSEM §4.3).
+    pub search: Option<String>,
+    /// `SIP`, `HFA` or another word.
+    pub software_type: Option<String>,
+    /// Short name of the model, or a device type that is not a known one.
+    pub model: Option<String>,
+    /// State.
+    #[param(schema_with = crate::schema::word::<ClientState>)]
+    pub state: Option<ClientState>,
+}
+
+/// Form of an export.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExportFormat {
+    /// Comma separated (RFC 4180) with a header line. Cells that a spreadsheet would run as a formula begin
+    /// with an apostrophe.
+    Csv,
+    /// One JSON array.
+    #[default]
+    Json,
+}
+
+/// Which clients an export has.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ClientExportQuery {
+    /// `csv` or `json` (default).
+    pub format: Option<ExportFormat>,
+    /// As in the list.
+    pub sort: Option<String>,
+    /// As in the list.
+    pub search: Option<String>,
+    /// As in the list.
+    pub software_type: Option<String>,
+    /// As in the list.
+    pub model: Option<String>,
+    /// As in the list.
+    #[param(schema_with = crate::schema::word::<ClientState>)]
+    pub state: Option<ClientState>,
+}
+
+impl From<ClientExportQuery> for ClientQuery {
+    fn from(query: ClientExportQuery) -> Self {
+        let ClientExportQuery { format: _, sort, search, software_type, model, state } = query;
+        Self { page: None, size: None, after: None, sort, search, software_type, model, state }
+    }
+}
+
+/// Which items of a client are shown.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct ItemQuery {
+    /// Part of the name, in any case of letters.
+    pub name: Option<String>,
+}

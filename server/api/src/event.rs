@@ -1,0 +1,16 @@
+//! Live changes: what an event of `GET /events` carries. It only says what changed; readers fetch it again.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Data of an event named `change`. Besides it there are `ready` (the stream listens from here on) and
+/// `lag` (events were lost or too many: fetch everything again), both without fields.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChangeEvent {
+    /// Word of the resource: `clients`, `accounts`, `tokens`, `sessions`, `settings`, `notifications`.
+    pub resource: String,
+    /// `created`, `updated` or `deleted`.
+    pub change: String,
+    /// Id of the thing, as in its address.
+    pub id: String,
+}

@@ -1,0 +1,227 @@
+//! Problem documents (RFC 9457): what every answer from status 400 on is, and the one list of codes.
+//!
+//! `code` is what programs look at; its meaning never changes. Texts are English; whoever shows a problem
+//! words it in the reader's language from `code` and `args` (D-35).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// Arguments of a text that is worded in the reader's language.
+pub type Args = BTreeMap<String, Value>;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident = $word:literal, $status:literal, $title:literal;)+) => {
+        /// What went wrong. Defined once, here.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $variant,)+
+            /// A code of a newer server; never sent.
+            Unknown,
+        }
+
+        impl Code {
+            /// Every code that is sent.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word in the document.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ Self::Unknown => "unknown" }
+            }
+
+            /// HTTP status that goes with it.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)+ Self::Unknown => 500 }
+            }
+
+            /// Short English title, the same for every problem of this code.
+            pub fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)+ Self::Unknown => "Unknown problem" }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The request is not HTTP, JSON or text as agreed.
+    MalformedRequest = "malformed_request", 400, "Malformed request";
+    /// No session and no token, or one that is wrong, expired or revoked; the answer does not say which.
+    Unauthenticated = "unauthenticated", 401, "Not signed in";
+    /// Wrong user name or password, or a disabled account; the answer does not say which.
+    SignInFailed = "sign_in_failed", 401, "Sign-in failed";
+    /// No role of the caller allows it. Argument `permission`.
+    Forbidden = "forbidden", 403, "Not allowed";
+    /// A change with a session cookie needs the header `X-CSRF-Token`.
+    CsrfTokenMissing = "csrf_token_missing", 403, "CSRF token missing or wrong";
+    /// The password must be changed before anything else (D-32).
+    PasswordChangeRequired = "password_change_required", 403, "Password change required";
+    /// There is no such thing, or none the caller may know of.
+    NotFound = "not_found", 404, "Not found";
+    /// The address does not take this method.
+    MethodNotAllowed = "method_not_allowed", 405, "Method not allowed";
+    /// The request did not arrive in time.
+    RequestTimeout = "request_timeout", 408, "Request took too long";
+    /// The name is in use. Argument `name`.
+    NameTaken = "name_taken", 409, "Name already in use";
+    /// Somebody who can administer must remain.
+    LastAdministrator = "last_administrator", 409, "Last administrator";
+    /// One's own account cannot be deleted or disabled, and its password is changed elsewhere.
+    OwnAccount = "own_account", 409, "Own account";
+    /// The value is fixed by file or environment. Argument `source`.
+    SettingLocked = "setting_locked", 409, "Setting is locked";
+    /// The thing changed since it was read.
+    PreconditionFailed = "precondition_failed", 412, "Changed since it was read";
+    /// The body is larger than allowed. Argument `limit`, in bytes.
+    BodyTooLarge = "body_too_large", 413, "Body too large";
+    /// The body is not JSON.
+    UnsupportedMediaType = "unsupported_media_type", 415, "Unsupported media type";
+    /// Fields that cannot be accepted; `errors` names them.
+    InvalidFields = "invalid_fields", 422, "Invalid fields";
+    /// The page lies too deep in the list: continue with `after`. Arguments `limit`, `parameter`.
+    PageTooDeep = "page_too_deep", 422, "Page too deep";
+    /// The idempotency key was used for another request.
+    IdempotencyKeyReused = "idempotency_key_reused", 422, "Idempotency key used for another request";
+    /// A change needs `If-Match` with the ETag last read.
+    PreconditionRequired = "precondition_required", 428, "If-Match required";
+    /// Too many attempts; `Retry-After` says when to try again. Argument `seconds`.
+    TooManyAttempts = "too_many_attempts", 429, "Too many attempts";
+    /// The server's own fault; `request_id` finds it in the log.
+    Internal = "internal", 500, "Internal error";
+    /// Starting, stopping or overloaded.
+    Unavailable = "unavailable", 503, "Not available now";
+}
+
+impl Code {
+    /// The code a word names; [`Code::Unknown`] for one of a newer server.
+    pub fn parse(word: &str) -> Self {
+        Self::ALL.iter().copied().find(|code| code.as_str() == word).unwrap_or(Self::Unknown)
+    }
+
+    /// Identifies the kind of problem, as RFC 9457 wants it.
+    pub fn urn(self) -> String {
+        format!("urn:workpoint:problem:{}", self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|word| Self::parse(&word))
+    }
+}
+
+/// A problem document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// URN of the kind of problem: `urn:workpoint:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Short English title, the same for every problem of the code.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// Stable code.
+    #[schema(schema_with = crate::schema::code)]
+    pub code: Code,
+    /// What happened this time, in English.
+    pub detail: String,
+    /// Arguments for wording the problem in another language.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub args: Args,
+    /// Fields that cannot be accepted.
+    #[serde(default)]
+    pub errors: Vec<FieldError>,
+    /// Finds the request in the log of the server.
+    #[serde(default)]
+    pub request_id: Option<String>,
+}
+
+/// A field that cannot be accepted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer (RFC 6901) into the body, or the name of the query parameter.
+    pub field: String,
+    /// Stable code.
+    pub code: String,
+    /// Arguments for wording it in another language.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub args: Args,
+    /// What is wrong, in English.
+    pub message: String,
+}
+
+impl FieldError {
+    /// An error of a field.
+    pub fn new(field: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), code: code.into(), args: Args::new(), message: message.into() }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.args.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// Codes of field errors that do not come from a rule of `domain`.
+pub mod field {
+    /// The request has a field nobody knows.
+    pub const UNKNOWN_FIELD: &str = "unknown_field";
+    /// A field that is needed is not there.
+    pub const MISSING: &str = "missing";
+    /// Another JSON type is needed. Argument `expected`.
+    pub const WRONG_TYPE: &str = "wrong_type";
+    /// Not one of the words. Argument `choices`.
+    pub const NOT_A_CHOICE: &str = "not_a_choice";
+    /// Of the right type, but not acceptable.
+    pub const INVALID: &str = "invalid";
+    /// Outside the range. Arguments `min`, `max`.
+    pub const OUT_OF_RANGE: &str = "out_of_range";
+    /// More characters than allowed. Argument `max`.
+    pub const TOO_LONG: &str = "too_long";
+    /// A query parameter stands there more than once.
+    pub const GIVEN_TWICE: &str = "given_twice";
+    /// Text with a NUL character.
+    pub const CONTROL_CHARACTER: &str = "control_character";
+    /// Not the current password.
+    pub const WRONG_PASSWORD: &str = "wrong_password";
+    /// A role the caller does not have.
+    pub const ROLE_NOT_HELD: &str = "role_not_held";
+    /// Lies in the past, or later than allowed.
+    pub const NOT_IN_TIME: &str = "not_in_time";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Code, Problem};
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_unique_words_with_a_status() {
+        let mut seen = HashSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.as_str()));
+            assert!(code.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+            assert!((400..600).contains(&code.status()), "{code:?}");
+            assert_eq!(Code::parse(code.as_str()), *code);
+        }
+    }
+
+    #[test]
+    fn a_client_reads_codes_of_a_newer_server() {
+        let text = r#"{"type":"x","title":"t","status":409,"code":"plan_stale","detail":"d","new":1}"#;
+        let problem: Problem = serde_json::from_str(text).unwrap();
+        assert_eq!(problem.code, Code::Unknown);
+        assert_eq!(problem.status, 409);
+    }
+}

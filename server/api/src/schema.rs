@@ -1,0 +1,90 @@
+//! Schemas of words that `domain` defines: the document lists exactly the words the program knows.
+//!
+//! `domain` itself knows nothing of OpenAPI. A new variant does not compile until it is listed here.
+
+use domain::client::{
+    Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode,
+};
+use domain::{Permission, Role};
+use serde_json::Value;
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+
+use crate::Code;
+
+/// A type whose values are words.
+pub(crate) trait Words {
+    /// All words.
+    fn all() -> Vec<&'static str>;
+}
+
+macro_rules! words {
+    ($($type:ident { $($variant:ident),+ $(,)? })+) => {$(
+        impl Words for $type {
+            fn all() -> Vec<&'static str> {
+                // Does not compile when a variant is missing below.
+                fn listed(word: $type) -> &'static str {
+                    match word { $($type::$variant)|+ => word.as_str() }
+                }
+                vec![$(listed($type::$variant)),+]
+            }
+        }
+    )+};
+}
+
+words! {
+    Role { Admin, Operator, Viewer, Auditor }
+    ClientState { Prepared, Active, Quarantined }
+    QuarantineReason { OtherNetwork, OtherPartNumber, OtherModel }
+    SecureMode { Default, Secure }
+    Access { Direct, Dcmp }
+    Mobility { Disabled, Enabled, LoggedOn, Interim }
+    ContactReason { StartUp, Solicited, LocalChanges, InventoryChanges, Status }
+    Fault { SecurityLogArchive, SecurityLogEntry, OcspConnect, AdminPassword, UserPassword }
+}
+
+/// One of the words.
+pub(crate) fn word<T: Words>() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(T::all())).build()
+}
+
+/// One of the words, or `null`.
+pub(crate) fn word_or_null<T: Words>() -> Object {
+    let values = T::all().into_iter().map(Value::from).chain([Value::Null]);
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .enum_values(Some(values))
+        .build()
+}
+
+/// A list of the words.
+pub(crate) fn list_of_words<T: Words>() -> Array {
+    ArrayBuilder::new().items(word::<T>()).build()
+}
+
+/// A list of the words, or `null`.
+pub(crate) fn list_of_words_or_null<T: Words>() -> Array {
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(word::<T>())
+        .build()
+}
+
+/// The codes of problems.
+pub(crate) fn code() -> Object {
+    let words = Code::ALL.iter().map(|code| code.as_str());
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
+}
+
+/// Permissions, as words.
+pub(crate) fn permissions() -> Array {
+    let words = Permission::ALL.iter().filter_map(|permission| serde_json::to_value(permission).ok());
+    let one = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build();
+    ArrayBuilder::new().items(one).build()
+}
+
+/// The value of a setting.
+pub(crate) fn setting_value() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Boolean, Type::Integer, Type::String]))
+        .build()
+}
