@@ -51,6 +51,23 @@ impl ApiClient {
         self.with_header("authorization", &format!("Bearer {token}"))
     }
 
+    /// The same client with the ETag of what it is about to change.
+    #[must_use]
+    pub fn if_match(self, etag: &str) -> Self {
+        self.with_header("if-match", etag)
+    }
+
+    /// Signs in as a browser does: the client then has the session cookie and its CSRF token. Also gives
+    /// what the server says about the session.
+    pub async fn sign_in(&self, user_name: &str, password: &str) -> (Self, Value) {
+        let body = serde_json::json!({ "user_name": user_name, "password": password });
+        let answer = self.post("/api/v1/auth/sign-in", &body).await;
+        let cookie = answer.cookie();
+        let info = answer.expect(200);
+        let csrf = info["csrf_token"].as_str().expect("a CSRF token").to_owned();
+        (self.clone().with_header("cookie", &cookie).with_header("x-csrf-token", &csrf), info)
+    }
+
     /// A GET request; `path` begins with `/`.
     pub async fn get(&self, path: &str) -> ApiAnswer {
         self.send(Method::GET, path, None).await
@@ -59,6 +76,16 @@ impl ApiClient {
     /// A POST request with a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> ApiAnswer {
         self.send(Method::POST, path, Some(body.to_string())).await
+    }
+
+    /// A PATCH request with a JSON body.
+    pub async fn patch(&self, path: &str, body: &Value) -> ApiAnswer {
+        self.send(Method::PATCH, path, Some(body.to_string())).await
+    }
+
+    /// A PUT request with a JSON body.
+    pub async fn put(&self, path: &str, body: &Value) -> ApiAnswer {
+        self.send(Method::PUT, path, Some(body.to_string())).await
     }
 
     /// A DELETE request.
@@ -86,6 +113,23 @@ impl ApiClient {
 }
 
 impl ApiAnswer {
+    /// A header; empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("a header that is text"))
+    }
+
+    /// The cookie it sets, as the next request carries it; empty when it sets none.
+    pub fn cookie(&self) -> String {
+        self.header("set-cookie").split(';').next().unwrap_or_default().to_owned()
+    }
+
+    /// Codes of the fields that were refused, as `field: code`.
+    pub fn refused_fields(&self) -> Vec<String> {
+        let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
+        let text = |error: &Value, name: &str| error[name].as_str().unwrap_or_default().to_owned();
+        errors.iter().map(|error| format!("{}: {}", text(error, "field"), text(error, "code"))).collect()
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))

@@ -9,6 +9,7 @@ mod database;
 mod phones;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use domain::setting::{SettingKey, SettingValue};
 use domain::{Role, RoleSet, Secret};
@@ -18,7 +19,7 @@ use workpoint::{App, Server};
 
 pub use api_client::{ApiAnswer, ApiClient};
 pub use database::Backend;
-pub use phones::{Exchange, items, message, phones, raw_phone, reply, tls};
+pub use phones::{Exchange, connect, items, message, phones, raw_phone, reply, tls, tls_stream};
 
 /// Password of the accounts a test makes.
 pub const PASSWORD: &str = "blue kettle sings loudly";
@@ -92,6 +93,31 @@ impl TestServer {
         }
         let server = Server::start(&self.config, self.time.clone(), Entropy::system()).await;
         self.server = Some(server.expect("the server starts again"));
+    }
+
+    /// Waits until something is so that the server does by itself, in its own time.
+    ///
+    /// # Panics
+    /// When it is not so after half a minute.
+    pub async fn wait_until(&self, is_so: impl Fn(&App) -> bool) {
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        for _ in 0..1_500 {
+            ticks.tick().await;
+            if is_so(self.app()) {
+                return;
+            }
+        }
+        panic!("waited in vain");
+    }
+
+    /// Changes a setting through the API, as an administrator does.
+    pub async fn change_setting(&mut self, id: &str, value: i64) {
+        let api = self.api(&[Role::Admin]).await;
+        let path = format!("/api/v1/settings/{id}");
+        let etag = api.get(&path).await.headers.get("etag").expect("an ETag").to_str().expect("text").to_owned();
+        let body = serde_json::json!({ "value": value }).to_string();
+        let answer = api.with_header("if-match", &etag).send(reqwest::Method::PUT, &path, Some(body)).await;
+        answer.expect(200);
     }
 
     /// Stops the server; its data stay until the test ends.

@@ -36,6 +36,20 @@ pub fn raw_phone(server: SocketAddr, source: [u8; 4]) -> Exchange {
     Exchange { channel: PhoneChannel::new(dialler, server, CookieEcho::Plain, true) }
 }
 
+fn dialler() -> Dialler {
+    Dialler::new(tls(), None, NetworkGuard::default()).expect("a loopback address")
+}
+
+/// A TLS connection to send broken HTTP over.
+pub async fn tls_stream(server: SocketAddr) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
+    dialler().dial(server).await.expect("a TLS connection")
+}
+
+/// An HTTP connection for requests of the test's own.
+pub async fn connect(server: SocketAddr) -> simulator::Connection {
+    dialler().connect(server).await.expect("a connection")
+}
+
 /// Messages of a raw phone and their answers.
 pub struct Exchange {
     /// Cookie and connection, to be tampered with.

@@ -208,7 +208,14 @@ pub(super) async fn run<S: HttpService>(stream: TcpStream, address: SocketAddr, 
     }
 }
 
-async fn http<S, IO>(stream: IO, is_http2: bool, peer: Peer, shared: &Shared<S>)
+/// The rest of a connection after the handshake. Not an `async fn`, so that the stream is moved into the
+/// box once and takes no second place in the task, and so that each protocol takes only its own room.
+fn http<S, IO>(
+    stream: IO,
+    is_http2: bool,
+    peer: Peer,
+    shared: &Shared<S>,
+) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>
 where
     S: HttpService,
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -227,30 +234,34 @@ where
         let answer = service.clone().oneshot(request);
         async move { answer.await.map(|response| response.map(|body| Answer { body, _running: running })) }
     });
-    // Boxed, so that a connection takes the room of its own protocol and is kept once.
-    let ended = if is_http2 {
-        drive(Box::pin(shared.http2.serve_connection(stream, service)), &shared.stop, &shared.cut).await
+    if is_http2 {
+        let connection = Box::pin(shared.http2.serve_connection(stream, service));
+        Box::pin(async move { ended(number, address, shared, drive(connection, shared).await) })
     } else {
-        drive(Box::pin(shared.http1.serve_connection(stream, service)), &shared.stop, &shared.cut).await
-    };
+        let connection = Box::pin(shared.http1.serve_connection(stream, service));
+        Box::pin(async move { ended(number, address, shared, drive(connection, shared).await) })
+    }
+}
+
+/// Peers that vanish are everyday life; the line is for somebody who looks for one.
+fn ended<S>(connection: u64, peer: SocketAddr, shared: &Shared<S>, ended: Result<(), hyper::Error>) {
     if let Err(error) = ended {
-        debug!(connection = number, peer = %address, listener = %shared.name, error = %error, "connection broke");
+        debug!(connection, peer = %peer, listener = %shared.name, error = %error, "connection broke");
     }
 }
 
 /// Runs a connection; told to stop, it finishes running requests; told to cut, it ends at once.
-async fn drive<C: GracefulConnection>(
+async fn drive<S, C: GracefulConnection>(
     mut connection: Pin<Box<C>>,
-    stop: &CancellationToken,
-    cut: &CancellationToken,
+    shared: &Shared<S>,
 ) -> Result<(), C::Error> {
     tokio::select! {
         ended = connection.as_mut() => return ended,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = shared.stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     tokio::select! {
         ended = connection => ended,
-        () = cut.cancelled() => Ok(()),
+        () = shared.cut.cancelled() => Ok(()),
     }
 }
 

@@ -50,6 +50,8 @@ pub enum HttpDialect {
 #[derive(Clone, Debug)]
 pub struct NetLimits {
     /// Connections open at once, those in a handshake included. More are accepted and closed at once.
+    /// An idle TLS connection takes about 32 KiB, half of it buffers the HTTP library keeps, and one file
+    /// descriptor.
     pub connections: usize,
     /// A TLS handshake takes at most this long, from accepting on.
     pub handshake_timeout: Duration,

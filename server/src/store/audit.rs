@@ -173,19 +173,11 @@ fn hash(fields: &Fields<'_>) -> Vec<u8> {
 /// When the database refuses; the change must then not be committed.
 pub async fn append(tx: &Tx, record: &NewRecord<'_>) -> StoreResult<AuditId> {
     let attempt = "write an audit record";
-    let head = if tx.is_postgres() {
-        "SELECT last_id, hash FROM audit_head WHERE id = 1 FOR UPDATE"
-    } else {
-        "SELECT last_id, hash FROM audit_head WHERE id = 1"
+    let mut place = tx.audit_head.lock().await;
+    let (last, previous) = match place.take() {
+        Some(head) => (head.last, head.hash),
+        None => lock_head(tx).await?,
     };
-    let row = tx
-        .inner
-        .query_one_raw(Statement::from_string(tx.backend, head))
-        .await
-        .attempt(attempt)?
-        .ok_or(StoreError::Corrupt { attempt, what: "audit_head" })?;
-    let last: i64 = row.try_get_by_index(0).attempt(attempt)?;
-    let previous: Vec<u8> = row.try_get_by_index(1).attempt(attempt)?;
     let id = last + 1;
     let details = record.details.to_string();
     let digest = hash(&Fields {
@@ -219,10 +211,40 @@ pub async fn append(tx: &Tx, record: &NewRecord<'_>) -> StoreResult<AuditId> {
         digest.clone().into(),
     ];
     tx.inner.execute_raw(Statement::from_sql_and_values(tx.backend, insert, values)).await.attempt(attempt)?;
-    let update = "UPDATE audit_head SET last_id = $1, hash = $2 WHERE id = 1";
-    let values: Vec<Value> = vec![id.into(), digest.into()];
-    tx.inner.execute_raw(Statement::from_sql_and_values(tx.backend, update, values)).await.attempt(attempt)?;
+    *place = Some(Head { last: id, hash: digest });
     Ok(AuditId(id))
+}
+
+/// End of the chain, as far as the open transaction has taken it.
+pub(super) struct Head {
+    last: i64,
+    hash: Vec<u8>,
+}
+
+/// Reads the end of the chain and keeps everybody else from appending until the commit.
+async fn lock_head(tx: &Tx) -> StoreResult<(i64, Vec<u8>)> {
+    let attempt = "write an audit record";
+    let head = if tx.is_postgres() {
+        "SELECT last_id, hash FROM audit_head WHERE id = 1 FOR UPDATE"
+    } else {
+        "SELECT last_id, hash FROM audit_head WHERE id = 1"
+    };
+    let row = tx
+        .inner
+        .query_one_raw(Statement::from_string(tx.backend, head))
+        .await
+        .attempt(attempt)?
+        .ok_or(StoreError::Corrupt { attempt, what: "audit_head" })?;
+    Ok((row.try_get_by_index(0).attempt(attempt)?, row.try_get_by_index(1).attempt(attempt)?))
+}
+
+/// Writes the end of the chain, once for all records of a transaction; part of its commit.
+pub(super) async fn close_head(tx: &Tx) -> StoreResult<()> {
+    let Some(head) = tx.audit_head.lock().await.take() else { return Ok(()) };
+    let sql = "UPDATE audit_head SET last_id = $1, hash = $2 WHERE id = 1";
+    let values: [Value; 2] = [head.last.into(), head.hash.into()];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    tx.inner.execute_raw(statement).await.attempt("write an audit record").map(|_| ())
 }
 
 /// Filter of the audit list; an empty one takes everything.

@@ -27,8 +27,9 @@ struct Known {
 }
 
 impl ItemNames {
-    fn id(&self, name: &str) -> Option<i64> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).ids.get(name).copied()
+    fn ids(&self, names: &[&str]) -> Vec<Option<i64>> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        names.iter().map(|name| known.ids.get(*name).copied()).collect()
     }
 
     fn name(&self, id: i64) -> Option<Arc<str>> {
@@ -53,12 +54,12 @@ impl ItemNames {
 /// # Errors
 /// When the database cannot be asked or refuses.
 pub async fn resolve(store: &Store, names: &[&str]) -> StoreResult<Vec<Option<i64>>> {
-    let ids: Vec<Option<i64>> = names.iter().map(|name| store.names.id(name)).collect();
+    let ids = store.names.ids(names);
     if ids.iter().all(Option::is_some) {
         return Ok(ids);
     }
     learn(store, names).await?;
-    Ok(names.iter().map(|name| store.names.id(name)).collect())
+    Ok(store.names.ids(names))
 }
 
 async fn learn(store: &Store, names: &[&str]) -> StoreResult<()> {

@@ -187,18 +187,18 @@ async fn upsert(tx: &Tx, client: ClientId, items: &[&NewItem], at: Timestamp) ->
 const CONFLICT: &str = "ON CONFLICT (client_id, item_id, item_index) DO UPDATE SET value = excluded.value, \
                         status = excluded.status, sealed = excluded.sealed, reported_at = excluded.reported_at";
 
-/// Row counts of the prepared statements: any number of items is a few of these, and all stay in the
-/// driver's statement cache.
-const CHUNKS: [usize; 5] = [256, 64, 16, 4, 1];
+/// Row counts of the prepared statements, so that they stay in the driver's statement cache. A report takes
+/// the next larger one and repeats its last row: writing a row again that was just written costs less than
+/// another statement's way to the database's thread and back.
+const CHUNKS: [usize; 8] = [1, 4, 12, 32, 80, 160, 320, 512];
 
 async fn upsert_sqlite(tx: &Tx, client: ClientId, items: &[&NewItem], at: Timestamp) -> StoreResult<()> {
-    let mut rest = items;
-    while !rest.is_empty() {
-        let size = CHUNKS.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
-        let (chunk, after) = rest.split_at(size);
-        rest = after;
+    let largest = CHUNKS.last().copied().unwrap_or(1);
+    for chunk in items.chunks(largest) {
+        let Some(last) = chunk.last().copied() else { continue };
+        let size = CHUNKS.into_iter().find(|size| *size >= chunk.len()).unwrap_or(largest);
         let mut values: Vec<Value> = Vec::with_capacity(size * 7);
-        for item in chunk {
+        for item in chunk.iter().copied().chain(std::iter::repeat(last)).take(size) {
             values.push(client.0.into());
             values.push(at.as_millisecond().into());
             values.push(item.name.into());

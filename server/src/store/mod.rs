@@ -58,6 +58,8 @@ pub struct Tx {
     inner: DatabaseTransaction,
     backend: DbBackend,
     names: Arc<item_names::ItemNames>,
+    /// End of the audit chain, once this transaction has appended to it.
+    audit_head: tokio::sync::Mutex<Option<audit::Head>>,
 }
 
 /// Something that can be asked: the store (its reading side) or an open transaction.
@@ -155,7 +157,8 @@ impl Store {
             ..TransactionOptions::default()
         };
         let inner = self.writer.begin_with_options(options).await.attempt("start a transaction")?;
-        Ok(Tx { inner, backend: self.backend, names: Arc::clone(&self.names) })
+        let names = Arc::clone(&self.names);
+        Ok(Tx { inner, backend: self.backend, names, audit_head: tokio::sync::Mutex::default() })
     }
 
     /// Answers whether the database can be asked.
@@ -187,6 +190,7 @@ impl Tx {
     /// # Errors
     /// When the database refuses; nothing of the transaction is kept then.
     pub async fn commit(self) -> StoreResult<()> {
+        audit::close_head(&self).await?;
         self.inner.commit().await.attempt("commit a transaction")
     }
 

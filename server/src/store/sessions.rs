@@ -169,16 +169,18 @@ pub async fn delete(tx: &Tx, id: SessionId) -> StoreResult<bool> {
     Ok(done.rows_affected() > 0)
 }
 
-/// Ends all sessions of an account but one; returns how many.
+/// Ends all sessions of an account but one; returns which.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn delete_of_account(tx: &Tx, account: AccountId, but: Option<SessionId>) -> StoreResult<u64> {
-    let sql = "DELETE FROM account_session WHERE account_id = $1 AND id <> $2";
+pub async fn delete_of_account(tx: &Tx, account: AccountId, but: Option<SessionId>) -> StoreResult<Vec<SessionId>> {
+    let attempt = "end the sessions of an account";
+    let sql = "DELETE FROM account_session WHERE account_id = $1 AND id <> $2 RETURNING id";
     // Ids begin at 1.
     let values: [Value; 2] = [account.0.into(), but.map_or(0, |id| id.0).into()];
-    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
-    tx.inner.execute_raw(statement).await.attempt("end the sessions of an account").map(|done| done.rows_affected())
+    let rows =
+        tx.inner.query_all_raw(Statement::from_sql_and_values(tx.backend, sql, values)).await.attempt(attempt)?;
+    rows.iter().map(|row| Ok(SessionId(row.try_get_by_index(0).attempt(attempt)?))).collect()
 }
 
 /// Removes sessions that are expired, or idle since before `idle_before`.

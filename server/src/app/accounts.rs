@@ -1,0 +1,482 @@
+//! Accounts of administrators and scripts (D-30 … D-32, OSEM §2.8.5).
+//!
+//! Somebody who can administer always remains: the last enabled administrator is neither deleted, disabled
+//! nor stripped of the role. A disabled or deleted account loses its sessions and tokens at once.
+
+use api::account::{AccountQuery, AccountView, ChangeAccount, NewAccount};
+use api::{Code, FieldError, Page, field};
+use domain::{AccountId, Role, RoleSet, Secret};
+use serde_json::{Map, json};
+
+use super::caller::Caller;
+use super::error::{AppError, AppResult};
+use super::idempotency::{self, Created, IdempotencyKey};
+use super::paging::{Paging, sort};
+use super::revision::Expected;
+use super::{password, secret_text, sessions};
+use crate::App;
+use crate::clock::{Clock, Entropy};
+use crate::events::{Change, Resource};
+use crate::settings::Settings;
+use crate::store::accounts::{self as rows, Account, Filter, Sort};
+use crate::store::audit::{Actor, NewRecord};
+use crate::store::sessions as session_rows;
+use crate::store::{Store, StoreError, Tx, audit, tokens};
+
+/// Longest user name, in characters.
+const LONGEST_NAME: usize = 64;
+/// Longest mail address (RFC 5321 §4.5.3.1).
+const LONGEST_EMAIL: usize = 254;
+/// Languages that texts exist in.
+const LANGUAGES: [&str; 2] = ["en", "de"];
+
+const SORTS: [(&str, Sort); 3] =
+    [("user_name", Sort::UserName), ("last_sign_in_at", Sort::LastSignIn), ("created_at", Sort::Created)];
+
+fn view(account: Account) -> AccountView {
+    AccountView {
+        id: account.id,
+        user_name: account.user_name,
+        roles: account.roles.as_slice().to_vec(),
+        language: account.language,
+        email: account.email,
+        disabled: account.disabled,
+        must_change_password: account.must_change_password,
+        failed_sign_ins: account.failed_sign_ins,
+        last_failed_sign_in_at: account.last_failed_sign_in_at,
+        last_sign_in_at: account.last_sign_in_at,
+        created_at: account.created_at,
+        updated_at: account.updated_at,
+        revision: account.revision,
+    }
+}
+
+/// Accounts of a filter.
+///
+/// # Errors
+/// `invalid_fields`, `page_too_deep`.
+pub async fn list(app: &App, query: AccountQuery) -> AppResult<Page<AccountView>> {
+    let paging = Paging::new(query.page, query.size, None)?;
+    let order = sort(query.sort.as_deref(), &SORTS)?;
+    let filter = Filter { search: query.search, role: query.role, disabled: query.disabled };
+    let (accounts, total) = tokio::try_join!(
+        rows::list(&app.store, &filter, order, paging.skip(), paging.size),
+        rows::count(&app.store, &filter),
+    )?;
+    let items = accounts.into_iter().map(view).collect();
+    Ok(Page { items, total, page: Some(paging.page), size: paging.size, next: None })
+}
+
+/// One account.
+///
+/// # Errors
+/// `not_found`.
+pub async fn find(app: &App, id: AccountId) -> AppResult<AccountView> {
+    rows::by_id(&app.store, id).await?.map(view).ok_or_else(AppError::not_found)
+}
+
+/// Creates an account; its password must be changed at first sign-in (OSEM §2.8.5).
+///
+/// # Errors
+/// `invalid_fields`, `name_taken`, `idempotency_key_reused`.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    new: NewAccount,
+    key: Option<&IdempotencyKey>,
+) -> AppResult<Created<AccountView>> {
+    let mut faults = Faults::default();
+    let roles = RoleSet::new(new.roles.iter().copied());
+    let user_name = faults.user_name(&new.user_name);
+    let language = faults.language(new.language.as_deref().unwrap_or("en"));
+    let email = faults.email(new.email.as_deref());
+    faults.0.extend(password::faults(password::policy(&app.settings), &user_name, &new.password, "/password"));
+    faults.refuse()?;
+    // Outside the transaction: it takes a while, and others wait to write.
+    let password_hash = password::hash(&app.entropy, &new.password).await?;
+    let tx = app.store.begin().await?;
+    if let Some(earlier) = idempotency::begin(app, &tx, caller, key).await? {
+        return Ok(earlier);
+    }
+    let row = rows::NewAccount {
+        user_name: &user_name,
+        password_hash: &password_hash,
+        must_change_password: true,
+        roles: &roles,
+        language: &language,
+        email: email.as_deref(),
+    };
+    let account = insert(&tx, &caller.actor(), &row, app.clock.now()).await?;
+    let value = view(account);
+    idempotency::end(app, &tx, caller, key, &value).await?;
+    tx.commit().await?;
+    app.events.publish(Resource::Accounts, Change::Created, value.id);
+    Ok(Created { value, replayed: false })
+}
+
+async fn insert(tx: &Tx, actor: &Actor, new: &rows::NewAccount<'_>, at: jiff::Timestamp) -> AppResult<Account> {
+    let id = rows::insert(tx, new, at).await.map_err(|error| taken(error, new.user_name))?;
+    let details = json!({"after": {
+        "user_name": new.user_name, "roles": new.roles, "language": new.language, "email": new.email,
+        "must_change_password": new.must_change_password,
+    }});
+    write_audit(tx, actor, "account.create", id, details, at).await?;
+    rows::by_id(tx, id).await?.ok_or_else(AppError::not_found)
+}
+
+fn taken(error: StoreError, user_name: &str) -> AppError {
+    match error {
+        StoreError::Taken { .. } => AppError::name_taken(user_name),
+        other => other.into(),
+    }
+}
+
+async fn write_audit(
+    tx: &Tx,
+    actor: &Actor,
+    action: &'static str,
+    id: AccountId,
+    details: serde_json::Value,
+    at: jiff::Timestamp,
+) -> AppResult<()> {
+    let object_id = id.to_string();
+    audit::append(tx, &NewRecord { at, actor, action, object_kind: "account", object_id, details }).await?;
+    Ok(())
+}
+
+/// Changes an account.
+///
+/// # Errors
+/// `not_found`, `precondition_failed`, `invalid_fields`, `name_taken`, `last_administrator`, `own_account`.
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    id: AccountId,
+    expected: &Expected,
+    request: ChangeAccount,
+) -> AppResult<AccountView> {
+    let before = rows::by_id(&app.store, id).await?.ok_or_else(AppError::not_found)?;
+    expected.check(before.revision)?;
+    let (mut after, faults) = apply(app, &before, &request);
+    faults.refuse()?;
+    let own = caller.account == id;
+    if own && (after.disabled || request.password.is_some()) {
+        let text = "Nobody disables their own account; the own password is changed with the old one, at /auth/password.";
+        return Err(AppError::new(Code::OwnAccount, text));
+    }
+    if let Some(password) = &request.password {
+        after.password_hash = password::hash(&app.entropy, password).await?;
+        after.must_change_password = true;
+    }
+    let details = differences(&before, &after);
+    if details.is_null() {
+        return Ok(view(before));
+    }
+    let at = app.clock.now();
+    let tx = app.store.begin().await?;
+    if administers(&before) && !administers(&after) {
+        keep_an_administrator(&tx, id).await?;
+    }
+    // The row still has the revision it was read with, or somebody was faster.
+    let updated = rows::update(&tx, &after, at).await.map_err(|error| taken(error, &after.user_name))?;
+    if !updated {
+        return Err(AppError::stale());
+    }
+    write_audit(&tx, &caller.actor(), "account.change", id, details, at).await?;
+    let mut ended = Vec::new();
+    if after.disabled || request.password.is_some() {
+        ended = session_rows::delete_of_account(&tx, id, None).await?;
+    }
+    if after.disabled {
+        tokens::delete_of_account(&tx, id).await?;
+    }
+    let account = rows::by_id(&tx, id).await?.ok_or_else(AppError::not_found)?;
+    tx.commit().await?;
+    app.events.publish(Resource::Accounts, Change::Updated, id);
+    sessions::publish_ended(app, &ended);
+    Ok(view(account))
+}
+
+fn apply(app: &App, before: &Account, request: &ChangeAccount) -> (Account, Faults) {
+    let mut faults = Faults::default();
+    let mut after = before.clone();
+    if let Some(user_name) = &request.user_name {
+        after.user_name = faults.user_name(user_name);
+    }
+    if let Some(roles) = &request.roles {
+        after.roles = RoleSet::new(roles.iter().copied());
+    }
+    if let Some(language) = &request.language {
+        after.language = faults.language(language);
+    }
+    if let Some(email) = &request.email {
+        after.email = faults.email(email.as_deref());
+    }
+    after.disabled = request.disabled.unwrap_or(after.disabled);
+    if let Some(password) = &request.password {
+        let policy = password::policy(&app.settings);
+        faults.0.extend(password::faults(policy, &after.user_name, password, "/password"));
+    }
+    (after, faults)
+}
+
+fn administers(account: &Account) -> bool {
+    !account.disabled && account.roles.contains(Role::Admin)
+}
+
+async fn keep_an_administrator(tx: &Tx, leaving: AccountId) -> AppResult<()> {
+    let administrators = rows::lock_administrators(tx).await?;
+    if administrators.iter().any(|id| *id != leaving) {
+        return Ok(());
+    }
+    let text = "This is the last account that can administer. Give another one the role admin first.";
+    Err(AppError::new(Code::LastAdministrator, text))
+}
+
+/// Changed fields before and after, for the audit table; never the password. `null` when nothing changed.
+fn differences(before: &Account, after: &Account) -> serde_json::Value {
+    let fields = |account: &Account| {
+        [
+            ("user_name", json!(account.user_name)),
+            ("roles", json!(account.roles)),
+            ("language", json!(account.language)),
+            ("email", json!(account.email)),
+            ("disabled", json!(account.disabled)),
+        ]
+    };
+    let (mut old, mut new) = (Map::new(), Map::new());
+    for ((name, was), (_, is)) in fields(before).into_iter().zip(fields(after)) {
+        if was != is {
+            old.insert(name.to_owned(), was);
+            new.insert(name.to_owned(), is);
+        }
+    }
+    let password = before.password_hash != after.password_hash;
+    match (new.is_empty(), password) {
+        (true, false) => serde_json::Value::Null,
+        (_, false) => json!({ "before": old, "after": new }),
+        (_, true) => json!({ "before": old, "after": new, "changed": ["password"] }),
+    }
+}
+
+/// Deletes an account with its sessions and tokens.
+///
+/// # Errors
+/// `not_found`, `precondition_failed`, `last_administrator`, `own_account`.
+pub async fn delete(app: &App, caller: &Caller, id: AccountId, expected: &Expected) -> AppResult<()> {
+    let tx = app.store.begin().await?;
+    let account = rows::by_id(&tx, id).await?.ok_or_else(AppError::not_found)?;
+    expected.check(account.revision)?;
+    if caller.account == id {
+        return Err(AppError::new(Code::OwnAccount, "Nobody deletes their own account."));
+    }
+    if administers(&account) {
+        keep_an_administrator(&tx, id).await?;
+    }
+    let ended = session_rows::delete_of_account(&tx, id, None).await?;
+    if !rows::delete(&tx, id, account.revision).await? {
+        return Err(AppError::stale());
+    }
+    let details = json!({"before": {
+        "user_name": account.user_name, "roles": account.roles, "email": account.email, "disabled": account.disabled,
+    }});
+    write_audit(&tx, &caller.actor(), "account.delete", id, details, app.clock.now()).await?;
+    tx.commit().await?;
+    app.events.publish(Resource::Accounts, Change::Deleted, id);
+    sessions::publish_ended(app, &ended);
+    Ok(())
+}
+
+/// An account to be created on the command line.
+#[derive(Clone, Debug)]
+pub struct NewFromCommandLine {
+    /// Name to sign in with.
+    pub user_name: String,
+    /// Roles.
+    pub roles: RoleSet,
+    /// Password; the policy applies.
+    pub password: Secret,
+    /// Whether it must be changed at first sign-in.
+    pub must_change_password: bool,
+}
+
+/// Creates an account for somebody with access to the server's command line; works while a server runs on
+/// the same database.
+///
+/// # Errors
+/// `invalid_fields`, `name_taken`.
+pub async fn create_from_command_line(
+    store: &Store,
+    clock: &Clock,
+    entropy: &Entropy,
+    new: NewFromCommandLine,
+) -> AppResult<AccountId> {
+    let settings = Settings::load(store, std::collections::HashMap::new()).await?;
+    let mut faults = Faults::default();
+    let user_name = faults.user_name(&new.user_name);
+    faults.0.extend(password::faults(password::policy(&settings), &user_name, &new.password, "/password"));
+    faults.refuse()?;
+    let password_hash = password::hash(entropy, &new.password).await?;
+    let row = rows::NewAccount {
+        user_name: &user_name,
+        password_hash: &password_hash,
+        must_change_password: new.must_change_password,
+        roles: &new.roles,
+        language: "en",
+        email: None,
+    };
+    let tx = store.begin().await?;
+    let account = insert(&tx, &Actor::command_line(), &row, clock.now()).await?;
+    tx.commit().await?;
+    Ok(account.id)
+}
+
+/// Creates the account `admin` when there is no account at all, with the password of the environment or a
+/// random one, which is returned to be shown once. Either must be changed at first sign-in (D-32).
+///
+/// # Errors
+/// When the database refuses or there is no randomness.
+pub async fn ensure_first_account(app: &App, given: Option<Secret>) -> AppResult<Option<Secret>> {
+    if rows::count(&app.store, &Filter::default()).await? > 0 {
+        return Ok(None);
+    }
+    let (password, shown) = match given.filter(|password| !password.expose().is_empty()) {
+        Some(password) => (password, None),
+        None => {
+            let random = secret_text::one_time_password(&app.entropy)?;
+            (random.clone(), Some(random))
+        }
+    };
+    let password_hash = password::hash(&app.entropy, &password).await?;
+    let row = rows::NewAccount {
+        user_name: "admin",
+        password_hash: &password_hash,
+        must_change_password: true,
+        roles: &RoleSet::new([Role::Admin]),
+        language: "en",
+        email: None,
+    };
+    let tx = app.store.begin().await?;
+    match insert(&tx, &Actor::system(), &row, app.clock.now()).await {
+        Ok(_) => tx.commit().await?,
+        // Another node starting at the same moment was faster: its password counts.
+        Err(error) if error.code() == Code::NameTaken => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    Ok(shown)
+}
+
+/// What cannot be accepted of the fields of an account; all of it, not only the first.
+#[derive(Default)]
+struct Faults(Vec<FieldError>);
+
+impl Faults {
+    fn user_name(&mut self, text: &str) -> String {
+        let text = text.trim();
+        let length = text.chars().count();
+        let good = |c: char| c.is_alphanumeric() || "._-@+".contains(c);
+        if length == 0 {
+            self.0.push(FieldError::new("/user_name", field::MISSING, "must not be empty"));
+        } else if length > LONGEST_NAME {
+            let message = format!("has more than {LONGEST_NAME} characters");
+            self.0.push(FieldError::new("/user_name", field::TOO_LONG, message).arg("max", LONGEST_NAME));
+        } else if !text.chars().all(good) {
+            let message = "consists of letters, digits and . _ - @ +";
+            self.0.push(FieldError::new("/user_name", field::INVALID, message));
+        }
+        text.to_owned()
+    }
+
+    fn language(&mut self, text: &str) -> String {
+        if !LANGUAGES.contains(&text) {
+            let message = format!("must be one of: {}", LANGUAGES.join(", "));
+            self.0.push(
+                FieldError::new("/language", field::NOT_A_CHOICE, message).arg("choices", LANGUAGES.to_vec()),
+            );
+        }
+        text.to_owned()
+    }
+
+    /// Looks only for what cannot be an address at all; whether it is one, only a mail can tell.
+    fn email(&mut self, text: Option<&str>) -> Option<String> {
+        let text = text.map(str::trim).filter(|text| !text.is_empty())?;
+        let parts = text.rsplit_once('@');
+        let good = text.len() <= LONGEST_EMAIL
+            && parts.is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains(','))
+            && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+        if !good {
+            self.0.push(FieldError::new("/email", field::INVALID, "is not a mail address"));
+        }
+        Some(text.to_owned())
+    }
+
+    fn refuse(self) -> AppResult<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(AppError::fields(self.0)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Faults, differences};
+    use crate::store::accounts::Account;
+    use domain::{AccountId, Role, RoleSet};
+    use jiff::Timestamp;
+
+    fn faults(check: impl FnOnce(&mut Faults)) -> Vec<String> {
+        let mut faults = Faults::default();
+        check(&mut faults);
+        faults.0.into_iter().map(|fault| fault.code).collect()
+    }
+
+    #[test]
+    fn user_names_are_words() {
+        for good in ["anna", " Anna ", "müller", "a.b-c_d+e@example.org", "7"] {
+            assert!(faults(|f| drop(f.user_name(good))).is_empty(), "{good}");
+        }
+        assert_eq!(faults(|f| drop(f.user_name("  "))), ["missing"]);
+        assert_eq!(faults(|f| drop(f.user_name(&"x".repeat(65)))), ["too_long"]);
+        for bad in ["a b", "a/b", "<b>", "a\u{202e}b", "a'b"] {
+            assert_eq!(faults(|f| drop(f.user_name(bad))), ["invalid"], "{bad}");
+        }
+    }
+
+    #[test]
+    fn mail_addresses_and_languages_are_checked() {
+        for bad in ["x", "@b", "a@", "a b@c", "a@b,c"] {
+            assert_eq!(faults(|f| drop(f.email(Some(bad)))), ["invalid"], "{bad}");
+        }
+        assert!(faults(|f| assert_eq!(f.email(Some(" ")), None)).is_empty());
+        assert!(faults(|f| drop(f.email(Some("a@b.example")))).is_empty());
+        assert_eq!(faults(|f| drop(f.language("fr"))), ["not_a_choice"]);
+    }
+
+    #[test]
+    fn the_audit_table_gets_changed_fields_and_no_hash() {
+        let before = Account {
+            id: AccountId(1),
+            user_name: "anna".into(),
+            password_hash: "$argon2id$old".into(),
+            must_change_password: false,
+            roles: RoleSet::new([Role::Viewer]),
+            language: "en".into(),
+            email: None,
+            disabled: false,
+            failed_sign_ins: 0,
+            last_failed_sign_in_at: None,
+            last_sign_in_at: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            revision: 1,
+        };
+        assert!(differences(&before, &before).is_null());
+        let after = Account {
+            roles: RoleSet::new([Role::Viewer, Role::Operator]),
+            password_hash: "$argon2id$new".into(),
+            ..before.clone()
+        };
+        let details = differences(&before, &after);
+        assert_eq!(details["before"], serde_json::json!({"roles": ["viewer"]}));
+        assert_eq!(details["changed"], serde_json::json!(["password"]));
+        assert!(!details.to_string().contains("argon2"));
+    }
+}

@@ -1,0 +1,276 @@
+//! Clients as administrators see them: lists, one client, its reported items, deleting, reading again
+//! (OSEM §4.3 … §4.5.2, §4.5.9). What phones report is `contacts`.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+
+use api::Page;
+use api::client::{ClientQuery, ClientView, ItemQuery, ItemView, Warning};
+use domain::{ClientId, client};
+use futures_util::{Stream, stream};
+use serde_json::json;
+
+use super::caller::Caller;
+use super::error::{AppError, AppResult};
+use super::paging::{Paging, sort};
+use super::revision::Expected;
+use super::cursor;
+use crate::App;
+use crate::events::{Change, Resource};
+use crate::store::audit::NewRecord;
+use crate::store::client_list::{self, ClientFilter, ClientSort, Cursor, Window};
+use crate::store::clients::{self as rows, Client};
+use crate::store::{Tx, audit, items};
+
+/// Clients read at once by an export.
+const CHUNK: u64 = 500;
+
+const SORTS: [(&str, ClientSort); 12] = [
+    ("e164", ClientSort::E164),
+    ("model", ClientSort::Model),
+    ("device_id", ClientSort::DeviceId),
+    ("software_version", ClientSort::Software),
+    ("last_contact_at", ClientSort::LastContact),
+    ("state", ClientSort::State),
+    ("part_number", ClientSort::PartNumber),
+    ("key_modules", ClientSort::KeyModules),
+    ("peer_address", ClientSort::Address),
+    ("secure_mode", ClientSort::SecureMode),
+    ("mobility", ClientSort::Mobility),
+    ("access", ClientSort::Access),
+];
+
+fn view(row: Client, shared: &HashSet<String>) -> ClientView {
+    let number_in_use = row.e164.as_ref().is_some_and(|number| shared.contains(number));
+    ClientView {
+        id: row.id,
+        device_id: row.device_id.map(|device| device.to_string()),
+        device_id_text: row.device_id_text,
+        state: row.state,
+        quarantine_reason: row.quarantine_reason,
+        warnings: number_in_use.then_some(Warning::NumberInUse).into_iter().collect(),
+        e164: row.e164,
+        basic_e164: row.basic_e164,
+        device_type: row.device_type,
+        model: row.model,
+        software_type: row.software_type,
+        software_version: row.software_version,
+        part_number: row.part_number,
+        key_modules: row.key_modules,
+        backlight: row.backlight.as_deref().map(client::backlight_text),
+        gigabit: row.gigabit,
+        contact_me_uri: row.contact_me_uri,
+        wbm_url: row.peer_address.as_deref().and_then(wbm_url),
+        peer_address: row.peer_address,
+        bound_network: row.bound_network,
+        secure_mode: row.secure_mode,
+        mobility: row.mobility,
+        access: row.access,
+        faults: row.faults.as_slice().to_vec(),
+        last_contact_at: row.last_contact_at,
+        last_contact_reason: row.last_contact_reason,
+        full_read_at: row.full_read_at,
+        full_read_wanted: row.full_read_wanted,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        revision: row.revision,
+    }
+}
+
+/// Address of a phone's web pages; only from an address, never from a text a phone chose.
+fn wbm_url(address: &str) -> Option<String> {
+    match address.parse().ok()? {
+        IpAddr::V4(v4) => Some(format!("https://{v4}/")),
+        IpAddr::V6(v6) => Some(format!("https://[{v6}]/")),
+    }
+}
+
+/// Views of rows; which numbers are shared is asked once for all of them.
+async fn views(app: &App, rows: Vec<Client>) -> AppResult<Vec<ClientView>> {
+    let numbers: HashSet<&str> = rows.iter().filter_map(|row| row.e164.as_deref()).collect();
+    let numbers: Vec<&str> = numbers.into_iter().collect();
+    let shared: HashSet<String> =
+        client_list::shared_numbers(&app.store, &numbers).await?.into_iter().collect();
+    Ok(rows.into_iter().map(|row| view(row, &shared)).collect())
+}
+
+/// A filter and an order: what a cursor belongs to.
+#[derive(Clone, Debug)]
+struct Order {
+    filter: ClientFilter,
+    sort: ClientSort,
+    descending: bool,
+}
+
+impl Order {
+    fn of(query: &ClientQuery) -> AppResult<Self> {
+        let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let (sort, descending) = sort(query.sort.as_deref(), &SORTS)?;
+        let filter = ClientFilter {
+            search: text(&query.search),
+            software_type: text(&query.software_type),
+            model: text(&query.model),
+            state: query.state,
+        };
+        Ok(Self { filter, sort, descending })
+    }
+
+    fn window(&self, after: Option<Cursor>, skip: u64, size: u64) -> Window {
+        Window { sort: self.sort, descending: self.descending, after, skip, size }
+    }
+
+    fn encode(&self, place: &Cursor) -> AppResult<String> {
+        cursor::encode(self, &(place.value.as_str(), place.id))
+    }
+
+    fn decode(&self, text: &str) -> AppResult<Cursor> {
+        let (value, id) = cursor::decode(self, text, "after")?;
+        Ok(Cursor { value, id })
+    }
+}
+
+/// Clients of a filter, sorted; by page, or behind a cursor.
+///
+/// # Errors
+/// `invalid_fields`, `page_too_deep`.
+pub async fn list(app: &App, query: ClientQuery) -> AppResult<Page<ClientView>> {
+    let order = Order::of(&query)?;
+    let after = query.after.as_deref().filter(|text| !text.is_empty()).map(|text| order.decode(text)).transpose()?;
+    let paged = after.is_none();
+    let paging = Paging::new(if paged { query.page } else { None }, query.size, Some("after"))?;
+    let window = order.window(after, paging.skip(), paging.size);
+    let (slice, total) = tokio::try_join!(
+        client_list::slice(&app.store, &order.filter, &window),
+        client_list::total(&app.store, &order.filter, app.clock.now()),
+    )?;
+    let full = slice.clients.len() as u64 == paging.size;
+    let more = if paged { full && paging.has_more(total) } else { full };
+    let next = slice.last.filter(|_| more).map(|place| order.encode(&place)).transpose()?;
+    let items = views(app, slice.clients).await?;
+    Ok(Page { items, total, page: paged.then_some(paging.page), size: paging.size, next })
+}
+
+/// All clients of a filter, sorted, in pieces: memory does not grow with their number.
+///
+/// # Errors
+/// `invalid_fields`.
+pub fn export(app: App, query: &ClientQuery) -> AppResult<impl Stream<Item = AppResult<Vec<ClientView>>> + use<>> {
+    let order = Order::of(query)?;
+    Ok(stream::try_unfold((app, order, None, false), |(app, order, after, done)| async move {
+        if done {
+            return Ok(None);
+        }
+        let slice = client_list::slice(&app.store, &order.filter, &order.window(after, 0, CHUNK)).await?;
+        let done = (slice.clients.len() as u64) < CHUNK;
+        let views = views(&app, slice.clients).await?;
+        Ok::<_, AppError>(Some((views, (app, order, slice.last, done))))
+    }))
+}
+
+/// One client.
+///
+/// # Errors
+/// `not_found`.
+pub async fn find(app: &App, id: ClientId) -> AppResult<ClientView> {
+    let row = rows::by_id(&app.store, id).await?.ok_or_else(AppError::not_found)?;
+    views(app, vec![row]).await?.pop().ok_or_else(AppError::not_found)
+}
+
+/// What a client reports, by name and index. Values of secrets are never shown.
+///
+/// # Errors
+/// `not_found`.
+pub async fn items(app: &App, id: ClientId, query: &ItemQuery) -> AppResult<Page<ItemView>> {
+    rows::by_id(&app.store, id).await?.ok_or_else(AppError::not_found)?;
+    let part = query.name.as_deref().map(str::to_lowercase).unwrap_or_default();
+    let stored = items::list(&app.store, id).await?;
+    let wanted = stored.into_iter().filter(|item| part.is_empty() || item.name.to_lowercase().contains(&part));
+    let views = wanted.map(|item| ItemView {
+        name: item.name,
+        index: item.index,
+        secret: item.value.is_none(),
+        value: item.value,
+        status: item.status,
+        reported_at: item.reported_at,
+    });
+    Ok(Page::whole(views.collect()))
+}
+
+async fn write_audit(
+    app: &App,
+    tx: &Tx,
+    caller: &Caller,
+    action: &'static str,
+    id: ClientId,
+    details: serde_json::Value,
+) -> AppResult<()> {
+    let (at, actor, object_id) = (app.clock.now(), &caller.actor(), id.to_string());
+    audit::append(tx, &NewRecord { at, actor, action, object_kind: "client", object_id, details }).await?;
+    Ok(())
+}
+
+/// Deletes a client with everything it reported. If the phone makes contact again, it is a new client.
+///
+/// # Errors
+/// `not_found`, `precondition_failed`.
+pub async fn delete(app: &App, caller: &Caller, id: ClientId, expected: &Expected) -> AppResult<()> {
+    let tx = app.store.begin().await?;
+    let row = rows::by_id(&tx, id).await?.ok_or_else(AppError::not_found)?;
+    expected.check(row.revision)?;
+    if !rows::delete(&tx, id, row.revision).await? {
+        return Err(AppError::stale());
+    }
+    let details = json!({"before": {
+        "device_id": row.device_id.map(|device| device.to_string()), "e164": row.e164,
+        "device_type": row.device_type, "state": row.state,
+    }});
+    write_audit(app, &tx, caller, "client.delete", id, details).await?;
+    tx.commit().await?;
+    app.store.clients_changed();
+    app.events.publish(Resource::Clients, Change::Deleted, id);
+    Ok(())
+}
+
+/// Asks for everything to be read at the client's next contact (OSEM §4.5.2, D-5).
+///
+/// # Errors
+/// `not_found`.
+pub async fn refresh(app: &App, caller: &Caller, id: ClientId) -> AppResult<ClientView> {
+    let tx = app.store.begin().await?;
+    if !rows::want_full_read(&tx, id, app.clock.now()).await? {
+        return Err(AppError::not_found());
+    }
+    write_audit(app, &tx, caller, "client.refresh", id, json!({})).await?;
+    tx.commit().await?;
+    app.events.publish(Resource::Clients, Change::Updated, id);
+    find(app, id).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Order, wbm_url};
+    use api::client::ClientQuery;
+    use domain::ClientId;
+
+    #[test]
+    fn a_link_is_made_of_an_address_only() {
+        assert_eq!(wbm_url("127.10.0.3").as_deref(), Some("https://127.10.0.3/"));
+        assert_eq!(wbm_url("2001:db8::1").as_deref(), Some("https://[2001:db8::1]/"));
+        assert_eq!(wbm_url("javascript:alert(1)"), None);
+    }
+
+    #[test]
+    fn a_cursor_belongs_to_its_filter_and_order() {
+        let order = |sort: &str, search: &str| {
+            let query = ClientQuery { sort: Some(sort.into()), search: Some(search.into()), ..ClientQuery::default() };
+            Order::of(&query).unwrap()
+        };
+        let place = super::Cursor { value: "4201".to_owned(), id: ClientId(7) };
+        let text = order("-e164", "42").encode(&place).unwrap();
+        assert_eq!(order("-e164", "42").decode(&text).unwrap(), place);
+        assert!(order("e164", "42").decode(&text).is_err());
+        assert!(order("-e164", "43").decode(&text).is_err());
+        let bad = ClientQuery { sort: Some("password".into()), ..ClientQuery::default() };
+        assert_eq!(Order::of(&bad).unwrap_err().errors()[0].field, "sort");
+    }
+}

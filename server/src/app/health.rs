@@ -1,0 +1,27 @@
+//! Whether this node can work.
+
+use std::time::Duration;
+
+use api::Code;
+
+use super::error::{AppError, AppResult};
+use crate::App;
+
+/// A database that takes longer is not ready.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Answers when the database answers.
+///
+/// # Errors
+/// `unavailable`.
+pub async fn ready(app: &App) -> AppResult<()> {
+    let not_ready = || AppError::new(Code::Unavailable, "The database does not answer.");
+    match tokio::time::timeout(PATIENCE, app.store.ping()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            tracing::debug!(error = %error, "not ready");
+            Err(not_ready())
+        }
+        Err(_) => Err(not_ready()),
+    }
+}

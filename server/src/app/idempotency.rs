@@ -1,0 +1,78 @@
+//! Creating calls that may be repeated: the same key with the same request gets the first answer again.
+//!
+//! Reserving the key, the creation and the kept answer are one transaction. The answer is kept sealed,
+//! because that of a new token holds the token.
+
+use api::Code;
+use jiff::SignedDuration;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::caller::Caller;
+use super::error::{AppError, AppResult};
+use crate::App;
+use crate::store::idempotency::{Reserved, keep, reserve};
+use crate::store::Tx;
+
+/// How long an answer is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// The key of a call and what was called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// Chosen by the caller; belongs to the account.
+    pub key: String,
+    /// Digest of method, address and body.
+    pub request_digest: Vec<u8>,
+}
+
+/// What a creating call made, or had made before.
+#[derive(Clone, Debug)]
+pub struct Created<T> {
+    /// The thing.
+    pub value: T,
+    /// Whether this is the answer of an earlier call.
+    pub replayed: bool,
+}
+
+fn place(caller: &Caller, key: &IdempotencyKey) -> String {
+    format!("idempotency:{}:{}", caller.account, key.key)
+}
+
+/// Reserves the key; gives the earlier answer when there is one.
+pub(super) async fn begin<T: DeserializeOwned>(
+    app: &App,
+    tx: &Tx,
+    caller: &Caller,
+    key: Option<&IdempotencyKey>,
+) -> AppResult<Option<Created<T>>> {
+    let Some(key) = key else { return Ok(None) };
+    let now = app.clock.now();
+    let forget_before = now.checked_sub(KEPT).unwrap_or(now);
+    match reserve(tx, caller.account, &key.key, &key.request_digest, now, forget_before).await? {
+        Reserved::New => Ok(None),
+        Reserved::Used { request_digest, .. } if request_digest != key.request_digest => {
+            let text = "This idempotency key was used for another request. Choose a new one.";
+            Err(AppError::new(Code::IdempotencyKeyReused, text))
+        }
+        Reserved::Used { body, .. } => {
+            let body = app.vault.open(&place(caller, key), &body)?;
+            let value = serde_json::from_str(body.expose()).map_err(AppError::internal)?;
+            Ok(Some(Created { value, replayed: true }))
+        }
+    }
+}
+
+/// Keeps the answer in the transaction of the creation.
+pub(super) async fn end<T: Serialize>(
+    app: &App,
+    tx: &Tx,
+    caller: &Caller,
+    key: Option<&IdempotencyKey>,
+    value: &T,
+) -> AppResult<()> {
+    let Some(key) = key else { return Ok(()) };
+    let body = serde_json::to_string(value).map_err(AppError::internal)?;
+    let sealed = app.vault.seal(&place(caller, key), &body.into())?;
+    Ok(keep(tx, caller.account, &key.key, 201, &sealed).await?)
+}

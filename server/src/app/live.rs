@@ -1,0 +1,220 @@
+//! Live changes for one reader: bursts are merged, and nobody hears of what their roles may not read.
+//!
+//! Events are hints. A reader who fell behind, or a burst too large to be worth telling one by one, is told
+//! to fetch everything again.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use domain::Permission;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, timeout_at};
+
+use super::caller::{Caller, is_still_allowed};
+use crate::App;
+use crate::events::{Change, Event, Resource};
+
+/// The same event is told at most once in this time.
+const MERGE: Duration = Duration::from_millis(250);
+/// More different events in one go are not told one by one.
+const MOST_AT_ONCE: usize = 1000;
+/// How often a quiet stream asks whether its caller may still listen.
+const RECHECK: Duration = Duration::from_secs(15);
+
+/// What the reader is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The stream listens from here on.
+    Ready,
+    /// These things changed.
+    Changes(Vec<Event>),
+    /// Something was lost or too much: fetch everything again.
+    Lag,
+    /// Nothing happened; the connection is alive.
+    Quiet,
+}
+
+/// A reader of live changes.
+pub struct Live {
+    app: App,
+    caller: Caller,
+    receiver: Receiver<Event>,
+    begun: bool,
+}
+
+impl Live {
+    /// Listens from now on.
+    pub fn new(app: App, caller: Caller) -> Self {
+        let receiver = app.events.listen();
+        Self { app, caller, receiver, begun: false }
+    }
+
+    /// Waits for news; `None` when the caller may not listen any longer: the session ended, the role is gone.
+    pub async fn next(&mut self) -> Option<News> {
+        if !self.begun {
+            self.begun = true;
+            return Some(News::Ready);
+        }
+        let Some(first) = self.receive(Instant::now() + RECHECK).await else {
+            return self.may_listen().await.then_some(News::Quiet);
+        };
+        let mut burst = Burst::default();
+        burst.add(first);
+        let end = Instant::now() + MERGE;
+        while let Some(event) = self.receive(end).await {
+            burst.add(event);
+        }
+        if burst.concerns(&self.caller) && !self.may_listen().await {
+            return None;
+        }
+        Some(burst.into_news(&self.caller))
+    }
+
+    /// The next event before a time; `Some(None)` when some were lost.
+    async fn receive(&mut self, until: Instant) -> Option<Option<Event>> {
+        match timeout_at(until, self.receiver.recv()).await {
+            Ok(Ok(event)) => Some(Some(event)),
+            Ok(Err(RecvError::Lagged(_))) => Some(None),
+            // The hub lives as long as the server: a closed one is a server that stops.
+            Ok(Err(RecvError::Closed)) | Err(_) => None,
+        }
+    }
+
+    async fn may_listen(&self) -> bool {
+        match is_still_allowed(&self.app, &self.caller, Permission::ReadClients).await {
+            Ok(allowed) => allowed,
+            Err(error) => {
+                tracing::warn!(error = %error, "a stream of live changes was ended: its session could not be checked");
+                false
+            }
+        }
+    }
+}
+
+/// Events of a short time, each once, in the order they came.
+#[derive(Default)]
+struct Burst {
+    seen: HashSet<Event>,
+    events: Vec<Event>,
+    lost: bool,
+}
+
+impl Burst {
+    fn add(&mut self, event: Option<Event>) {
+        match event {
+            None => self.lost = true,
+            Some(_) if self.events.len() >= MOST_AT_ONCE => self.lost = true,
+            Some(event) => {
+                if self.seen.insert(event.clone()) {
+                    self.events.push(event);
+                }
+            }
+        }
+    }
+
+    /// Whether something happened that may end the stream.
+    fn concerns(&self, caller: &Caller) -> bool {
+        let ends = |event: &Event| match event.resource {
+            Resource::Sessions => {
+                event.change == Change::Deleted && caller.session().is_some_and(|id| id.to_string() == event.id)
+            }
+            Resource::Tokens => {
+                event.change == Change::Deleted && caller.token().is_some_and(|id| id.to_string() == event.id)
+            }
+            Resource::Accounts => event.change != Change::Created && caller.account.to_string() == event.id,
+            Resource::Clients | Resource::Settings | Resource::Notifications => false,
+        };
+        self.lost || self.events.iter().any(ends)
+    }
+
+    fn into_news(self, caller: &Caller) -> News {
+        if self.lost {
+            return News::Lag;
+        }
+        let may = |event: &Event| caller.roles.may(needed(event.resource));
+        let events: Vec<Event> = self.events.into_iter().filter(may).collect();
+        if events.is_empty() { News::Quiet } else { News::Changes(events) }
+    }
+}
+
+/// What one must be allowed to read to hear of changes of it.
+fn needed(resource: Resource) -> Permission {
+    match resource {
+        Resource::Clients | Resource::Notifications => Permission::ReadClients,
+        Resource::Accounts | Resource::Tokens | Resource::Sessions => Permission::ReadAccounts,
+        Resource::Settings => Permission::ReadSettings,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Burst, MOST_AT_ONCE, News};
+    use crate::app::caller::{Caller, Credential};
+    use crate::events::{Change, Event, Resource};
+    use domain::{AccountId, Role, RoleSet, SessionId};
+
+    fn caller(role: Role) -> Caller {
+        Caller {
+            account: AccountId(3),
+            user_name: "anna".to_owned(),
+            roles: RoleSet::new([role]),
+            credential: Credential::Session { id: SessionId(9), csrf_hash: Vec::new() },
+            expires_at: None,
+            must_change_password: false,
+            address: [127, 0, 0, 1].into(),
+        }
+    }
+
+    fn event(resource: Resource, change: Change, id: impl ToString) -> Option<Event> {
+        Some(Event { resource, change, id: id.to_string() })
+    }
+
+    #[test]
+    fn a_burst_tells_each_thing_once() {
+        let mut burst = Burst::default();
+        for _ in 0..100 {
+            burst.add(event(Resource::Clients, Change::Updated, 1));
+            burst.add(event(Resource::Clients, Change::Updated, 2));
+        }
+        let News::Changes(events) = burst.into_news(&caller(Role::Viewer)) else { panic!("changes") };
+        assert_eq!(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+    }
+
+    #[test]
+    fn nobody_hears_of_what_they_may_not_read() {
+        let news = |role| {
+            let mut burst = Burst::default();
+            burst.add(event(Resource::Accounts, Change::Created, 1));
+            burst.into_news(&caller(role))
+        };
+        assert_eq!(news(Role::Viewer), News::Quiet);
+        assert!(matches!(news(Role::Admin), News::Changes(_)));
+    }
+
+    #[test]
+    fn too_much_or_lost_is_one_word() {
+        let mut burst = Burst::default();
+        for id in 0..=MOST_AT_ONCE {
+            burst.add(event(Resource::Clients, Change::Created, id));
+        }
+        assert_eq!(burst.into_news(&caller(Role::Viewer)), News::Lag);
+        let mut burst = Burst::default();
+        burst.add(None);
+        assert_eq!(burst.into_news(&caller(Role::Viewer)), News::Lag);
+    }
+
+    #[test]
+    fn the_end_of_the_own_session_or_account_is_noticed() {
+        let concerns = |resource, change, id: i64| {
+            let mut burst = Burst::default();
+            burst.add(event(resource, change, id));
+            burst.concerns(&caller(Role::Viewer))
+        };
+        assert!(concerns(Resource::Sessions, Change::Deleted, 9));
+        assert!(!concerns(Resource::Sessions, Change::Deleted, 8));
+        assert!(concerns(Resource::Accounts, Change::Updated, 3));
+        assert!(!concerns(Resource::Tokens, Change::Deleted, 9));
+        assert!(!concerns(Resource::Clients, Change::Deleted, 9));
+    }
+}

@@ -1,0 +1,33 @@
+//! Use cases: authorize, decide, call the store, write the audit record, publish the event.
+//!
+//! Called by `http`, `device`, `jobs` and the command line. Knows no HTTP and no SQL. What goes out to users
+//! of the API is made of the types of crate `api`; what goes wrong is an [`AppError`], which has a message for
+//! the user and, apart from it, the context for the operator.
+
+pub mod accounts;
+pub mod audit;
+pub mod brake;
+pub mod caller;
+pub mod clients;
+pub mod contacts;
+pub mod cursor;
+pub mod dashboard;
+pub mod diagnosis;
+pub mod error;
+pub mod health;
+pub mod idempotency;
+pub mod live;
+pub mod models;
+pub mod notifications;
+mod paging;
+pub mod password;
+pub mod revision;
+mod secret_text;
+pub mod sessions;
+pub mod settings;
+pub mod sign_in;
+pub mod tokens;
+
+pub use caller::Caller;
+pub use error::{AppError, AppResult};
+pub use revision::Expected;

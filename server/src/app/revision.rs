@@ -1,0 +1,39 @@
+//! Which revision of a thing a caller has seen, before it changes it: nobody overwrites what they did not read.
+
+use super::error::{AppError, AppResult};
+
+/// What the caller expects to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Whatever is there.
+    Any,
+    /// One of these revisions.
+    OneOf(Vec<i64>),
+}
+
+impl Expected {
+    /// Refuses when the thing has another revision by now.
+    ///
+    /// # Errors
+    /// `precondition_failed`.
+    pub fn check(&self, revision: i64) -> AppResult<()> {
+        match self {
+            Self::Any => Ok(()),
+            Self::OneOf(revisions) if revisions.contains(&revision) => Ok(()),
+            Self::OneOf(_) => Err(AppError::stale()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Expected;
+
+    #[test]
+    fn another_revision_is_stale() {
+        assert!(Expected::Any.check(3).is_ok());
+        assert!(Expected::OneOf(vec![2, 3]).check(3).is_ok());
+        assert!(Expected::OneOf(vec![2]).check(3).is_err());
+        assert!(Expected::OneOf(Vec::new()).check(3).is_err());
+    }
+}

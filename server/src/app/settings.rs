@@ -1,0 +1,175 @@
+//! Reading and changing settings (D-33). The values in force are `crate::settings`.
+
+use api::setting::{ChangeSetting, Kind, SettingView, Source};
+use api::{Code, FieldError, Page};
+use domain::setting::{SettingFault, SettingKey, SettingKind, SettingValue};
+use serde_json::json;
+
+use super::caller::Caller;
+use super::error::{AppError, AppResult};
+use super::revision::Expected;
+use crate::App;
+use crate::events::{Change, Resource};
+use crate::settings::{SettingSource, SettingState};
+use crate::store::audit::NewRecord;
+use crate::store::{Tx, audit, settings as rows};
+
+fn view(state: SettingState) -> SettingView {
+    let row = state.key.definition();
+    SettingView {
+        id: row.id.to_owned(),
+        value: state.value,
+        default: row.default.into(),
+        source: match state.source {
+            SettingSource::Default => Source::Default,
+            SettingSource::Database => Source::Database,
+            SettingSource::File => Source::File,
+            SettingSource::Environment => Source::Environment,
+        },
+        locked: state.source.is_locked(),
+        restart: row.restart,
+        restart_pending: state.restart_pending,
+        kind: match row.kind {
+            SettingKind::Bool => Kind::Bool,
+            SettingKind::Integer { min, max, unit } => Kind::Integer { min, max, unit: unit.to_owned() },
+            SettingKind::Choice(choices) => {
+                Kind::Choice { choices: choices.iter().map(|&choice| choice.to_owned()).collect() }
+            }
+            SettingKind::Url => Kind::Url,
+        },
+        environment: state.key.environment_name(),
+        help: row.help.to_owned(),
+        updated_at: state.updated_at,
+        revision: state.revision,
+    }
+}
+
+/// All settings, in the order of the registry.
+pub fn list(app: &App) -> Page<SettingView> {
+    Page::whole(SettingKey::ALL.iter().map(|key| view(app.settings.view(*key))).collect())
+}
+
+/// One setting.
+///
+/// # Errors
+/// `not_found`.
+pub fn find(app: &App, id: &str) -> AppResult<SettingView> {
+    let key = SettingKey::from_id(id).ok_or_else(AppError::not_found)?;
+    Ok(view(app.settings.view(key)))
+}
+
+/// Sets a value.
+///
+/// # Errors
+/// `not_found`, `setting_locked`, `precondition_failed`, `invalid_fields`.
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    expected: &Expected,
+    request: ChangeSetting,
+) -> AppResult<SettingView> {
+    let key = unlocked(app, id)?;
+    let tx = app.store.begin().await?;
+    let revision = revision(&tx, key, expected).await?;
+    key.check(&request.value).map_err(|fault| refused(&fault))?;
+    let before = app.settings.value(key);
+    if !rows::put(&tx, id, &request.value, revision, app.clock.now()).await? {
+        return Err(AppError::stale());
+    }
+    record(app, &tx, caller, "setting.change", key, &before, &request.value).await?;
+    tx.commit().await?;
+    changed(app, key).await
+}
+
+/// Goes back to the default.
+///
+/// # Errors
+/// `not_found`, `setting_locked`, `precondition_failed`.
+pub async fn reset(app: &App, caller: &Caller, id: &str, expected: &Expected) -> AppResult<SettingView> {
+    let key = unlocked(app, id)?;
+    let tx = app.store.begin().await?;
+    let revision = revision(&tx, key, expected).await?;
+    if revision != 0 {
+        let before = app.settings.value(key);
+        if !rows::delete(&tx, id, revision).await? {
+            return Err(AppError::stale());
+        }
+        record(app, &tx, caller, "setting.reset", key, &before, &key.definition().default.into()).await?;
+    }
+    tx.commit().await?;
+    changed(app, key).await
+}
+
+fn unlocked(app: &App, id: &str) -> AppResult<SettingKey> {
+    let key = SettingKey::from_id(id).ok_or_else(AppError::not_found)?;
+    let source = match app.settings.view(key).source {
+        SettingSource::Default | SettingSource::Database => return Ok(key),
+        SettingSource::File => "file",
+        SettingSource::Environment => "environment",
+    };
+    let text = "This setting is fixed by the configuration file or the environment of the server.";
+    Err(AppError::new(Code::SettingLocked, text).arg("source", source).arg("variable", key.environment_name()))
+}
+
+/// The stored revision, 0 when nothing is stored; refuses when the caller saw another one.
+async fn revision(tx: &Tx, key: SettingKey, expected: &Expected) -> AppResult<i64> {
+    let stored = rows::by_id(tx, key.definition().id).await?;
+    let revision = stored.map_or(0, |stored| stored.revision);
+    expected.check(revision)?;
+    Ok(revision)
+}
+
+fn refused(fault: &SettingFault) -> AppError {
+    let error = FieldError::new("/value", fault.code(), fault.to_string());
+    AppError::field(match fault {
+        SettingFault::Type(expected) => error.arg("expected", *expected),
+        SettingFault::Range { min, max } => error.arg("min", *min).arg("max", *max),
+        SettingFault::Choice(choices) => error.arg("choices", choices.to_vec()),
+        SettingFault::Url => error,
+    })
+}
+
+async fn record(
+    app: &App,
+    tx: &Tx,
+    caller: &Caller,
+    action: &'static str,
+    key: SettingKey,
+    before: &SettingValue,
+    after: &SettingValue,
+) -> AppResult<()> {
+    let record = NewRecord {
+        at: app.clock.now(),
+        actor: &caller.actor(),
+        action,
+        object_kind: "setting",
+        object_id: key.definition().id.to_owned(),
+        details: json!({"before": {"value": before}, "after": {"value": after}}),
+    };
+    audit::append(tx, &record).await?;
+    Ok(())
+}
+
+async fn changed(app: &App, key: SettingKey) -> AppResult<SettingView> {
+    app.settings.reload(&app.store).await?;
+    app.events.publish(Resource::Settings, Change::Updated, key.definition().id);
+    Ok(view(app.settings.view(key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refused;
+    use domain::setting::{SettingKey, SettingValue};
+
+    #[test]
+    fn a_refused_value_names_its_limits() {
+        let fault = SettingKey::ApiPort.check(&SettingValue::Integer(70_000)).unwrap_err();
+        let error = refused(&fault);
+        let field = &error.errors()[0];
+        assert_eq!((field.field.as_str(), field.code.as_str()), ("/value", "out_of_range"));
+        assert_eq!(field.args["max"], 65_535);
+        let fault = SettingKey::LogLevel.check(&SettingValue::Text("loud".into())).unwrap_err();
+        assert!(refused(&fault).errors()[0].args["choices"].as_array().unwrap().len() > 3);
+    }
+}
