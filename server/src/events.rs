@@ -59,7 +59,7 @@ impl Default for Events {
 
 impl Events {
     /// Tells everybody who listens; nobody listening is fine.
-    pub fn publish(&self, resource: Resource, change: Change, id: impl ToString) {
+    pub fn publish(&self, resource: Resource, change: Change, id: impl ToString + Copy) {
         if self.0.receiver_count() > 0 {
             let _ = self.0.send(Event { resource, change, id: id.to_string() });
         }

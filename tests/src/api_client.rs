@@ -93,12 +93,15 @@ impl ApiClient {
         self.send(Method::DELETE, path, None).await
     }
 
-    /// Any request; a body is sent as JSON.
+    /// Any request; a body is sent as JSON unless this client has another `content-type`.
     pub async fn send(&self, method: Method, path: &str, body: Option<String>) -> ApiAnswer {
         let mut request =
             self.http.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
         if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body);
+            if !self.headers.contains_key("content-type") {
+                request = request.header("content-type", "application/json");
+            }
+            request = request.body(body);
         }
         let response = request.send().await.expect("the server answers");
         let (status, headers) = (response.status(), response.headers().clone());

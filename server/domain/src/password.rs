@@ -152,8 +152,7 @@ fn made_of_words(bare: &str) -> bool {
         let longest = rest
             .char_indices()
             .map(|(at, c)| at + c.len_utf8())
-            .filter(|end| rest.get(..*end).is_some_and(|piece| WORDS.contains(piece)))
-            .next_back();
+            .rfind(|end| rest.get(..*end).is_some_and(|piece| WORDS.contains(piece)));
         if let Some(end) = longest {
             words += 1;
             rest = rest.get(end..).unwrap_or_default();

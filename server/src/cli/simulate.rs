@@ -169,7 +169,7 @@ async fn show(mut progress: watch::Receiver<Progress>, output: Output) {
     ticks.tick().await;
     loop {
         ticks.tick().await;
-        let now = progress.borrow_and_update().clone();
+        let now = *progress.borrow_and_update();
         let phase = match now.phase {
             Phase::Staying => "listening",
             _ => "running",

@@ -92,7 +92,7 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    fn value(place: &str, fault: impl ToString) -> Self {
+    fn value(place: &str, fault: &(impl ToString + ?Sized)) -> Self {
         Self::Value { place: place.to_owned(), fault: fault.to_string() }
     }
 

@@ -147,6 +147,7 @@ impl Device {
 }
 
 /// Why a request gets no WPI answer.
+#[derive(Clone, Copy)]
 struct Refusal {
     status: StatusCode,
     code: &'static str,
