@@ -88,7 +88,8 @@ impl Settings {
     }
 
     fn new(stored: Snapshot, fixed: HashMap<SettingKey, (SettingValue, SettingSource)>) -> Self {
-        let started_with = SettingKey::ALL.iter().map(|key| (*key, in_force(*key, &stored, &fixed).0)).collect();
+        let started_with =
+            SettingKey::ALL.iter().map(|key| (*key, in_force(*key, &stored, &fixed).0)).collect();
         Self(Arc::new(Inner {
             fixed,
             stored: ArcSwap::from_pointee(stored),
@@ -196,7 +197,10 @@ fn snapshot(rows: Vec<StoredSetting>) -> Snapshot {
             let key = SettingKey::from_id(&row.id)?;
             let value = row.value.filter(|value| key.check(value).is_ok());
             if value.is_none() {
-                tracing::warn!(setting = row.id, "the stored value of a setting is not valid; the default is used");
+                tracing::warn!(
+                    setting = row.id,
+                    "the stored value of a setting is not valid; the default is used"
+                );
             }
             Some((key, Stored { value, updated_at: row.updated_at, revision: row.revision }))
         })
@@ -212,7 +216,12 @@ mod tests {
     use std::collections::HashMap;
 
     fn stored(id: &str, value: SettingValue) -> StoredSetting {
-        StoredSetting { id: id.to_owned(), value: Some(value), updated_at: Timestamp::UNIX_EPOCH, revision: 3 }
+        StoredSetting {
+            id: id.to_owned(),
+            value: Some(value),
+            updated_at: Timestamp::UNIX_EPOCH,
+            revision: 3,
+        }
     }
 
     #[test]

@@ -1,8 +1,21 @@
-//! Live figures of this node, written by the device side and read by the API.
+//! What operators see of a running node: live figures, written by the device side and read by the API, and
+//! how errors are written down.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+/// An error with everything that caused it, for operators: one line of a log, or of a terminal.
+pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str("; because: ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
 
 /// Counters since the start. Cheap to update from many places.
 #[derive(Default)]

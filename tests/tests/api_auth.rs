@@ -163,7 +163,7 @@ on_both_databases! {
         let mut seen = Vec::new();
         for client in all {
             let answer = client.get("/api/v1/clients").await;
-            assert_eq!(answer.header("www-authenticate"), "Bearer");
+            assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"workpoint\"");
             seen.push(without_request_id(answer.expect_problem(401, "unauthenticated")));
         }
         seen.dedup();

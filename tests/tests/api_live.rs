@@ -111,13 +111,6 @@ on_both_databases! {
         assert_eq!(events.next().await, None);
     }
 
-    open_streams_do_not_keep_the_server_from_stopping => |server| {
-        let api = server.api(&[Role::Viewer]).await;
-        let mut events = Events::open(&api).await;
-        server.stop_in_place().await;
-        while let Ok(Some(_)) = events.response.chunk().await {}
-    }
-
     figures_at_a_glance => |server| {
         let viewer = server.api(&[Role::Viewer]).await;
         let empty = viewer.get("/api/v1/dashboard").await.expect(200);

@@ -86,9 +86,9 @@ on_both_databases! {
             (IDLE, json!("600"), "/value: wrong_type"),
             (IDLE, json!(59), "/value: out_of_range"),
             (IDLE, json!(i64::MAX), "/value: out_of_range"),
-            (IDLE, json!(1.5), "/value: wrong_type"),
-            (IDLE, json!(null), "/value: wrong_type"),
-            (IDLE, json!([600]), "/value: wrong_type"),
+            (IDLE, json!(1.5), "/value: invalid"),
+            (IDLE, json!(null), "/value: invalid"),
+            (IDLE, json!([600]), "/value: invalid"),
             (LOG_LEVEL, json!("loud"), "/value: not_a_choice"),
             (LOG_LEVEL, json!(true), "/value: wrong_type"),
         ] {

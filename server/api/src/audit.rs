@@ -69,6 +69,7 @@ pub struct AuditQuery {
 #[into_params(parameter_in = Query)]
 pub struct AuditExportQuery {
     /// `csv` or `json` (default).
+    #[param(inline)]
     pub format: Option<crate::client::ExportFormat>,
     /// Action, or its part before the dot.
     pub action: Option<String>,

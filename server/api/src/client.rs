@@ -1,9 +1,7 @@
 //! Clients: phones in the inventory, and what they report (OSEM §4, D-1 … D-6).
 
 use domain::ClientId;
-use domain::client::{
-    Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode,
-};
+use domain::client::{Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -153,6 +151,7 @@ pub enum ExportFormat {
 #[into_params(parameter_in = Query)]
 pub struct ClientExportQuery {
     /// `csv` or `json` (default).
+    #[param(inline)]
     pub format: Option<ExportFormat>,
     /// As in the list.
     pub sort: Option<String>,

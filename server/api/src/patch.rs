@@ -28,7 +28,10 @@ pub(crate) fn exposed<S: Serializer>(secret: &Secret, serializer: S) -> Result<S
 }
 
 /// As [`exposed`], for a secret that may be absent.
-pub(crate) fn exposed_if_some<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn exposed_if_some<S: Serializer>(
+    secret: &Option<Secret>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match secret {
         Some(secret) => exposed(secret, serializer),
         None => serializer.serialize_none(),

@@ -2,9 +2,7 @@
 //!
 //! `domain` itself knows nothing of OpenAPI. A new variant does not compile until it is listed here.
 
-use domain::client::{
-    Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode,
-};
+use domain::client::{Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode};
 use domain::{Permission, Role};
 use serde_json::Value;
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};

@@ -90,7 +90,12 @@ pub async fn create(
     let user_name = faults.user_name(&new.user_name);
     let language = faults.language(new.language.as_deref().unwrap_or("en"));
     let email = faults.email(new.email.as_deref());
-    faults.0.extend(password::faults(password::policy(&app.settings), &user_name, &new.password, "/password"));
+    faults.0.extend(password::faults(
+        password::policy(&app.settings),
+        &user_name,
+        &new.password,
+        "/password",
+    ));
     faults.refuse()?;
     // Outside the transaction: it takes a while, and others wait to write.
     let password_hash = password::hash(&app.entropy, &new.password).await?;
@@ -114,7 +119,12 @@ pub async fn create(
     Ok(Created { value, replayed: false })
 }
 
-async fn insert(tx: &Tx, actor: &Actor, new: &rows::NewAccount<'_>, at: jiff::Timestamp) -> AppResult<Account> {
+async fn insert(
+    tx: &Tx,
+    actor: &Actor,
+    new: &rows::NewAccount<'_>,
+    at: jiff::Timestamp,
+) -> AppResult<Account> {
     let id = rows::insert(tx, new, at).await.map_err(|error| taken(error, new.user_name))?;
     let details = json!({"after": {
         "user_name": new.user_name, "roles": new.roles, "language": new.language, "email": new.email,
@@ -402,7 +412,8 @@ impl Faults {
         let text = text.map(str::trim).filter(|text| !text.is_empty())?;
         let parts = text.rsplit_once('@');
         let good = text.len() <= LONGEST_EMAIL
-            && parts.is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains(','))
+            && parts
+                .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains(','))
             && !text.chars().any(|c| c.is_whitespace() || c.is_control());
         if !good {
             self.0.push(FieldError::new("/email", field::INVALID, "is not a mail address"));

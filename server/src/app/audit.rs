@@ -105,8 +105,14 @@ pub async fn check(app: &App, before: Option<AuditId>) -> AppResult<AuditCheck> 
         }
         for record in records {
             if !follows(newer.as_ref(), &record) {
-                let broken = newer.as_ref().filter(|_| record.is_intact()).map_or(record.id, |newer| newer.id);
-                return Ok(AuditCheck { checked: checked as u64, intact: false, broken: Some(broken), next: None });
+                let broken =
+                    newer.as_ref().filter(|_| record.is_intact()).map_or(record.id, |newer| newer.id);
+                return Ok(AuditCheck {
+                    checked: checked as u64,
+                    intact: false,
+                    broken: Some(broken),
+                    next: None,
+                });
             }
             checked += 1;
             below = Some(record.id);
@@ -126,7 +132,8 @@ pub async fn check(app: &App, before: Option<AuditId>) -> AppResult<AuditCheck> 
 
 /// Whether a record is as it was written and the newer one follows it without a gap.
 fn follows(newer: Option<&Record>, record: &Record) -> bool {
-    let linked = newer.is_none_or(|newer| newer.id.0 == record.id.0 + 1 && newer.previous_hash == record.hash);
+    let linked =
+        newer.is_none_or(|newer| newer.id.0 == record.id.0 + 1 && newer.previous_hash == record.hash);
     let first = record.id.0 != 1 || record.previous_hash.is_empty();
     linked && first && record.is_intact()
 }

@@ -194,7 +194,8 @@ pub async fn is_still_allowed(app: &App, caller: &Caller, permission: Permission
         },
     };
     let account = accounts::by_id(&app.store, caller.account).await?;
-    Ok(account.is_some_and(|account| !account.disabled && limited(&account.roles, limit.as_ref()).may(permission)))
+    Ok(account
+        .is_some_and(|account| !account.disabled && limited(&account.roles, limit.as_ref()).may(permission)))
 }
 
 async fn usable(app: &App, account: AccountId) -> AppResult<Account> {

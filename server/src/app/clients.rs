@@ -11,10 +11,10 @@ use futures_util::{Stream, stream};
 use serde_json::json;
 
 use super::caller::Caller;
+use super::cursor;
 use super::error::{AppError, AppResult};
 use super::paging::{Paging, sort};
 use super::revision::Expected;
-use super::cursor;
 use crate::App;
 use crate::events::{Change, Resource};
 use crate::store::audit::NewRecord;
@@ -135,7 +135,8 @@ impl Order {
 /// `invalid_fields`, `page_too_deep`.
 pub async fn list(app: &App, query: ClientQuery) -> AppResult<Page<ClientView>> {
     let order = Order::of(&query)?;
-    let after = query.after.as_deref().filter(|text| !text.is_empty()).map(|text| order.decode(text)).transpose()?;
+    let after =
+        query.after.as_deref().filter(|text| !text.is_empty()).map(|text| order.decode(text)).transpose()?;
     let paged = after.is_none();
     let paging = Paging::new(if paged { query.page } else { None }, query.size, Some("after"))?;
     let window = order.window(after, paging.skip(), paging.size);
@@ -154,7 +155,10 @@ pub async fn list(app: &App, query: ClientQuery) -> AppResult<Page<ClientView>> 
 ///
 /// # Errors
 /// `invalid_fields`.
-pub fn export(app: App, query: &ClientQuery) -> AppResult<impl Stream<Item = AppResult<Vec<ClientView>>> + use<>> {
+pub fn export(
+    app: App,
+    query: &ClientQuery,
+) -> AppResult<impl Stream<Item = AppResult<Vec<ClientView>>> + use<>> {
     let order = Order::of(query)?;
     Ok(stream::try_unfold((app, order, None, false), |(app, order, after, done)| async move {
         if done {
@@ -184,7 +188,8 @@ pub async fn items(app: &App, id: ClientId, query: &ItemQuery) -> AppResult<Page
     rows::by_id(&app.store, id).await?.ok_or_else(AppError::not_found)?;
     let part = query.name.as_deref().map(str::to_lowercase).unwrap_or_default();
     let stored = items::list(&app.store, id).await?;
-    let wanted = stored.into_iter().filter(|item| part.is_empty() || item.name.to_lowercase().contains(&part));
+    let wanted =
+        stored.into_iter().filter(|item| part.is_empty() || item.name.to_lowercase().contains(&part));
     let views = wanted.map(|item| ItemView {
         name: item.name,
         index: item.index,
@@ -262,7 +267,11 @@ mod tests {
     #[test]
     fn a_cursor_belongs_to_its_filter_and_order() {
         let order = |sort: &str, search: &str| {
-            let query = ClientQuery { sort: Some(sort.into()), search: Some(search.into()), ..ClientQuery::default() };
+            let query = ClientQuery {
+                sort: Some(sort.into()),
+                search: Some(search.into()),
+                ..ClientQuery::default()
+            };
             Order::of(&query).unwrap()
         };
         let place = super::Cursor { value: "4201".to_owned(), id: ClientId(7) };

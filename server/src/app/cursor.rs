@@ -32,7 +32,11 @@ pub(super) fn encode(order: &impl std::fmt::Debug, place: &impl Serialize) -> Ap
 }
 
 /// Reads a cursor that was made for the same filter and order.
-pub(super) fn decode<P: DeserializeOwned>(order: &impl std::fmt::Debug, cursor: &str, name: &str) -> AppResult<P> {
+pub(super) fn decode<P: DeserializeOwned>(
+    order: &impl std::fmt::Debug,
+    cursor: &str,
+    name: &str,
+) -> AppResult<P> {
     let sealed = Some(cursor)
         .filter(|cursor| cursor.len() <= LONGEST)
         .and_then(|cursor| URL_SAFE_NO_PAD.decode(cursor).ok())
@@ -51,7 +55,10 @@ mod tests {
     #[test]
     fn a_cursor_is_good_for_its_own_list_only() {
         let cursor = encode(&("filter", 1), &("4201", 7)).unwrap();
-        assert_eq!(decode::<(String, i64)>(&("filter", 1), &cursor, "after").unwrap(), ("4201".to_owned(), 7));
+        assert_eq!(
+            decode::<(String, i64)>(&("filter", 1), &cursor, "after").unwrap(),
+            ("4201".to_owned(), 7)
+        );
         assert!(decode::<(String, i64)>(&("filter", 2), &cursor, "after").is_err());
         for bad in ["", "x", "%%%", "e30", &"A".repeat(5000)] {
             let error = decode::<(String, i64)>(&("filter", 1), bad, "after").unwrap_err();

@@ -54,7 +54,11 @@ pub async fn read(app: &App, caller: &Caller) -> AppResult<Dashboard> {
     })
 }
 
-async fn figures_of_accounts(app: &App, caller: &Caller, now: Timestamp) -> AppResult<(Option<u64>, Option<u64>)> {
+async fn figures_of_accounts(
+    app: &App,
+    caller: &Caller,
+    now: Timestamp,
+) -> AppResult<(Option<u64>, Option<u64>)> {
     if !caller.roles.may(Permission::ReadAccounts) {
         return Ok((None, None));
     }
@@ -94,11 +98,9 @@ fn by_fault(sets: Vec<(String, u64)>) -> Vec<Count> {
 
 /// Beginnings of the last hours, oldest first; the last one is the running hour.
 fn hours(now: Timestamp) -> Vec<Timestamp> {
-    let running = Timestamp::from_millisecond(now.as_millisecond().div_euclid(HOUR_MS) * HOUR_MS).unwrap_or(now);
-    (0..HOURS)
-        .rev()
-        .filter_map(|back| running.checked_sub(SignedDuration::from_hours(back)).ok())
-        .collect()
+    let running =
+        Timestamp::from_millisecond(now.as_millisecond().div_euclid(HOUR_MS) * HOUR_MS).unwrap_or(now);
+    (0..HOURS).rev().filter_map(|back| running.checked_sub(SignedDuration::from_hours(back)).ok()).collect()
 }
 
 /// Every hour has its figure, also the ones in which nobody called.
@@ -128,8 +130,7 @@ mod tests {
 
     #[test]
     fn a_client_with_two_faults_counts_for_each() {
-        let sets =
-            vec![("admin-password,user-password".to_owned(), 2), ("user-password".to_owned(), 1)];
+        let sets = vec![("admin-password,user-password".to_owned(), 2), ("user-password".to_owned(), 1)];
         let counts = by_fault(sets);
         let of = |key: &str| counts.iter().find(|count| count.key == key).map(|count| count.clients);
         assert_eq!((of("admin-password"), of("user-password")), (Some(2), Some(3)));

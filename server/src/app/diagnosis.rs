@@ -11,7 +11,11 @@ pub fn handshakes(app: &App) -> Page<HandshakeFailureView> {
         address: failure.address.to_string(),
         listener: failure.listener,
         count: failure.count,
-        verdicts: failure.verdicts.iter().map(|(verdict, count)| (verdict.code().to_owned(), *count)).collect(),
+        verdicts: failure
+            .verdicts
+            .iter()
+            .map(|(verdict, count)| (verdict.code().to_owned(), *count))
+            .collect(),
         first_seen_at: failure.first_seen,
         last_seen_at: failure.last_seen,
         verdict: failure.last.verdict.code().to_owned(),

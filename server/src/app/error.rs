@@ -47,7 +47,10 @@ impl AppError {
 
     /// Something of the server's own failed. The user learns nothing of it but that it did.
     pub fn internal(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let mut error = Self::new(Code::Internal, "The server could not do this. The request id finds the reason in its log.");
+        let mut error = Self::new(
+            Code::Internal,
+            "The server could not do this. The request id finds the reason in its log.",
+        );
         error.0.source = Some(source.into());
         error
     }

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use super::caller::Caller;
 use super::error::{AppError, AppResult};
 use crate::App;
-use crate::store::idempotency::{Reserved, keep, reserve};
 use crate::store::Tx;
+use crate::store::idempotency::{Reserved, keep, reserve};
 
 /// How long an answer is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);

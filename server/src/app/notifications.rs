@@ -53,7 +53,8 @@ pub async fn delete(app: &App, caller: &Caller, id: NotificationId) -> AppResult
 pub async fn delete_all(app: &App, caller: &Caller) -> AppResult<NotificationsRemoved> {
     let tx = app.store.begin().await?;
     let removed = rows::delete(&tx, None).await?;
-    write_audit(app, &tx, caller, "notification.delete-all", String::new(), json!({ "removed": removed })).await?;
+    write_audit(app, &tx, caller, "notification.delete-all", String::new(), json!({ "removed": removed }))
+        .await?;
     tx.commit().await?;
     if removed > 0 {
         app.events.publish(Resource::Notifications, Change::Deleted, "");
@@ -70,6 +71,7 @@ async fn write_audit(
     details: serde_json::Value,
 ) -> AppResult<()> {
     let (at, actor) = (app.clock.now(), &caller.actor());
-    audit::append(tx, &NewRecord { at, actor, action, object_kind: "notification", object_id, details }).await?;
+    audit::append(tx, &NewRecord { at, actor, action, object_kind: "notification", object_id, details })
+        .await?;
     Ok(())
 }

@@ -24,17 +24,23 @@ impl Paging {
         }
         if !(1..=MOST_PER_PAGE).contains(&paging.size) {
             let text = format!("must be from 1 to {MOST_PER_PAGE}");
-            errors.push(FieldError::new("size", field::OUT_OF_RANGE, text).arg("min", 1).arg("max", MOST_PER_PAGE));
+            errors.push(
+                FieldError::new("size", field::OUT_OF_RANGE, text).arg("min", 1).arg("max", MOST_PER_PAGE),
+            );
         }
         if !errors.is_empty() {
             return Err(AppError::fields(errors));
         }
         if paging.page.saturating_mul(paging.size) > DEEPEST_ROW {
             let text = match cursor {
-                Some(cursor) => format!("Pages reach row {DEEPEST_ROW}. Read on with {cursor}, which is next in the answer."),
+                Some(cursor) => format!(
+                    "Pages reach row {DEEPEST_ROW}. Read on with {cursor}, which is next in the answer."
+                ),
                 None => format!("Pages reach row {DEEPEST_ROW}."),
             };
-            return Err(AppError::new(Code::PageTooDeep, text).arg("limit", DEEPEST_ROW).arg("parameter", cursor));
+            return Err(AppError::new(Code::PageTooDeep, text)
+                .arg("limit", DEEPEST_ROW)
+                .arg("parameter", cursor));
         }
         Ok(paging)
     }

@@ -24,7 +24,8 @@ const LANES: u32 = 1;
 
 /// A hash no password fits, with the parameters in use: what an unknown name is checked against, so that it
 /// takes as long as a wrong password.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5LWhhcy10aGlz$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5LWhhcy10aGlz$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Each hash fills a core and 19 MiB: more at once would only take longer.
 static PLACES: LazyLock<Semaphore> =
@@ -137,7 +138,10 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_fits() {
         let stored = hash(&Entropy::system(), &secret("blue kettle sings")).await.unwrap();
-        assert!(stored.starts_with(&format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$")), "{stored}");
+        assert!(
+            stored.starts_with(&format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}$")),
+            "{stored}"
+        );
         assert!(is_right(Some(&stored), &secret("blue kettle sings")).await.unwrap());
         assert!(!is_right(Some(&stored), &secret("blue kettle sing")).await.unwrap());
         assert!(!is_right(Some(&stored), &secret(&"x".repeat(200))).await.unwrap());

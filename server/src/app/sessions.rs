@@ -28,7 +28,8 @@ pub async fn list(app: &App, caller: &Caller) -> AppResult<Page<SessionView>> {
     let now = app.clock.now();
     let idle_before = idle_before(app, now);
     let sessions = sessions::of_account(&app.store, caller.account).await?;
-    let open = sessions.into_iter().filter(|session| session.expires_at > now && session.last_seen_at > idle_before);
+    let open =
+        sessions.into_iter().filter(|session| session.expires_at > now && session.last_seen_at > idle_before);
     let views = open.map(|session| SessionView {
         id: session.id,
         current: caller.session() == Some(session.id),

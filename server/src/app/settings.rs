@@ -109,7 +109,9 @@ fn unlocked(app: &App, id: &str) -> AppResult<SettingKey> {
         SettingSource::Environment => "environment",
     };
     let text = "This setting is fixed by the configuration file or the environment of the server.";
-    Err(AppError::new(Code::SettingLocked, text).arg("source", source).arg("variable", key.environment_name()))
+    Err(AppError::new(Code::SettingLocked, text)
+        .arg("source", source)
+        .arg("variable", key.environment_name()))
 }
 
 /// The stored revision, 0 when nothing is stored; refuses when the caller saw another one.

@@ -59,7 +59,10 @@ pub async fn sign_in(app: &App, brake: &Brake, request: SignIn, visitor: &Visito
     let right = password::is_right(stored, &request.password).await?;
     let Some(account) = account.as_ref().filter(|account| right && !account.disabled) else {
         record_failure(app, account.as_ref(), right, visitor.address).await?;
-        return Err(AppError::new(Code::SignInFailed, "User name or password is wrong, or the account is disabled."));
+        return Err(AppError::new(
+            Code::SignInFailed,
+            "User name or password is wrong, or the account is disabled.",
+        ));
     };
     brake.succeeded(visitor.address, &request.user_name);
     open(app, account, request.keep_signed_in, visitor, now).await
@@ -99,7 +102,13 @@ async fn record_failure(app: &App, account: Option<&Account>, right: bool, addre
     Ok(tx.commit().await?)
 }
 
-async fn open(app: &App, account: &Account, keep: bool, visitor: &Visitor, now: Timestamp) -> AppResult<SignedIn> {
+async fn open(
+    app: &App,
+    account: &Account,
+    keep: bool,
+    visitor: &Visitor,
+    now: Timestamp,
+) -> AppResult<SignedIn> {
     let cookie = secret_text::random(&app.entropy)?;
     let csrf = secret_text::csrf_of(cookie.expose());
     let lifetime = SignedDuration::from_secs(app.settings.integer(SettingKey::SignInLifetime));
@@ -196,9 +205,19 @@ pub async fn sign_out(app: &App, caller: &Caller) -> AppResult<()> {
     Ok(())
 }
 
-async fn write_audit(tx: &Tx, actor: &Actor, action: &'static str, id: SessionId, at: Timestamp) -> AppResult<()> {
+async fn write_audit(
+    tx: &Tx,
+    actor: &Actor,
+    action: &'static str,
+    id: SessionId,
+    at: Timestamp,
+) -> AppResult<()> {
     let object_id = id.to_string();
-    audit::append(tx, &NewRecord { at, actor, action, object_kind: "session", object_id, details: json!({}) }).await?;
+    audit::append(
+        tx,
+        &NewRecord { at, actor, action, object_kind: "session", object_id, details: json!({}) },
+    )
+    .await?;
     Ok(())
 }
 
@@ -206,7 +225,12 @@ async fn write_audit(tx: &Tx, actor: &Actor, action: &'static str, id: SessionId
 ///
 /// # Errors
 /// `invalid_fields` when the old password is wrong or the new one breaks the policy; `too_many_attempts`.
-pub async fn change_password(app: &App, brake: &Brake, caller: &Caller, request: ChangePassword) -> AppResult<()> {
+pub async fn change_password(
+    app: &App,
+    brake: &Brake,
+    caller: &Caller,
+    request: ChangePassword,
+) -> AppResult<()> {
     let at = app.clock.now();
     let account = accounts::by_id(&app.store, caller.account).await?.ok_or_else(AppError::unauthenticated)?;
     // A stolen session must not become a way to guess the password.
@@ -236,7 +260,8 @@ pub async fn change_password(app: &App, brake: &Brake, caller: &Caller, request:
     let object_id = changed.id.to_string();
     let actor = caller.actor();
     let action = "account.change-password";
-    audit::append(&tx, &NewRecord { at, actor: &actor, action, object_kind: "account", object_id, details }).await?;
+    audit::append(&tx, &NewRecord { at, actor: &actor, action, object_kind: "account", object_id, details })
+        .await?;
     tx.commit().await?;
     app.events.publish(Resource::Accounts, Change::Updated, changed.id);
     super::sessions::publish_ended(app, &ended);

@@ -95,7 +95,11 @@ fn name_faults(name: &str) -> Vec<FieldError> {
     Vec::new()
 }
 
-fn roles_of_new(caller: &Caller, asked: Option<&[domain::Role]>, faults: &mut Vec<FieldError>) -> Option<RoleSet> {
+fn roles_of_new(
+    caller: &Caller,
+    asked: Option<&[domain::Role]>,
+    faults: &mut Vec<FieldError>,
+) -> Option<RoleSet> {
     let Some(asked) = asked else {
         // With a browser all roles of the account, also future ones; with a token what that one has.
         return caller.token().map(|_| caller.roles.clone());
@@ -215,12 +219,13 @@ pub async fn create_from_command_line(
         return Err(AppError::fields(faults));
     }
     let now = clock.now();
-    let expires_at = expires_days
-        .map(|days| now.checked_add(SignedDuration::from_hours(i64::from(days) * 24)).unwrap_or(Timestamp::MAX));
+    let expires_at = expires_days.map(|days| {
+        now.checked_add(SignedDuration::from_hours(i64::from(days) * 24)).unwrap_or(Timestamp::MAX)
+    });
     let tx = store.begin().await?;
     let account = accounts::by_name(&tx, user_name).await?;
-    let account =
-        account.ok_or_else(|| AppError::new(api::Code::NotFound, format!("There is no account {user_name}.")))?;
+    let account = account
+        .ok_or_else(|| AppError::new(api::Code::NotFound, format!("There is no account {user_name}.")))?;
     let asked = Asked { account: account.id, name: name.trim(), roles: None, expires_at };
     let (kept, token) = insert(&tx, entropy, &Actor::command_line(), &asked, now).await?;
     tx.commit().await?;
@@ -273,7 +278,7 @@ mod tests {
         let expiry = |caller: &Caller, asked: Option<i64>| {
             let mut faults = Vec::new();
             let expiry = expiry_of_new(caller, asked.map(at), at(10), &mut faults);
-            (expiry.map(|time| time.as_second()), faults.len())
+            (expiry.map(Timestamp::as_second), faults.len())
         };
         assert_eq!(expiry(&browser(), None), (None, 0));
         assert_eq!(expiry(&browser(), Some(99)), (Some(99), 0));

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, LogFormat};
+use crate::status::causes;
 use crate::store::Store;
 
 /// Any failure of a verb; its causes are printed one below the other.
@@ -184,18 +185,6 @@ fn without_password(url: &str) -> String {
             format!("{scheme}://{user}:…@{host}")
         }
     }
-}
-
-/// An error with everything that caused it.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str("\n  because: ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// Sets up logging for a verb that is not the server.

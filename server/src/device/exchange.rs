@@ -18,6 +18,7 @@ use wire::{Action, Item, Limits, ParseError, PhoneMessage, ServerMessage};
 use super::sessions::{Place, Session, Sessions, Signs};
 use super::translate;
 use crate::App;
+use crate::status::causes;
 use crate::app::contacts::{self, ContactError, Opened};
 
 /// A request of a phone, as far as WPI goes.
@@ -305,6 +306,5 @@ fn log_end(session: &Session, end: &End) {
 }
 
 fn log_failure(session: &Session, error: &ContactError) {
-    let source = std::error::Error::source(error).map(ToString::to_string);
-    tracing::error!(device = %session.device, %error, source, "a phone's report could not be recorded");
+    tracing::error!(device = %session.device, error = causes(error), "a phone's report could not be recorded");
 }

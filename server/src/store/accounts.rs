@@ -253,7 +253,11 @@ pub async fn insert(tx: &Tx, new: &NewAccount<'_>, at: Timestamp) -> StoreResult
         new.email.unwrap_or_default().into(),
         at.as_millisecond().into(),
     ];
-    let row = tx.inner.query_one_raw(Statement::from_sql_and_values(tx.backend, sql, values)).await.attempt(attempt)?;
+    let row = tx
+        .inner
+        .query_one_raw(Statement::from_sql_and_values(tx.backend, sql, values))
+        .await
+        .attempt(attempt)?;
     let id = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
     Ok(AccountId(id))
 }
@@ -307,8 +311,11 @@ pub async fn lock_administrators(tx: &Tx) -> StoreResult<Vec<AccountId>> {
     let lock = if tx.is_postgres() { " FOR UPDATE" } else { "" };
     let sql = format!("SELECT id FROM account WHERE disabled = $1 AND {HAS_ROLE} $2 ORDER BY id{lock}");
     let values: [Value; 2] = [false.into(), format!("%,{},%", Role::Admin.as_str()).into()];
-    let rows =
-        tx.inner.query_all_raw(Statement::from_sql_and_values(tx.backend, sql, values)).await.attempt(attempt)?;
+    let rows = tx
+        .inner
+        .query_all_raw(Statement::from_sql_and_values(tx.backend, sql, values))
+        .await
+        .attempt(attempt)?;
     rows.iter().map(|row| Ok(AccountId(row.try_get_by_index(0).attempt(attempt)?))).collect()
 }
 
@@ -317,7 +324,8 @@ pub async fn lock_administrators(tx: &Tx) -> StoreResult<Vec<AccountId>> {
 /// # Errors
 /// When the database refuses.
 pub async fn record_failure(tx: &Tx, id: AccountId, at: Timestamp) -> StoreResult<()> {
-    let sql = "UPDATE account SET failed_sign_ins = failed_sign_ins + 1, last_failed_sign_in_at = $2 WHERE id = $1";
+    let sql =
+        "UPDATE account SET failed_sign_ins = failed_sign_ins + 1, last_failed_sign_in_at = $2 WHERE id = $1";
     record(tx, sql, id, at, "count a failed sign-in").await
 }
 
@@ -331,5 +339,9 @@ pub async fn record_success(tx: &Tx, id: AccountId, at: Timestamp) -> StoreResul
 
 async fn record(tx: &Tx, sql: &str, id: AccountId, at: Timestamp, attempt: &'static str) -> StoreResult<()> {
     let values: [Value; 2] = [id.0.into(), at.as_millisecond().into()];
-    tx.inner.execute_raw(Statement::from_sql_and_values(tx.backend, sql, values)).await.attempt(attempt).map(|_| ())
+    tx.inner
+        .execute_raw(Statement::from_sql_and_values(tx.backend, sql, values))
+        .await
+        .attempt(attempt)
+        .map(|_| ())
 }

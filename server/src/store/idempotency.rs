@@ -50,7 +50,11 @@ pub async fn reserve(
         VALUES ($1, $2, $3, 0, '', $4) ON CONFLICT (account_id, key) DO NOTHING";
     let values: [Value; 4] =
         [account.0.into(), key.into(), request_digest.to_vec().into(), at.as_millisecond().into()];
-    let done = tx.inner.execute_raw(Statement::from_sql_and_values(tx.backend, sql, values)).await.attempt(attempt)?;
+    let done = tx
+        .inner
+        .execute_raw(Statement::from_sql_and_values(tx.backend, sql, values))
+        .await
+        .attempt(attempt)?;
     if done.rows_affected() > 0 {
         return Ok(Reserved::New);
     }

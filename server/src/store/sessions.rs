@@ -83,7 +83,9 @@ impl Row {
 /// # Errors
 /// When the database cannot be asked, or the row is damaged.
 pub async fn by_token(on: &impl Source, token_hash: &[u8]) -> StoreResult<Option<Session>> {
-    select(on, "token_hash = $1", token_hash.to_vec().into()).await.map(|sessions| sessions.into_iter().next())
+    select(on, "token_hash = $1", token_hash.to_vec().into())
+        .await
+        .map(|sessions| sessions.into_iter().next())
 }
 
 /// A session by its id.
@@ -142,7 +144,11 @@ pub async fn insert(tx: &Tx, new: &NewSession<'_>, at: Timestamp) -> StoreResult
         at.as_millisecond().into(),
         new.expires_at.as_millisecond().into(),
     ];
-    let row = tx.inner.query_one_raw(Statement::from_sql_and_values(tx.backend, sql, values)).await.attempt(attempt)?;
+    let row = tx
+        .inner
+        .query_one_raw(Statement::from_sql_and_values(tx.backend, sql, values))
+        .await
+        .attempt(attempt)?;
     let id = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
     Ok(SessionId(id))
 }
@@ -173,13 +179,20 @@ pub async fn delete(tx: &Tx, id: SessionId) -> StoreResult<bool> {
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn delete_of_account(tx: &Tx, account: AccountId, but: Option<SessionId>) -> StoreResult<Vec<SessionId>> {
+pub async fn delete_of_account(
+    tx: &Tx,
+    account: AccountId,
+    but: Option<SessionId>,
+) -> StoreResult<Vec<SessionId>> {
     let attempt = "end the sessions of an account";
     let sql = "DELETE FROM account_session WHERE account_id = $1 AND id <> $2 RETURNING id";
     // Ids begin at 1.
     let values: [Value; 2] = [account.0.into(), but.map_or(0, |id| id.0).into()];
-    let rows =
-        tx.inner.query_all_raw(Statement::from_sql_and_values(tx.backend, sql, values)).await.attempt(attempt)?;
+    let rows = tx
+        .inner
+        .query_all_raw(Statement::from_sql_and_values(tx.backend, sql, values))
+        .await
+        .attempt(attempt)?;
     rows.iter().map(|row| Ok(SessionId(row.try_get_by_index(0).attempt(attempt)?))).collect()
 }
 

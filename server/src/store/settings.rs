@@ -32,8 +32,10 @@ impl Row {
     fn into_setting(self) -> StoreResult<StoredSetting> {
         Ok(StoredSetting {
             value: serde_json::from_str(&self.value).ok(),
-            updated_at: Timestamp::from_millisecond(self.updated_at)
-                .map_err(|_| StoreError::Corrupt { attempt: "read the settings", what: "setting.updated_at" })?,
+            updated_at: Timestamp::from_millisecond(self.updated_at).map_err(|_| StoreError::Corrupt {
+                attempt: "read the settings",
+                what: "setting.updated_at",
+            })?,
             id: self.id,
             revision: self.revision,
         })
@@ -74,14 +76,19 @@ pub async fn by_id(on: &impl Source, id: &str) -> StoreResult<Option<StoredSetti
 /// When the database refuses.
 pub async fn put(tx: &Tx, id: &str, value: &SettingValue, revision: i64, at: Timestamp) -> StoreResult<bool> {
     let attempt = "change a setting";
-    let text = serde_json::to_string(value).map_err(|_| StoreError::Corrupt { attempt, what: "setting.value" })?;
+    let text =
+        serde_json::to_string(value).map_err(|_| StoreError::Corrupt { attempt, what: "setting.value" })?;
     let sql = if revision == 0 {
         "INSERT INTO setting (id, value, updated_at, revision) VALUES ($1, $2, $3, $4 + $3) ON CONFLICT (id) DO NOTHING"
     } else {
         "UPDATE setting SET value = $2, updated_at = $3, revision = revision + 1 WHERE id = $1 AND revision = $4"
     };
     let values: [Value; 4] = [id.into(), text.into(), at.as_millisecond().into(), revision.into()];
-    let done = tx.inner.execute_raw(Statement::from_sql_and_values(tx.backend, sql, values)).await.attempt(attempt)?;
+    let done = tx
+        .inner
+        .execute_raw(Statement::from_sql_and_values(tx.backend, sql, values))
+        .await
+        .attempt(attempt)?;
     Ok(done.rows_affected() > 0)
 }
 

@@ -127,7 +127,11 @@ pub async fn insert(tx: &Tx, new: &NewToken<'_>, at: Timestamp) -> StoreResult<T
         at.as_millisecond().into(),
         new.expires_at.map(Timestamp::as_millisecond).into(),
     ];
-    let row = tx.inner.query_one_raw(Statement::from_sql_and_values(tx.backend, sql, values)).await.attempt(attempt)?;
+    let row = tx
+        .inner
+        .query_one_raw(Statement::from_sql_and_values(tx.backend, sql, values))
+        .await
+        .attempt(attempt)?;
     let id = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
     Ok(TokenId(id))
 }
@@ -148,7 +152,8 @@ pub async fn touch(tx: &Tx, id: TokenId, at: Timestamp) -> StoreResult<()> {
 /// # Errors
 /// When the database refuses.
 pub async fn delete(tx: &Tx, id: TokenId) -> StoreResult<bool> {
-    let statement = Statement::from_sql_and_values(tx.backend, "DELETE FROM api_token WHERE id = $1", [id.0.into()]);
+    let statement =
+        Statement::from_sql_and_values(tx.backend, "DELETE FROM api_token WHERE id = $1", [id.0.into()]);
     let done = tx.inner.execute_raw(statement).await.attempt("remove a token")?;
     Ok(done.rows_affected() > 0)
 }
@@ -160,5 +165,9 @@ pub async fn delete(tx: &Tx, id: TokenId) -> StoreResult<bool> {
 pub async fn delete_of_account(tx: &Tx, account: AccountId) -> StoreResult<u64> {
     let sql = "DELETE FROM api_token WHERE account_id = $1";
     let statement = Statement::from_sql_and_values(tx.backend, sql, [account.0.into()]);
-    tx.inner.execute_raw(statement).await.attempt("remove the tokens of an account").map(|done| done.rows_affected())
+    tx.inner
+        .execute_raw(statement)
+        .await
+        .attempt("remove the tokens of an account")
+        .map(|done| done.rows_affected())
 }

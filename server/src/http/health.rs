@@ -1,0 +1,27 @@
+//! `/healthz` and `/readyz`, for load balancers and monitoring.
+
+use api::health::Health;
+use axum::extract::State;
+
+use super::answer::{Answer, plain};
+use crate::App;
+use crate::app::health;
+
+fn ok() -> Health {
+    Health { status: "ok".to_owned() }
+}
+
+/// Whether the server is alive.
+#[utoipa::path(get, path = "/healthz", tag = "health",
+    responses((status = 200, description = "Alive", body = Health)))]
+pub(crate) async fn get_health() -> Answer {
+    Ok(plain(&ok()))
+}
+
+/// Whether the server is ready: its database answers.
+#[utoipa::path(get, path = "/readyz", tag = "health",
+    responses((status = 200, description = "Ready", body = Health)))]
+pub(crate) async fn get_readiness(State(app): State<App>) -> Answer {
+    health::ready(&app).await?;
+    Ok(plain(&ok()))
+}

@@ -1,0 +1,32 @@
+//! The administration API over HTTP: extract, call one use case, convert.
+//!
+//! One file per resource with its handlers; their first line asks for the permission. Around them: reading
+//! requests ([`read`], [`extract`]), answering ([`answer`], [`export`]), problem documents ([`problem`]), what
+//! every request gets ([`context`]), and the document ([`document`]). Knows no SQL and no rules. The table of
+//! all addresses is `routes.rs`.
+
+pub(crate) mod accounts;
+mod answer;
+pub(crate) mod audit;
+pub(crate) mod auth;
+mod caller;
+pub(crate) mod clients;
+mod context;
+pub(crate) mod dashboard;
+pub(crate) mod device_models;
+pub(crate) mod diagnosis;
+pub(crate) mod document;
+pub(crate) mod events;
+mod export;
+mod extract;
+pub(crate) mod health;
+pub(crate) mod notifications;
+mod problem;
+mod read;
+pub(crate) mod sessions;
+pub(crate) mod settings;
+mod state;
+pub(crate) mod tokens;
+
+pub(crate) use context::finish;
+pub(crate) use state::ApiState;

@@ -1,0 +1,150 @@
+//! The whole URL table of the console port: which address is which operation, and who may call it.
+//!
+//! Each line: the permission, the handler, and its method and address as its annotation has them (a test
+//! keeps the comment true). Handlers ask for the permission in their first line; here it goes into the
+//! document. Phones are served on their own ports, see `device/`.
+
+use axum::Router;
+use domain::Permission as P;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::App;
+use crate::http::document::{base, needs, pages, public};
+use crate::http::{
+    ApiState, accounts, audit, auth, clients, dashboard, device_models, diagnosis, events, finish, health,
+    notifications, sessions, settings, tokens,
+};
+
+/// Prefix of the operations of the first version.
+const V1: &str = "/api/v1";
+
+/// Everything that is answered on the console port.
+pub fn router(app: App) -> Router {
+    let (router, document) = table().split_for_parts();
+    finish(router.merge(pages(document)), ApiState::new(app))
+}
+
+/// The OpenAPI document.
+pub fn openapi() -> OpenApi {
+    table().into_openapi()
+}
+
+fn table() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(base())
+        .routes(public(routes!(health::get_health))) // GET /healthz
+        .routes(public(routes!(health::get_readiness))) // GET /readyz
+        .nest(V1, v1())
+}
+
+#[rustfmt::skip] // one line per operation
+fn v1() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::default()
+        // signing in, and what concerns only oneself
+        .routes(public(routes!(auth::sign_in))) // POST /api/v1/auth/sign-in
+        .routes(needs(P::Own, routes!(auth::sign_out))) // POST /api/v1/auth/sign-out
+        .routes(needs(P::Own, routes!(auth::get_own_session))) // GET /api/v1/auth/session
+        .routes(needs(P::Own, routes!(auth::update_own_password))) // PUT /api/v1/auth/password
+        .routes(needs(P::Own, routes!(sessions::list_sessions))) // GET /api/v1/sessions
+        .routes(needs(P::Own, routes!(sessions::delete_sessions))) // DELETE /api/v1/sessions
+        .routes(needs(P::Own, routes!(sessions::delete_session))) // DELETE /api/v1/sessions/{id}
+        .routes(needs(P::Own, routes!(tokens::list_tokens))) // GET /api/v1/tokens
+        .routes(needs(P::Own, routes!(tokens::create_token))) // POST /api/v1/tokens
+        .routes(needs(P::Own, routes!(tokens::delete_token))) // DELETE /api/v1/tokens/{id}
+        // clients
+        .routes(needs(P::ReadClients, routes!(dashboard::get_dashboard))) // GET /api/v1/dashboard
+        .routes(needs(P::ReadClients, routes!(events::listen_to_events))) // GET /api/v1/events
+        .routes(needs(P::ReadClients, routes!(clients::list_clients))) // GET /api/v1/clients
+        .routes(needs(P::ReadClients, routes!(clients::export_clients))) // GET /api/v1/clients/export
+        .routes(needs(P::ReadClients, routes!(clients::get_client))) // GET /api/v1/clients/{id}
+        .routes(needs(P::ChangeClients, routes!(clients::delete_client))) // DELETE /api/v1/clients/{id}
+        .routes(needs(P::ReadClients, routes!(clients::list_client_items))) // GET /api/v1/clients/{id}/items
+        .routes(needs(P::ChangeClients, routes!(clients::refresh_client))) // POST /api/v1/clients/{id}/refresh
+        .routes(needs(P::ReadClients, routes!(device_models::list_device_models))) // GET /api/v1/device-models
+        .routes(needs(P::ReadClients, routes!(device_models::get_device_model))) // GET /api/v1/device-models/{name}
+        .routes(needs(P::ReadClients, routes!(notifications::list_notifications))) // GET /api/v1/notifications
+        .routes(needs(P::ChangeClients, routes!(notifications::delete_notifications))) // DELETE /api/v1/notifications
+        .routes(needs(P::ChangeClients, routes!(notifications::delete_notification))) // DELETE /api/v1/notifications/{id}
+        // administration
+        .routes(needs(P::ReadAccounts, routes!(accounts::list_accounts))) // GET /api/v1/accounts
+        .routes(needs(P::ChangeAccounts, routes!(accounts::create_account))) // POST /api/v1/accounts
+        .routes(needs(P::ReadAccounts, routes!(accounts::get_account))) // GET /api/v1/accounts/{id}
+        .routes(needs(P::ChangeAccounts, routes!(accounts::update_account))) // PATCH /api/v1/accounts/{id}
+        .routes(needs(P::ChangeAccounts, routes!(accounts::delete_account))) // DELETE /api/v1/accounts/{id}
+        .routes(needs(P::ReadSettings, routes!(settings::list_settings))) // GET /api/v1/settings
+        .routes(needs(P::ReadSettings, routes!(settings::get_setting))) // GET /api/v1/settings/{id}
+        .routes(needs(P::ChangeSettings, routes!(settings::update_setting))) // PUT /api/v1/settings/{id}
+        .routes(needs(P::ChangeSettings, routes!(settings::delete_setting))) // DELETE /api/v1/settings/{id}
+        .routes(needs(P::ReadSettings, routes!(diagnosis::list_handshake_failures))) // GET /api/v1/diagnosis/handshakes
+        .routes(needs(P::ReadAudit, routes!(audit::list_audit_records))) // GET /api/v1/audit
+        .routes(needs(P::ReadAudit, routes!(audit::export_audit_records))) // GET /api/v1/audit/export
+        .routes(needs(P::ReadAudit, routes!(audit::check_audit_records))) // GET /api/v1/audit/check
+}
+
+#[cfg(test)]
+mod tests {
+    use super::openapi;
+    use serde_json::Value;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    /// Operation id to `METHOD address`, from the document.
+    fn operations() -> BTreeMap<String, (String, Value)> {
+        let document = serde_json::to_value(openapi()).unwrap();
+        let mut found = BTreeMap::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let id = operation["operationId"].as_str().unwrap().to_owned();
+                let place = format!("{} {path}", method.to_uppercase());
+                assert!(
+                    found.insert(id.clone(), (place, operation.clone())).is_none(),
+                    "{id} stands there twice"
+                );
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_table_shows_the_addresses_as_they_are() {
+        let operations = operations();
+        let mut shown = BTreeSet::new();
+        for line in include_str!("routes.rs").lines().filter(|line| line.trim_start().starts_with(".routes("))
+        {
+            let (call, place) = line.split_once(" // ").unwrap_or_else(|| panic!("no address: {line}"));
+            let id = call.rsplit("::").next().unwrap().trim_end_matches(')');
+            let (real, _) = operations.get(id).unwrap_or_else(|| panic!("no operation {id}"));
+            assert_eq!(place.trim(), real, "{id}");
+            shown.insert(id.to_owned());
+        }
+        assert_eq!(shown, operations.into_keys().collect());
+    }
+
+    #[test]
+    fn every_operation_says_who_may_and_answers_problems() {
+        for (id, (place, operation)) in operations() {
+            assert!(operation["x-permission"].is_string(), "{id}");
+            assert!(operation["responses"]["default"].is_object(), "{id}");
+            assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{id}");
+            let changes =
+                place.starts_with("PATCH") || (place.starts_with("PUT") && !place.contains("/auth/"));
+            let asks = operation["parameters"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|p| p["name"] == "If-Match"));
+            assert!(!changes || asks, "{id} changes a thing and takes no If-Match");
+        }
+    }
+
+    #[test]
+    fn the_document_is_complete() {
+        let document = serde_json::to_value(openapi()).unwrap();
+        assert_eq!(document["openapi"].as_str().unwrap().split('.').take(2).collect::<Vec<_>>(), ["3", "1"]);
+        let text = document.to_string();
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        for reference in text.split("#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap();
+            assert!(schemas.contains_key(name), "{name} is not described");
+        }
+        assert!(schemas.contains_key("Problem"));
+    }
+}
