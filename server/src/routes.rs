@@ -51,6 +51,7 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(needs(P::Own, routes!(sessions::delete_session))) // DELETE /api/v1/sessions/{id}
         .routes(needs(P::Own, routes!(tokens::list_tokens))) // GET /api/v1/tokens
         .routes(needs(P::Own, routes!(tokens::create_token))) // POST /api/v1/tokens
+        .routes(needs(P::Own, routes!(tokens::get_token))) // GET /api/v1/tokens/{id}
         .routes(needs(P::Own, routes!(tokens::delete_token))) // DELETE /api/v1/tokens/{id}
         // clients
         .routes(needs(P::ReadClients, routes!(dashboard::get_dashboard))) // GET /api/v1/dashboard

@@ -54,7 +54,8 @@ on_both_databases! {
     }
 
     too_much_of_everything_is_refused => |server| {
-        let deep = format!("{}{}", "<a>".repeat(10_000), "</a>".repeat(10_000));
+        let nested = format!("{}{}", "<a>".repeat(10_000), "</a>".repeat(10_000));
+        let deep = GOOD.replace("<ItemList>", &format!("{nested}<ItemList>"));
         refused(server, deep.as_bytes(), "too_deep").await;
         let item = "<Item name=\"x\">1</Item>";
         let many = GOOD.replace("<ItemList>", &format!("<ItemList>{}", item.repeat(20_001)));

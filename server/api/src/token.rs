@@ -50,6 +50,7 @@ pub struct NewToken {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TokenMade {
     /// What is kept of it.
+    #[serde(flatten)]
     pub details: TokenView,
     /// The token itself. It is shown only now.
     #[serde(serialize_with = "patch::exposed")]

@@ -22,6 +22,8 @@ use crate::store::audit::{Actor, ActorKind, NewRecord};
 use crate::store::sessions::NewSession;
 use crate::store::{Tx, accounts, audit, sessions};
 
+/// A longer name is nobody's; it is not looked for.
+const LONGEST_USER_NAME: usize = 64;
 /// Longest description of a browser that is kept, in characters.
 const LONGEST_USER_AGENT: usize = 256;
 
@@ -53,8 +55,12 @@ pub struct SignedIn {
 /// `sign_in_failed`; `too_many_attempts`.
 pub async fn sign_in(app: &App, brake: &Brake, request: SignIn, visitor: &Visitor) -> AppResult<SignedIn> {
     let now = app.clock.now();
-    brake.begin(visitor.address, &request.user_name, now)?;
-    let account = accounts::by_name(&app.store, &request.user_name).await?;
+    let user_name = request.user_name.trim();
+    brake.begin(visitor.address, user_name, now)?;
+    let account = match user_name.chars().count() {
+        0..=LONGEST_USER_NAME => accounts::by_name(&app.store, user_name).await?,
+        _ => None,
+    };
     let stored = account.as_ref().map(|account| account.password_hash.as_str());
     let right = password::is_right(stored, &request.password).await?;
     let Some(account) = account.as_ref().filter(|account| right && !account.disabled) else {
@@ -64,7 +70,7 @@ pub async fn sign_in(app: &App, brake: &Brake, request: SignIn, visitor: &Visito
             "User name or password is wrong, or the account is disabled.",
         ));
     };
-    brake.succeeded(visitor.address, &request.user_name);
+    brake.succeeded(visitor.address, user_name);
     open(app, account, request.keep_signed_in, visitor, now).await
 }
 

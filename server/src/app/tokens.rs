@@ -50,6 +50,17 @@ pub async fn list(app: &App, caller: &Caller, query: &TokenQuery) -> AppResult<P
     Ok(Page::whole(tokens.into_iter().map(view).collect()))
 }
 
+/// A token of the caller's account, or of any account for those who may read accounts.
+///
+/// # Errors
+/// `not_found`, also for a token that is not the caller's business.
+pub async fn find(app: &App, caller: &Caller, id: TokenId) -> AppResult<TokenView> {
+    let token = rows::by_id(&app.store, id).await?;
+    let allowed =
+        |token: &Token| token.account == caller.account || caller.roles.may(Permission::ReadAccounts);
+    token.filter(allowed).map(view).ok_or_else(AppError::not_found)
+}
+
 /// Makes a token for the caller's account. The token itself is in this answer only.
 ///
 /// # Errors

@@ -37,6 +37,14 @@ pub(crate) async fn create_token(
     Ok(created(&made, &format!("/api/v1/tokens/{}", made.value.details.id), None))
 }
 
+/// Get a token, without the token itself: an own one, or any for callers who may read accounts.
+#[utoipa::path(get, path = "/tokens/{id}", tag = "tokens", params(("id" = i64, Path, description = "Token")),
+    responses((status = 200, description = "The token", body = TokenView)))]
+pub(crate) async fn get_token(State(app): State<App>, caller: Caller, id: Id<TokenId>) -> Answer {
+    caller.require(Permission::Own)?;
+    Ok(plain(&tokens::find(&app, &caller, id.0).await?))
+}
+
 /// Remove a token: an own one, or any for callers who may change accounts.
 #[utoipa::path(delete, path = "/tokens/{id}", tag = "tokens", params(("id" = i64, Path, description = "Token")),
     responses((status = 204, description = "Removed")))]

@@ -34,6 +34,9 @@ pub enum StoreError {
         /// Which value.
         what: &'static str,
     },
+    /// A change broke off in the middle: a mistake in the program, named in the log before this.
+    #[error("a change broke off; see the panic in the log")]
+    Panicked,
     /// The group writer has stopped: the server is shutting down.
     #[error("the server is shutting down")]
     Stopped,

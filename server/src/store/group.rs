@@ -9,8 +9,10 @@
 //! transaction, and may run twice.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 
+use futures_util::FutureExt as _;
 use sea_orm::DbBackend;
 use tokio::sync::{mpsc, oneshot};
 
@@ -119,7 +121,12 @@ async fn write(store: Store, mut queue: mpsc::Receiver<Box<dyn Queued>>) {
     }
 }
 
+/// A change that panics fails like any other: the writer must go on for everybody else.
 async fn together(store: &Store, group: &mut [Box<dyn Queued>]) -> StoreResult<()> {
+    AssertUnwindSafe(commit(store, group)).catch_unwind().await.unwrap_or(Err(StoreError::Panicked))
+}
+
+async fn commit(store: &Store, group: &mut [Box<dyn Queued>]) -> StoreResult<()> {
     let tx = store.begin().await?;
     for entry in group.iter_mut() {
         entry.run(&tx).await?;

@@ -231,8 +231,12 @@ fn insert_text(rows: usize) -> String {
 async fn upsert_postgres(tx: &Tx, client: ClientId, items: &[&NewItem], at: Timestamp) -> StoreResult<()> {
     let sql = format!(
         "INSERT INTO reported_item (client_id, reported_at, item_id, item_index, value, status, sealed) \
-         SELECT $1, $2, * FROM UNNEST($3::bigint[], $4::int[], $5::text[], $6::text[], $7::bool[]) {CONFLICT}"
+         SELECT $1, $2, name, number, value, NULLIF(status, ''), sealed \
+         FROM UNNEST($3::bigint[], $4::int[], $5::text[], $6::text[], $7::bool[]) \
+         AS item (name, number, value, status, sealed) {CONFLICT}"
     );
+    // The driver's arrays hold no NULL: no status is the empty text, which is no status word.
+    let status = |item: &&NewItem| item.status.as_deref().unwrap_or_default().into();
     let array = |kind: ArrayType, cells: Vec<Value>| Value::Array(kind, Some(Box::new(cells)));
     let values = [
         client.0.into(),
@@ -240,7 +244,7 @@ async fn upsert_postgres(tx: &Tx, client: ClientId, items: &[&NewItem], at: Time
         array(ArrayType::BigInt, items.iter().map(|item| item.name.into()).collect()),
         array(ArrayType::Int, items.iter().map(|item| item.index.map_or(NO_INDEX, i32::from).into()).collect()),
         array(ArrayType::String, items.iter().map(|item| item.value.as_str().into()).collect()),
-        array(ArrayType::String, items.iter().map(|item| item.status.clone().into()).collect()),
+        array(ArrayType::String, items.iter().map(status).collect()),
         array(ArrayType::Bool, items.iter().map(|item| item.sealed.into()).collect()),
     ];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
