@@ -143,8 +143,8 @@ impl Certificates {
                 .map_err(|source| CertificateError::Pair { listener: listener.word(), source })?;
             stores.push(store);
         }
-        let [phones, console] = <[_; 2]>::try_from(stores)
-            .map_err(|_| CertificateError::Vault(VaultError::Open))?;
+        let [phones, console] =
+            <[_; 2]>::try_from(stores).map_err(|_| CertificateError::Vault(VaultError::Open))?;
         Ok(Self { authority: Arc::new(authority), phones, console, directory })
     }
 

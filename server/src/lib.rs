@@ -5,9 +5,9 @@
 //! (use cases), `store/` (SQL). See `docs/ARCHITECTURE.md`.
 
 pub mod app;
+pub mod certificates;
 pub mod cli;
 pub mod clock;
-pub mod certificates;
 pub mod config;
 pub mod device;
 pub mod events;

@@ -18,8 +18,8 @@ use crate::config::{Config, KeyError, load_key};
 use crate::device::Device;
 use crate::events::Events;
 use crate::net::{
-    BindError, CertificateStore, Listener, ListenerSettings, NetLimits, NowFn, TlsProfile, TlsServer, TlsSetupError,
-    Transport,
+    BindError, CertificateStore, Listener, ListenerSettings, NetLimits, NowFn, TlsProfile, TlsServer,
+    TlsSetupError, Transport,
 };
 use crate::routes;
 use crate::settings::Settings;
@@ -220,13 +220,13 @@ struct Listeners<'a> {
 impl Listeners<'_> {
     fn start(&mut self, certificates: &Certificates, device: &Device) -> Result<Listening, StartError> {
         let phones = NetLimits {
-            connections: usize::try_from(self.app.settings.integer(SettingKey::MaximumConnections)).unwrap_or(usize::MAX),
+            connections: usize::try_from(self.app.settings.integer(SettingKey::MaximumConnections))
+                .unwrap_or(usize::MAX),
             idle_timeout: self.app.settings.seconds(SettingKey::KeepAliveTimeout),
             ..NetLimits::phones()
         };
-        let secure = TlsProfile::PhoneSecure {
-            client_roots: vec![certificates.authority.certificate_der().clone()],
-        };
+        let secure =
+            TlsProfile::PhoneSecure { client_roots: vec![certificates.authority.certificate_der().clone()] };
         let serve = |device: &Device| {
             let device = device.clone();
             tower::service_fn(move |request| device.clone().handle(request))

@@ -65,7 +65,11 @@ impl Vault {
         nonce.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
         let mut text = secret.expose().as_bytes().to_vec();
         self.seal
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place.as_bytes()), &mut text)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(place.as_bytes()),
+                &mut text,
+            )
             .map_err(|_| VaultError::Seal)?;
         let mut sealed = nonce.to_vec();
         sealed.append(&mut text);

@@ -1,6 +1,13 @@
 //! The program itself: every verb, run as an administrator runs it. It stands here and not in `tests/`,
 //! because only the package's own tests are told where the built program is.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a step of a test that fails ends it, and nothing else runs in this process"
+)]
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -39,8 +46,12 @@ fn json(text: &str) -> Value {
 }
 
 fn with_input(command: &mut Command, input: &str) -> Output {
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
     child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("input");
     child.wait_with_output().expect("it ends")
 }
@@ -63,8 +74,15 @@ fn free_port() -> u16 {
 fn every_verb_has_help_with_an_example() {
     let data = tempfile::tempdir().expect("a directory");
     let verbs: [&[&str]; 9] = [
-        &["serve"], &["migrate"], &["check-config"], &["openapi"], &["user", "create"], &["token", "create"],
-        &["simulate"], &["doctor"], &[],
+        &["serve"],
+        &["migrate"],
+        &["check-config"],
+        &["openapi"],
+        &["user", "create"],
+        &["token", "create"],
+        &["simulate"],
+        &["doctor"],
+        &[],
     ];
     for verb in verbs {
         let help = succeeds(workpoint(data.path()).args(verb).arg("--help"));
@@ -75,9 +93,14 @@ fn every_verb_has_help_with_an_example() {
 #[test]
 fn the_configuration_is_checked() {
     let data = tempfile::tempdir().expect("a directory");
-    let good = succeeds(workpoint(data.path()).args(["check-config", "--json"]).env("WORKPOINT_PORTS_API_SERVER_PORT", "1234"));
+    let good = succeeds(
+        workpoint(data.path())
+            .args(["check-config", "--json"])
+            .env("WORKPOINT_PORTS_API_SERVER_PORT", "1234"),
+    );
     assert_eq!(json(&good)["settings"]["server-settings.ports.api-server-port"], 1234);
-    let bad = fails(workpoint(data.path()).arg("check-config").env("WORKPOINT_PORTS_API_SERVER_PORT", "70000"));
+    let bad =
+        fails(workpoint(data.path()).arg("check-config").env("WORKPOINT_PORTS_API_SERVER_PORT", "70000"));
     assert!(bad.contains("WORKPOINT_PORTS_API_SERVER_PORT must be from 0 to 65535"), "{bad}");
     let file = data.path().join("broken.toml");
     std::fs::write(&file, "[ports]\nnonsense = 1\n").expect("a file");
@@ -110,7 +133,16 @@ fn accounts_and_tokens_are_made_by_command() {
     assert!(with_input(workpoint(data.path()).args(create), "blue kettle sings loudly\n").status.success());
     let twice = with_input(workpoint(data.path()).args(create), "blue kettle sings loudly\n");
     assert!(!twice.status.success(), "the name is taken");
-    let token = succeeds(workpoint(data.path()).args(["token", "create", "--user", "anna", "--name", "x", "--expires", "3"]));
+    let token = succeeds(workpoint(data.path()).args([
+        "token",
+        "create",
+        "--user",
+        "anna",
+        "--name",
+        "x",
+        "--expires",
+        "3",
+    ]));
     assert!(token.starts_with("wp_") && token.trim_end().len() == 46, "the token alone: {token:?}");
     let nobody = fails(workpoint(data.path()).args(["token", "create", "--user", "otto", "--name", "x"]));
     assert!(!nobody.is_empty());
@@ -138,7 +170,7 @@ fn a_server_serves_simulated_phones_and_stops_when_told() {
         }
         assert!(server.0.try_wait().expect("a status").is_none(), "the server stopped at its start");
         std::thread::yield_now();
-        std::process::Command::new("true").status().expect("a little time passes");
+        Command::new("true").status().expect("a little time passes");
     }
     assert!(up, "the server listens");
     let fleet = data.path().join("fleet.json");
@@ -154,7 +186,10 @@ fn a_server_serves_simulated_phones_and_stops_when_told() {
     let mut doctor = workpoint(data.path());
     ports(&mut doctor);
     let findings = json(&succeeds(doctor.args(["doctor", "--json"])));
-    assert!(findings.as_array().expect("findings").iter().all(|finding| finding["good"] == true), "{findings}");
+    assert!(
+        findings.as_array().expect("findings").iter().all(|finding| finding["good"] == true),
+        "{findings}"
+    );
     let pid = server.0.id().to_string();
     assert!(Command::new("kill").arg(&pid).status().expect("kill runs").success());
     assert!(server.0.wait().expect("it ends").success(), "it stops in order");
@@ -171,7 +206,8 @@ fn doctor_finds_a_lost_key() {
     let output = workpoint(data.path()).args(["doctor", "--json"]).output().expect("it runs");
     assert!(!output.status.success());
     let findings = json(&text(&output));
-    let key = findings.as_array().expect("findings").iter().find(|finding| finding["check"] == "key for secrets");
+    let key =
+        findings.as_array().expect("findings").iter().find(|finding| finding["check"] == "key for secrets");
     assert_eq!(key.expect("a finding")["good"], false);
     // A server that made itself another key could not open what is in the database, and does not start.
     let refused = fails(workpoint(data.path()).arg("serve"));

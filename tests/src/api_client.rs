@@ -27,7 +27,8 @@ pub struct ApiAnswer {
 
 impl ApiClient {
     pub(crate) fn new(server: SocketAddr, authority_pem: &str) -> Self {
-        let root = reqwest::Certificate::from_pem(authority_pem.as_bytes()).expect("the authority is a certificate");
+        let root =
+            reqwest::Certificate::from_pem(authority_pem.as_bytes()).expect("the authority is a certificate");
         let http = reqwest::Client::builder()
             .tls_certs_only([root])
             .redirect(reqwest::redirect::Policy::none())
@@ -146,7 +147,12 @@ impl ApiAnswer {
 
     /// Checks that it is a problem document with this status and code.
     pub fn expect_problem(self, status: u16, code: &str) -> Value {
-        assert_eq!(self.headers.get("content-type").map(HeaderValue::as_bytes), Some(&b"application/problem+json"[..]), "{}", self.text);
+        assert_eq!(
+            self.headers.get("content-type").map(HeaderValue::as_bytes),
+            Some(&b"application/problem+json"[..]),
+            "{}",
+            self.text
+        );
         let body = self.expect(status);
         assert_eq!(body["code"], code, "{body}");
         body

@@ -82,7 +82,8 @@ impl TestServer {
         });
         // A day of the present, because certificates are checked by the other side's own clock.
         let (time, clock) = Clock::manual(Clock::system().now());
-        let server = Server::start(&config, time.clone(), Entropy::system()).await.expect("the server starts");
+        let server =
+            Server::start(&config, time.clone(), Entropy::system()).await.expect("the server starts");
         Self { server: Some(server), config, clock, time, accounts: 0, _directory: directory }
     }
 
@@ -114,7 +115,8 @@ impl TestServer {
     pub async fn change_setting(&mut self, id: &str, value: i64) {
         let api = self.api(&[Role::Admin]).await;
         let path = format!("/api/v1/settings/{id}");
-        let etag = api.get(&path).await.headers.get("etag").expect("an ETag").to_str().expect("text").to_owned();
+        let etag =
+            api.get(&path).await.headers.get("etag").expect("an ETag").to_str().expect("text").to_owned();
         let body = serde_json::json!({ "value": value }).to_string();
         let answer = api.with_header("if-match", &etag).send(reqwest::Method::PUT, &path, Some(body)).await;
         answer.expect(200);
@@ -128,6 +130,7 @@ impl TestServer {
     }
 
     /// Every byte of the database file; empty when the database is not a file.
+    #[expect(clippy::disallowed_methods, reason = "the server is stopped; nothing else runs")]
     pub fn raw_data(&self) -> Vec<u8> {
         std::fs::read(self.config.data_dir.join("workpoint.sqlite")).unwrap_or_default()
     }
@@ -196,7 +199,8 @@ impl TestServer {
         accounts::create_from_command_line(&app.store, &app.clock, &app.entropy, new)
             .await
             .expect("the account is created");
-        let made = tokens::create_from_command_line(&app.store, &app.clock, &app.entropy, user_name, "test", None);
+        let made =
+            tokens::create_from_command_line(&app.store, &app.clock, &app.entropy, user_name, "test", None);
         made.await.expect("the token is created").1
     }
 }

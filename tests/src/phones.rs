@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use simulator::{
-    Answer, CookieEcho, Dialler, Fleet, NetworkGuard, PhoneChannel, SimulateConfig, SimulatedPhone, TlsOptions,
-    tls_settings,
+    Answer, CookieEcho, Dialler, Fleet, NetworkGuard, PhoneChannel, SimulateConfig, SimulatedPhone,
+    TlsOptions, tls_settings,
 };
 use wire::{Action, Fragment, Item, Limits, PhoneMessage, Reason, ReplyStatus, ServerMessage};
 
@@ -32,7 +32,8 @@ pub fn tls() -> Arc<rustls::ClientConfig> {
 
 /// A phone that sends what it is told, from an address of its own.
 pub fn raw_phone(server: SocketAddr, source: [u8; 4]) -> Exchange {
-    let dialler = Dialler::new(tls(), Some(Ipv4Addr::from(source)), NetworkGuard::default()).expect("a loopback address");
+    let dialler = Dialler::new(tls(), Some(Ipv4Addr::from(source)), NetworkGuard::default())
+        .expect("a loopback address");
     Exchange { channel: PhoneChannel::new(dialler, server, CookieEcho::Plain, true) }
 }
 

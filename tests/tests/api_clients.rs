@@ -1,5 +1,7 @@
 //! Clients through the API: lists, filters, orders, cursors, exports, one client and its items (OSEM §4, D-36).
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use domain::Role;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -20,6 +22,12 @@ const FLEET: [Phone; 6] = [
     ("00:1A:E8:00:00:EF", "=4204", "OpenStage 40", "Siemens SIP", "V3 R5.16.0"),
 ];
 
+/// A nonce no phone of this test has used: a message with an old one is a repeated message.
+fn nonce() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("N{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
 async fn contact(server: &TestServer, number: u8, (mac, e164, device_type, software_type, version): Phone) {
     let mut all = items(&[
         ("device-type", device_type),
@@ -32,9 +40,9 @@ async fn contact(server: &TestServer, number: u8, (mac, e164, device_type, softw
         all.extend(items(&[("e164", e164)]));
     }
     let mut phone = raw_phone(server.phone_port(), [127, 30, 1, number]);
-    phone.send(&message("1", Reason::StartUp, all.clone())).await;
+    phone.send(&message(&nonce(), Reason::StartUp, all.clone())).await;
     all.extend(items(&[("ringer-melody", "2"), ("sip-pwd", "tr1ckyS1pPassw0rd"), ("key-modules", "1")]));
-    phone.send(&reply("2", Action::ReadAllItems, all)).await;
+    phone.send(&reply(&nonce(), Action::ReadAllItems, all)).await;
 }
 
 /// Contacts of all phones of the fixture, a second after each other.

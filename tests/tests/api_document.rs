@@ -96,7 +96,10 @@ fn the_served_document_is_described_completely() {
         assert!(!text.is_empty(), "{place}: says nothing of itself");
         assert!(!operation["tags"].as_array().is_none_or(Vec::is_empty), "{place}: no tag");
         let responses = operation["responses"].as_object().expect("responses");
-        assert!(responses.keys().any(|status| status.starts_with('2') || status == "default"), "{place}: {responses:?}");
+        assert!(
+            responses.keys().any(|status| status.starts_with('2') || status == "default"),
+            "{place}: {responses:?}"
+        );
         let word = operation["x-permission"].as_str().unwrap_or_default();
         assert!(word == PUBLIC || permission(word).is_some(), "{place}: `{word}` is no permission");
     }
@@ -141,7 +144,11 @@ async fn every_operation_asks_for_its_permission() {
         let place = format!("{} {}", operation.method, operation.path);
         let (status, problem) = operation.send(&nobody).await;
         let refused = (status, problem["code"].as_str()) == (401, Some("unauthenticated"));
-        assert_eq!(refused, operation.permission != PUBLIC, "{place} without credentials: {status} {problem}");
+        assert_eq!(
+            refused,
+            operation.permission != PUBLIC,
+            "{place} without credentials: {status} {problem}"
+        );
     }
     let all: Vec<Vec<Role>> =
         Role::ALL.into_iter().map(|role| vec![role]).chain([Vec::new(), Role::ALL.to_vec()]).collect();
@@ -149,7 +156,8 @@ async fn every_operation_asks_for_its_permission() {
         let api = server.api(&roles).await;
         for operation in operations.iter().filter(|operation| operation.permission != PUBLIC) {
             let place = format!("{} {} as {roles:?}", operation.method, operation.path);
-            let wanted = permission(&operation.permission).unwrap_or_else(|| panic!("{place}: no x-permission"));
+            let wanted =
+                permission(&operation.permission).unwrap_or_else(|| panic!("{place}: no x-permission"));
             let may = RoleSet::new(roles.iter().copied()).may(wanted);
             let (status, problem) = operation.send(&api).await;
             if may {

@@ -1,11 +1,20 @@
 //! What is live: events, dashboard, notifications, diagnosis, health; and the list of models.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
 use domain::Role;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::{ApiClient, PASSWORD, TestServer, items, message, on_both_databases, raw_phone};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wire::Reason;
+
+/// A nonce no phone of this test has used: a message with an old one is a repeated message.
+fn nonce() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("N{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
 
 async fn start_up(server: &TestServer, mac: &str, extra: &[(&str, &str)]) {
     let mut all = items(&[
@@ -16,7 +25,7 @@ async fn start_up(server: &TestServer, mac: &str, extra: &[(&str, &str)]) {
     ]);
     all.extend(items(extra));
     let mut phone = raw_phone(server.phone_port(), [127, 40, 1, 1]);
-    phone.send(&message("1", Reason::StartUp, all)).await;
+    phone.send(&message(&nonce(), Reason::StartUp, all)).await;
 }
 
 const MAC: &str = "00:1A:E8:5B:20:C7";
@@ -47,11 +56,14 @@ impl Events {
                 let line = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
                 // A block without an event is a comment that keeps the connection alive.
                 if let Some(event) = line("event:") {
-                    let data = serde_json::from_str(line("data:").unwrap_or("{}")).unwrap_or_else(|_| json!({}));
+                    let data =
+                        serde_json::from_str(line("data:").unwrap_or("{}")).unwrap_or_else(|_| json!({}));
                     return Some((event.to_owned(), data));
                 }
             }
-            let chunk = self.response.chunk().await.expect("the stream goes on")?;
+            // A keep-alive comes every 15 seconds; a stream that is silent for longer has died.
+            let chunk = tokio::time::timeout(Duration::from_secs(40), self.response.chunk()).await;
+            let chunk = chunk.expect("the stream is alive").expect("the stream goes on")?;
             self.text.push_str(std::str::from_utf8(&chunk).expect("text"));
         }
     }
@@ -59,7 +71,9 @@ impl Events {
     /// Reads on until a thing of this resource changed; gives how and its id.
     async fn change_of(&mut self, resource: &str) -> (String, String) {
         loop {
-            let (event, data) = self.next().await.expect("the stream goes on");
+            let next =
+                tokio::time::timeout(Duration::from_secs(40), self.next()).await.expect("an event in time");
+            let (event, data) = next.expect("the stream goes on");
             assert_eq!(event, "change", "{data}");
             let text = |name: &str| data[name].as_str().expect("a text").to_owned();
             if data["resource"] == resource {

@@ -122,7 +122,8 @@ on_both_databases! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_file_or_environment_fix_is_locked() {
     let mut server =
-        TestServer::start_with(Backend::Sqlite, |config| set(config, SettingKey::SignInIdleTimeout, 900)).await;
+        TestServer::start_with(Backend::Sqlite, |config| set(config, SettingKey::SignInIdleTimeout, 900))
+            .await;
     let api = server.api(&[Role::Admin]).await;
     let before = api.get(IDLE).await.expect(200);
     assert_eq!((&before["value"], &before["locked"]), (&json!(900), &json!(true)));

@@ -16,12 +16,12 @@ on_both_databases! {
         let made = answer.expect(201);
         let token = made["token"].as_str().expect("a token").to_owned();
         assert!(token.starts_with("wp_") && token.len() == 46, "{}", token.len());
-        assert_eq!(made["details"]["hint"], token[42..]);
-        assert_eq!(path, format!("{TOKENS}/{}", made["details"]["id"]));
+        assert_eq!(made["hint"], token[42..]);
+        assert_eq!(path, format!("{TOKENS}/{}", made["id"]));
 
         let script = server.anonymous().with_token(&token);
         let info = script.get("/api/v1/auth/session").await.expect(200);
-        assert_eq!((&info["token_id"], &info["csrf_token"]), (&made["details"]["id"], &Value::Null));
+        assert_eq!((&info["token_id"], &info["csrf_token"]), (&made["id"], &Value::Null));
         script.get("/api/v1/clients").await.expect(200);
         let list = api.get(TOKENS).await;
         assert!(!list.text.contains(&token), "a token is shown once");
@@ -30,7 +30,12 @@ on_both_databases! {
         let of = list["items"].as_array().expect("a list").iter().find(|one| one["name"] == "nightly export");
         assert!(of.expect("it is in the list")["last_used_at"].is_string());
 
+        let mut kept = made.clone();
+        kept.as_object_mut().expect("a token").remove("token");
+        kept["last_used_at"] = of.expect("it is in the list")["last_used_at"].clone();
+        assert_eq!(api.get(&path).await.expect(200), kept);
         api.delete(&path).await.expect(204);
+        api.get(&path).await.expect_problem(404, "not_found");
         api.delete(&path).await.expect_problem(404, "not_found");
         script.get("/api/v1/clients").await.expect_problem(401, "unauthenticated");
         server.stop_in_place().await;
@@ -51,7 +56,7 @@ on_both_databases! {
     a_token_has_no_more_rights_than_its_owner_wants_and_has => |server| {
         let api = server.api(&[Role::Operator, Role::Auditor]).await;
         let made = api.post(TOKENS, &json!({ "name": "narrow", "roles": ["auditor"] })).await.expect(201);
-        assert_eq!(made["details"]["roles"], json!(["auditor"]));
+        assert_eq!(made["roles"], json!(["auditor"]));
         let script = server.anonymous().with_token(made["token"].as_str().expect("a token"));
         script.get("/api/v1/audit").await.expect(200);
         script.get("/api/v1/clients").await.expect_problem(403, "forbidden");
@@ -62,6 +67,15 @@ on_both_databases! {
         let child = server.anonymous().with_token(child["token"].as_str().expect("a token"));
         child.get("/api/v1/audit").await.expect(200);
         child.get("/api/v1/clients").await.expect_problem(403, "forbidden");
+    }
+
+    an_administrator_makes_a_token_that_may_only_look => |server| {
+        let api = server.api(&[Role::Admin]).await;
+        let made = api.post(TOKENS, &json!({ "name": "monitoring", "roles": ["viewer"] })).await.expect(201);
+        let script = server.anonymous().with_token(made["token"].as_str().expect("a token"));
+        script.get("/api/v1/clients").await.expect(200);
+        script.delete("/api/v1/notifications").await.expect_problem(403, "forbidden");
+        script.get("/api/v1/accounts").await.expect_problem(403, "forbidden");
     }
 
     a_token_does_not_outlive_the_token_that_made_it => |server| {
@@ -89,9 +103,11 @@ on_both_databases! {
         anna.get(&of_anna).await.expect(200);
         let viewer = server.api(&[Role::Viewer]).await;
         viewer.get(&of_anna).await.expect_problem(403, "forbidden");
+        viewer.get(&path).await.expect_problem(404, "not_found");
         viewer.delete(&path).await.expect_problem(404, "not_found");
         let auditor = server.api(&[Role::Auditor]).await;
         assert_eq!(auditor.get(&of_anna).await.expect(200)["total"], 1);
+        assert_eq!(auditor.get(&path).await.expect(200)["id"], id);
         auditor.delete(&path).await.expect_problem(404, "not_found");
         let admin = server.api(&[Role::Admin]).await;
         admin.delete(&path).await.expect(204);

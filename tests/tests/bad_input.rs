@@ -167,7 +167,9 @@ async fn a_slow_body_is_given_up() {
     .await;
     let mut stream = tests::tls_stream(server.phone_port()).await;
     stream
-        .write_all(b"POST /DeploymentService/LoginService HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n<Work")
+        .write_all(
+            b"POST /DeploymentService/LoginService HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n<Work",
+        )
         .await
         .expect("a head");
     // The rest never comes; the server answers by itself after its time-out and closes.
@@ -191,7 +193,8 @@ async fn an_old_phone_is_diagnosed() {
     hello.extend([0, 8]);
     hello.extend(suites);
     hello.extend([1, 0]);
-    let mut record = vec![0x16, 0x03, 0x01, 0x00, u8::try_from(hello.len() + 4).expect("short"), 0x01, 0x00, 0x00];
+    let mut record =
+        vec![0x16, 0x03, 0x01, 0x00, u8::try_from(hello.len() + 4).expect("short"), 0x01, 0x00, 0x00];
     record.push(u8::try_from(hello.len()).expect("short"));
     record.extend(hello);
     let mut stream = tokio::net::TcpStream::connect(server.phone_port()).await.expect("a connection");

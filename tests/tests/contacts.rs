@@ -25,7 +25,11 @@ fn basic(extra: &[(&str, &str)]) -> Vec<Item> {
     all
 }
 
-async fn start_up(server: &tests::TestServer, nonce: &str, extra: &[(&str, &str)]) -> (tests::Exchange, Action) {
+async fn start_up(
+    server: &tests::TestServer,
+    nonce: &str,
+    extra: &[(&str, &str)],
+) -> (tests::Exchange, Action) {
     let mut phone = raw_phone(server.phone_port(), [127, 20, 1, 1]);
     let answer = phone.send(&message(nonce, Reason::StartUp, basic(extra))).await;
     (phone, answer.action)

@@ -11,7 +11,11 @@ const HERE: [u8; 4] = [127, 20, 1, 1];
 const READ: u64 = 1;
 
 fn start_up(nonce: &str, mac: &str) -> PhoneMessage {
-    message(nonce, Reason::StartUp, items(&[("mac-addr", mac), ("device-type", "OpenStage 40"), ("e164", "4201")]))
+    message(
+        nonce,
+        Reason::StartUp,
+        items(&[("mac-addr", mac), ("device-type", "OpenStage 40"), ("e164", "4201")]),
+    )
 }
 
 fn read_all(nonce: &str) -> PhoneMessage {

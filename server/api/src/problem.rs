@@ -195,7 +195,7 @@ pub mod field {
     pub const CONTROL_CHARACTER: &str = "control_character";
     /// Not the current password.
     pub const WRONG_PASSWORD: &str = "wrong_password";
-    /// A role the caller does not have.
+    /// A role that allows more than the caller may.
     pub const ROLE_NOT_HELD: &str = "role_not_held";
     /// Lies in the past, or later than allowed.
     pub const NOT_IN_TIME: &str = "not_in_time";

@@ -37,7 +37,7 @@ pub struct TokenView {
 pub struct NewToken {
     /// What it is for; up to 100 characters, unique within the account.
     pub name: String,
-    /// Limits it to these roles; only roles the caller has.
+    /// Limits it to these roles, none of which may allow more than the caller's own.
     #[serde(default)]
     #[schema(schema_with = crate::schema::list_of_words_or_null::<Role>)]
     pub roles: Option<Vec<Role>>,

@@ -1,7 +1,7 @@
 //! Reading the audit table and checking its chain (D-34). Records are written by the use cases they are about.
 
-use api::Page;
 use api::audit::{AuditCheck, AuditQuery, AuditView};
+use api::{FieldError, Page, field};
 use domain::AuditId;
 use futures_util::{Stream, stream};
 
@@ -31,16 +31,22 @@ fn view(record: Record) -> AuditView {
     }
 }
 
-fn filter(query: &AuditQuery) -> Filter {
+fn filter(query: &AuditQuery) -> AppResult<Filter> {
+    // The store compares with a pattern, so no other character may get there.
+    let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || b"-.".contains(&byte));
+    if !query.action.as_deref().is_none_or(is_word) {
+        let text = "consists of lower-case letters, - and .";
+        return Err(AppError::field(FieldError::new("action", field::INVALID, text)));
+    }
     let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-    Filter {
+    Ok(Filter {
         action: text(&query.action),
         object_kind: text(&query.object_kind),
         object_id: text(&query.object_id),
         actor_name: text(&query.actor),
         from: query.from,
         until: query.until,
-    }
+    })
 }
 
 /// Records of a filter, newest first.
@@ -51,7 +57,7 @@ pub async fn list(app: &App, query: AuditQuery) -> AppResult<Page<AuditView>> {
     let paged = query.before.is_none();
     let page = if paged { query.page } else { None };
     let paging = Paging::new(page, query.size, Some("before"))?;
-    let filter = filter(&query);
+    let filter = filter(&query)?;
     let (records, total) = tokio::try_join!(
         rows::list(&app.store, &filter, query.before, paging.skip(), paging.size),
         total(app, &filter),
@@ -74,9 +80,15 @@ async fn total(app: &App, filter: &Filter) -> crate::store::StoreResult<u64> {
 }
 
 /// All records of a filter, newest first, in pieces: memory does not grow with their number.
-pub fn export(app: App, query: &AuditQuery) -> impl Stream<Item = AppResult<Vec<AuditView>>> + use<> {
-    let filter = filter(query);
-    stream::try_unfold((app, filter, None, false), |(app, filter, before, done)| async move {
+///
+/// # Errors
+/// `invalid_fields`.
+pub fn export(
+    app: App,
+    query: &AuditQuery,
+) -> AppResult<impl Stream<Item = AppResult<Vec<AuditView>>> + use<>> {
+    let filter = filter(query)?;
+    Ok(stream::try_unfold((app, filter, None, false), |(app, filter, before, done)| async move {
         if done {
             return Ok(None);
         }
@@ -85,7 +97,7 @@ pub fn export(app: App, query: &AuditQuery) -> impl Stream<Item = AppResult<Vec<
         let last = records.last().map(|record| record.id);
         let views: Vec<AuditView> = records.into_iter().map(view).collect();
         Ok::<_, AppError>(Some((views, (app, filter, last, done))))
-    })
+    }))
 }
 
 /// Checks a piece of the chain, from the newest record (or below `before`) towards the first.

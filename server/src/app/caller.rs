@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use api::Code;
 use domain::setting::SettingKey;
-use domain::{AccountId, Permission, RoleSet, SessionId, TokenId};
+use domain::{AccountId, Permission, Role, RoleSet, SessionId, TokenId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::{AppError, AppResult};
@@ -212,11 +212,21 @@ fn has_expired(token: &Token, now: Timestamp) -> bool {
     token.expires_at.is_some_and(|expires_at| expires_at <= now)
 }
 
+/// The rights both have: a token limited to `viewer` is a viewer also when its account is an administrator,
+/// and one limited to `admin` shrinks with its account.
 fn limited(roles: &RoleSet, limit: Option<&RoleSet>) -> RoleSet {
-    match limit {
-        None => roles.clone(),
-        Some(limit) => RoleSet::new(roles.as_slice().iter().copied().filter(|role| limit.contains(*role))),
-    }
+    let Some(limit) = limit else { return roles.clone() };
+    let both = |these: &RoleSet, those: &RoleSet| {
+        let roles = these.as_slice().iter().copied();
+        roles.filter(|role| covers(those, *role)).collect::<Vec<Role>>()
+    };
+    RoleSet::new(both(limit, roles).into_iter().chain(both(roles, limit)))
+}
+
+/// Whether the roles allow everything that one role allows.
+pub(super) fn covers(roles: &RoleSet, role: Role) -> bool {
+    let one = RoleSet::new([role]);
+    Permission::ALL.into_iter().all(|permission| !one.may(permission) || roles.may(permission))
 }
 
 async fn touch(app: &App, write: impl AsyncFnOnce(&Tx) -> StoreResult<()>) -> StoreResult<()> {
@@ -284,9 +294,22 @@ mod tests {
 
     #[test]
     fn a_limited_token_never_has_more_than_its_account() {
-        let account = RoleSet::new([Role::Viewer, Role::Auditor]);
-        let limit = RoleSet::new([Role::Auditor, Role::Admin]);
-        assert_eq!(limited(&account, Some(&limit)), RoleSet::new([Role::Auditor]));
-        assert_eq!(limited(&account, None), account);
+        let set = |roles: &[Role]| RoleSet::new(roles.iter().copied());
+        let left = |account: &[Role], limit: &[Role]| limited(&set(account), Some(&set(limit)));
+        assert_eq!(left(&[Role::Viewer, Role::Auditor], &[Role::Auditor]), set(&[Role::Auditor]));
+        assert_eq!(left(&[Role::Admin], &[Role::Viewer]), set(&[Role::Viewer]));
+        assert_eq!(left(&[Role::Operator], &[Role::Admin]), set(&[Role::Operator]));
+        assert_eq!(left(&[Role::Viewer], &[Role::Operator]), set(&[Role::Viewer]));
+        assert_eq!(left(&[Role::Viewer], &[Role::Auditor]), set(&[]));
+        assert_eq!(limited(&set(&[Role::Viewer]), None), set(&[Role::Viewer]));
+        for account in Role::ALL {
+            for limit in Role::ALL {
+                let left = left(&[account], &[limit]);
+                for permission in Permission::ALL {
+                    let both = set(&[account]).may(permission) && set(&[limit]).may(permission);
+                    assert!(!left.may(permission) || both, "{account:?} {limit:?} {permission:?}");
+                }
+            }
+        }
     }
 }

@@ -184,9 +184,10 @@ fn software_sort(report: &DeviceReport) -> Option<String> {
 
 /// Reports of one device keep their order.
 fn lane(device: &DeviceId) -> u64 {
-    device.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    device
+        .as_str()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Names become numbers, secrets are sealed, and the whole gets a digest that does not depend on the order.
@@ -407,7 +408,8 @@ impl Change for RecordItems {
         let changed = !differences.is_empty();
         match self.scope {
             Scope::Everything => {
-                clients::record_full_read(tx, self.client, &self.digest, &self.report, changed, self.at).await?;
+                clients::record_full_read(tx, self.client, &self.digest, &self.report, changed, self.at)
+                    .await?;
             }
             Scope::Some if changed => clients::forget_items_digest(tx, self.client, self.at).await?,
             Scope::Some => {}

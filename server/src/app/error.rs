@@ -101,6 +101,13 @@ impl AppError {
         error
     }
 
+    /// Not now; try again after this time.
+    pub fn unavailable(text: &str, wait: Duration) -> Self {
+        let mut error = Self::new(Code::Unavailable, text);
+        error.0.retry_after = Some(wait);
+        error
+    }
+
     /// Adds an argument for wording it in another language.
     #[must_use]
     pub fn arg(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -156,9 +163,8 @@ impl AppError {
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         if matches!(error, StoreError::Stopped) {
-            let mut stopping = Self::new(Code::Unavailable, "The server is shutting down.");
+            let mut stopping = Self::unavailable("The server is shutting down.", Duration::from_secs(5));
             stopping.0.source = Some(Box::new(error));
-            stopping.0.retry_after = Some(Duration::from_secs(5));
             return stopping;
         }
         Self::internal(error)

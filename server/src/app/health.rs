@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use api::Code;
-
 use super::error::{AppError, AppResult};
 use crate::App;
 
 /// A database that takes longer is not ready.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// When asking again is worth it.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// Answers when the database answers.
 ///
 /// # Errors
 /// `unavailable`.
 pub async fn ready(app: &App) -> AppResult<()> {
-    let not_ready = || AppError::new(Code::Unavailable, "The database does not answer.");
+    let not_ready = || AppError::unavailable("The database does not answer.", RETRY);
     match tokio::time::timeout(PATIENCE, app.store.ping()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => {

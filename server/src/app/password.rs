@@ -3,7 +3,7 @@
 //!
 //! The stored text names its scheme and parameters (PHC string), so that a better one can replace it.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use api::FieldError;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
@@ -28,8 +28,9 @@ const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5LWhhcy10aGlz$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Each hash fills a core and 19 MiB: more at once would only take longer.
-static PLACES: LazyLock<Semaphore> =
-    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get)));
+static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
+    Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get)))
+});
 
 fn argon2() -> Result<Argon2<'static>, argon2::Error> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(MEMORY_KIB, PASSES, LANES, None)?))
@@ -76,10 +77,14 @@ pub async fn is_right(stored: Option<&str>, password: &Secret) -> AppResult<bool
 }
 
 async fn run<T: Send + 'static>(work: impl FnOnce() -> AppResult<T> + Send + 'static) -> AppResult<T> {
-    let place = PLACES.acquire().await.map_err(AppError::internal)?;
-    let done = tokio::task::spawn_blocking(work).await.map_err(AppError::internal)?;
-    drop(place);
-    done
+    let place = Arc::clone(&PLACES).acquire_owned().await.map_err(AppError::internal)?;
+    // The place goes along: a request that is given up stops waiting, but its work goes on to the end.
+    let done = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(place);
+        done
+    });
+    done.await.map_err(AppError::internal)?
 }
 
 /// The policy in force (D-31).

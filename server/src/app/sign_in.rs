@@ -65,13 +65,14 @@ pub async fn sign_in(app: &App, brake: &Brake, request: SignIn, visitor: &Visito
     let right = password::is_right(stored, &request.password).await?;
     let Some(account) = account.as_ref().filter(|account| right && !account.disabled) else {
         record_failure(app, account.as_ref(), right, visitor.address).await?;
-        return Err(AppError::new(
-            Code::SignInFailed,
-            "User name or password is wrong, or the account is disabled.",
-        ));
+        return Err(failed());
     };
     brake.succeeded(visitor.address, user_name);
     open(app, account, request.keep_signed_in, visitor, now).await
+}
+
+fn failed() -> AppError {
+    AppError::new(Code::SignInFailed, "User name or password is wrong, or the account is disabled.")
 }
 
 async fn record_failure(app: &App, account: Option<&Account>, right: bool, address: IpAddr) -> AppResult<()> {
@@ -123,6 +124,14 @@ async fn open(
     let user_agent: String =
         visitor.user_agent.chars().filter(|c| !c.is_control()).take(LONGEST_USER_AGENT).collect();
     let tx = app.store.begin().await?;
+    // Checking the password takes time: an account that was deleted, disabled or given another password
+    // meanwhile ended its sessions then, and must not get a new one for the old password.
+    let unchanged = accounts::by_id(&tx, account.id)
+        .await?
+        .is_some_and(|now| !now.disabled && now.password_hash == account.password_hash);
+    if !unchanged {
+        return Err(failed());
+    }
     // Signing in again in the same browser replaces its session; ended ones go on this occasion.
     let replaced = match &visitor.cookie {
         Some(old) => sessions::by_token(&tx, &secret_text::hash(old.expose())).await?,
@@ -242,6 +251,7 @@ pub async fn change_password(
     // A stolen session must not become a way to guess the password.
     brake.begin(caller.address, &account.user_name, at)?;
     if !password::is_right(Some(&account.password_hash), &request.old_password).await? {
+        record_failure(app, Some(&account), false, caller.address).await?;
         let text = "is not the password of this account";
         return Err(AppError::field(FieldError::new("/old_password", field::WRONG_PASSWORD, text)));
     }

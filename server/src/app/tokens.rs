@@ -7,7 +7,7 @@ use domain::{AccountId, Permission, RoleSet, Secret, TokenId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::caller::Caller;
+use super::caller::{Caller, covers};
 use super::error::{AppError, AppResult};
 use super::idempotency::{self, Created, IdempotencyKey};
 use super::secret_text;
@@ -116,8 +116,8 @@ fn roles_of_new(
         return caller.token().map(|_| caller.roles.clone());
     };
     for (position, role) in asked.iter().enumerate() {
-        if !caller.roles.contains(*role) {
-            let text = "is not a role of the caller";
+        if !covers(&caller.roles, *role) {
+            let text = "allows more than the caller's own roles";
             faults.push(FieldError::new(format!("/roles/{position}"), field::ROLE_NOT_HELD, text));
         }
     }

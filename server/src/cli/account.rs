@@ -76,7 +76,8 @@ pub(super) async fn user(config: &Config, verb: UserVerb, output: Output) -> Res
         password,
         must_change_password: arguments.must_change_password,
     };
-    let id = accounts::create_from_command_line(&opened.store, &Clock::system(), &Entropy::system(), new).await?;
+    let id =
+        accounts::create_from_command_line(&opened.store, &Clock::system(), &Entropy::system(), new).await?;
     opened.store.close().await;
     let text = format!("Account {} created.", arguments.username);
     output.result(&serde_json::json!({"id": id, "user_name": arguments.username}), &text);

@@ -59,7 +59,14 @@ pub(super) async fn run(config: &Config, output: Output) -> Result<ExitCode, Fai
 fn report(findings: &[Finding], output: Output) {
     let lines: Vec<String> = findings
         .iter()
-        .map(|finding| format!("{:<5} {:<24} {}", if finding.good { "good" } else { "WRONG" }, finding.check, finding.text))
+        .map(|finding| {
+            format!(
+                "{:<5} {:<24} {}",
+                if finding.good { "good" } else { "WRONG" },
+                finding.check,
+                finding.text
+            )
+        })
         .collect();
     let rows: Vec<_> = findings
         .iter()
@@ -81,7 +88,10 @@ async fn directory(config: &Config) -> Result<String, String> {
 /// The vault of the installation; never makes a key.
 async fn key(config: &Config) -> Result<Vault, String> {
     if config.key.is_none() && !tokio::fs::try_exists(config.key_path()).await.unwrap_or(false) {
-        return Err(format!("{} is missing; the first start makes it, a lost one cannot be replaced", config.key_path().display()));
+        return Err(format!(
+            "{} is missing; the first start makes it, a lost one cannot be replaced",
+            config.key_path().display()
+        ));
     }
     let key = load_key(config, &Entropy::system()).map_err(|error| causes(&error))?;
     Vault::new(&key).map_err(|error| causes(&error))
@@ -106,7 +116,9 @@ async fn schema(store: &Store) -> Result<String, String> {
 async fn belongs(store: &Store, vault: &Vault) -> Result<String, String> {
     match meta::read(store, "key-check").await {
         Ok(None) => Ok("the database has no secrets yet".to_owned()),
-        Ok(Some(sealed)) => vault.open("key-check", &sealed).map(|_| "yes".to_owned()).map_err(|error| causes(&error)),
+        Ok(Some(sealed)) => {
+            vault.open("key-check", &sealed).map(|_| "yes".to_owned()).map_err(|error| causes(&error))
+        }
         Err(error) => Err(causes(&error)),
     }
 }
@@ -123,7 +135,10 @@ async fn certificate(store: &Store, word: &str) -> Result<String, String> {
 /// A port is free, or somebody listens on it: a running server, as a rule.
 async fn port(config: &Config, key: SettingKey) -> Result<String, String> {
     let id = key.definition().id;
-    let value = config.overrides.get(&key).map_or_else(|| key.definition().default.into(), |(value, _)| value.clone());
+    let value = config
+        .overrides
+        .get(&key)
+        .map_or_else(|| key.definition().default.into(), |(value, _)| value.clone());
     let SettingValue::Integer(number) = value else { return Ok(format!("{id}: default")) };
     let Ok(number) = u16::try_from(number) else { return Ok(format!("{id}: default")) };
     if number == 0 {

@@ -116,7 +116,10 @@ pub fn main() -> ExitCode {
 
 async fn run(arguments: Arguments, output: Output) -> Result<ExitCode, Failure> {
     if let Verb::Openapi = arguments.verb {
-        output.result(&serde_json::to_value(crate::routes::openapi())?, &crate::routes::openapi().to_pretty_json()?);
+        output.result(
+            &serde_json::to_value(crate::routes::openapi())?,
+            &crate::routes::openapi().to_pretty_json()?,
+        );
         return Ok(ExitCode::SUCCESS);
     }
     if let Verb::Simulate(simulation) = arguments.verb {
@@ -158,9 +161,13 @@ fn check_config(config: &Config, output: Output) {
         format!("data directory  {}", config.data_dir.display()),
         format!("database        {}", without_password(&config.store_options().url)),
         format!("listen address  {}", config.listen_address),
-        format!("key for secrets {}", if config.key.is_some() { "given".to_owned() } else { config.key_path().display().to_string() }),
+        format!(
+            "key for secrets {}",
+            if config.key.is_some() { "given".to_owned() } else { config.key_path().display().to_string() }
+        ),
     ];
-    let mut fixed: Vec<_> = config.overrides.iter().map(|(key, (value, source))| (key.definition().id, value, source)).collect();
+    let mut fixed: Vec<_> =
+        config.overrides.iter().map(|(key, (value, source))| (key.definition().id, value, source)).collect();
     fixed.sort_by_key(|(id, ..)| *id);
     lines.extend(fixed.iter().map(|(id, value, source)| {
         format!("{id} = {} ({source:?})", serde_json::to_string(value).unwrap_or_default())

@@ -40,8 +40,11 @@ fn announce(server: &mut Server, output: Output) {
     let listening = server.listening();
     let address = |port: Option<std::net::SocketAddr>| port.map(|at| at.to_string());
     tracing::info!(
-        phones = address(listening.phones), phones_secure = address(listening.secure),
-        api = address(listening.api), database = server.app().store.backend_name(), "started"
+        phones = address(listening.phones),
+        phones_secure = address(listening.secure),
+        api = address(listening.api),
+        database = server.app().store.backend_name(),
+        "started"
     );
     if let Some(api) = listening.api {
         output.note(&format!("API and its documentation: https://localhost:{}/api/docs", api.port()));
@@ -95,7 +98,9 @@ where
     let registry = tracing_subscriber::registry().with(filter);
     let started = match format {
         LogFormat::Text => registry.with(fmt::layer().with_target(false).with_writer(writer)).try_init(),
-        LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(writer)).try_init(),
+        LogFormat::Json => {
+            registry.with(fmt::layer().json().flatten_event(true).with_writer(writer)).try_init()
+        }
     };
     if let Err(error) = started {
         // Only in a program that set up logging itself, as tests do: theirs stays.

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
-use simulator::{Family, Latency, MacAddress, ModelRef, Phase, Progress, SimulateConfig, SourceBlock, Summary, run_fleet};
+use simulator::{
+    Family, Latency, MacAddress, ModelRef, Phase, Progress, SimulateConfig, SourceBlock, Summary, run_fleet,
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -191,13 +193,21 @@ fn text(summary: &Summary) -> String {
     let mut lines = vec![
         format!(
             "{} sessions of {} phones in {:.1} s: {:.0} per second; {} failed, {} put off, {} given up",
-            summary.sessions_ok, summary.phones, summary.seconds, summary.sessions_per_second,
-            summary.sessions_failed, summary.sessions_overloaded, summary.given_up
+            summary.sessions_ok,
+            summary.phones,
+            summary.seconds,
+            summary.sessions_per_second,
+            summary.sessions_failed,
+            summary.sessions_overloaded,
+            summary.given_up
         ),
         latency("session", &summary.session_latency),
         latency("connection", &summary.connect_latency),
         latency("request", &summary.request_latency),
-        format!("{} items and {} bytes sent, {} bytes received", summary.items_sent, summary.bytes_sent, summary.bytes_received),
+        format!(
+            "{} items and {} bytes sent, {} bytes received",
+            summary.items_sent, summary.bytes_sent, summary.bytes_received
+        ),
     ];
     lines.extend(summary.actions.iter().map(|(action, count)| format!("action {action}: {count}")));
     lines.extend(summary.errors.iter().map(|(kind, count)| {

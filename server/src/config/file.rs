@@ -17,7 +17,8 @@ const MOST_BYTES: u64 = 1 << 20;
 
 #[expect(clippy::disallowed_methods, reason = "runs once before the server starts")]
 pub(super) fn read(config: &mut Config, path: Option<&Path>) -> Result<(), ConfigError> {
-    let (path, required) = path.map_or_else(|| (PathBuf::from(DEFAULT), false), |path| (path.to_owned(), true));
+    let (path, required) =
+        path.map_or_else(|| (PathBuf::from(DEFAULT), false), |path| (path.to_owned(), true));
     let size = std::fs::metadata(&path).map(|data| data.len());
     let text = match size {
         Ok(size) if size > MOST_BYTES => {
@@ -31,7 +32,8 @@ pub(super) fn read(config: &mut Config, path: Option<&Path>) -> Result<(), Confi
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return Ok(()),
         Err(source) => return Err(ConfigError::Read { path, source }),
     };
-    let table: toml::Table = text.parse().map_err(|source| ConfigError::Toml { path, source: Box::new(source) })?;
+    let table: toml::Table =
+        text.parse().map_err(|source| ConfigError::Toml { path, source: Box::new(source) })?;
     for (name, value) in &table {
         match value {
             Value::Table(section) => {

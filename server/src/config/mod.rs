@@ -209,6 +209,7 @@ mod tests {
     use super::{Config, ConfigError};
     use domain::setting::{SettingKey, SettingValue};
 
+    #[expect(clippy::disallowed_methods, reason = "a test of its own thread")]
     fn load(toml: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("workpoint.toml");
@@ -234,8 +235,14 @@ mod tests {
         let text = |result: Result<Config, ConfigError>| result.unwrap_err().to_string();
         assert_eq!(text(load("[ports]\nno-such = 1\n", &[])), "ports.no-such: there is no such setting");
         assert_eq!(text(load("nonsense = 1\n", &[])), "nonsense: there is no such setting");
-        assert_eq!(text(load("[ports]\napi-server-port = \"x\"\n", &[])), "ports.api-server-port must be a whole number");
-        assert_eq!(text(load("", &[("WORKPOINT_NONSENSE", "1")])), "WORKPOINT_NONSENSE: there is no such setting");
+        assert_eq!(
+            text(load("[ports]\napi-server-port = \"x\"\n", &[])),
+            "ports.api-server-port must be a whole number"
+        );
+        assert_eq!(
+            text(load("", &[("WORKPOINT_NONSENSE", "1")])),
+            "WORKPOINT_NONSENSE: there is no such setting"
+        );
         assert_eq!(
             text(load("", &[("WORKPOINT_PORTS_API_SERVER_PORT", "70000")])),
             "WORKPOINT_PORTS_API_SERVER_PORT must be from 0 to 65535"

@@ -48,7 +48,10 @@ mod tests {
 
     #[test]
     fn the_path_covers_the_request() {
-        assert_eq!(set("0F", "/DeploymentService/LoginService"), "JSESSIONID=0F; Path=/DeploymentService; Secure");
+        assert_eq!(
+            set("0F", "/DeploymentService/LoginService"),
+            "JSESSIONID=0F; Path=/DeploymentService; Secure"
+        );
         assert_eq!(set("0F", "/deploymentservice/x"), "JSESSIONID=0F; Path=/DeploymentService; Secure");
         assert_eq!(set("0F", "/provisioningService"), "JSESSIONID=0F; Path=/; Secure");
     }

@@ -18,8 +18,8 @@ use wire::{Action, Item, Limits, ParseError, PhoneMessage, ServerMessage};
 use super::sessions::{Place, Session, Sessions, Signs};
 use super::translate;
 use crate::App;
-use crate::status::causes;
 use crate::app::contacts::{self, ContactError, Opened};
+use crate::status::causes;
 
 /// A request of a phone, as far as WPI goes.
 pub(super) struct Request<'a> {
@@ -86,9 +86,7 @@ impl Exchange {
                 let connection = request.connection;
                 Ok(Answer::plain(self.go_on(&session, message, connection, fingerprint, now).await))
             }
-            Place::Repeated(message, session) => {
-                Ok(Answer { message, cookie: Some(session.cookie.clone()) })
-            }
+            Place::Repeated(message, session) => Ok(Answer { message, cookie: Some(session.cookie.clone()) }),
             Place::Replayed(device) => {
                 tracing::warn!(%device, peer = %request.peer, "opening message repeated from another connection");
                 Ok(Answer::plain(clean_up(&message.nonce, None)))

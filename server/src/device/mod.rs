@@ -67,7 +67,11 @@ impl Device {
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let peer = request.extensions().get::<Peer>().cloned().ok_or(Refusal::new(StatusCode::BAD_REQUEST, "no_peer"))?;
+        let peer = request
+            .extensions()
+            .get::<Peer>()
+            .cloned()
+            .ok_or(Refusal::new(StatusCode::BAD_REQUEST, "no_peer"))?;
         if request.method() != Method::POST {
             return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method"));
         }
@@ -114,12 +118,14 @@ impl Device {
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let most = usize::try_from(self.app.settings.integer(SettingKey::MaximumMessageBytes)).unwrap_or(usize::MAX);
+        let most =
+            usize::try_from(self.app.settings.integer(SettingKey::MaximumMessageBytes)).unwrap_or(usize::MAX);
         if body.size_hint().lower() > most as u64 {
             return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large"));
         }
         let seconds = self.app.settings.integer(SettingKey::RequestTimeout).unsigned_abs();
-        let collected = tokio::time::timeout(Duration::from_secs(seconds), Limited::new(body, most).collect());
+        let collected =
+            tokio::time::timeout(Duration::from_secs(seconds), Limited::new(body, most).collect());
         match collected.await {
             Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow")),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {

@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::{ClientId, DeviceId};
 use crate::status::PhoneStatus;
+use domain::{ClientId, DeviceId};
 use wire::conversation::{Conversation, Fingerprint, Millis, Replay, ReplayGuard, is_opening};
 use wire::{Action, PhoneMessage, Reason, ServerMessage};
 
@@ -135,7 +135,13 @@ impl Sessions {
     }
 
     /// Notes where a session's conversation stands after a message, and on which connection it came.
-    pub(super) fn note(&self, session: &Arc<Session>, conversation: &Conversation, connection: u64, now: Millis) {
+    pub(super) fn note(
+        &self,
+        session: &Arc<Session>,
+        conversation: &Conversation,
+        connection: u64,
+        now: Millis,
+    ) {
         *lock(&session.awaited) = Awaited {
             reply: conversation.is_waiting_for_reply(),
             action: conversation.awaited_action().cloned(),
@@ -174,7 +180,8 @@ impl Sessions {
         {
             return Place::Foreign { owner: session.device.clone(), claimed: claimed.clone() };
         }
-        let found = candidate.or_else(|| self.by_device(signs)).or_else(|| self.by_address(signs, by_address));
+        let found =
+            candidate.or_else(|| self.by_device(signs)).or_else(|| self.by_address(signs, by_address));
         found.map_or(Place::Nowhere, Place::Session)
     }
 
@@ -240,7 +247,14 @@ impl Sessions {
     }
 
     /// Opens a session; the device's old one leaves the table and is returned.
-    pub(super) fn insert(&self, cookie: String, device: DeviceId, device_text: String, signs: Signs<'_>, now: Millis) -> (Arc<Session>, Option<Arc<Session>>) {
+    pub(super) fn insert(
+        &self,
+        cookie: String,
+        device: DeviceId,
+        device_text: String,
+        signs: Signs<'_>,
+        now: Millis,
+    ) -> (Arc<Session>, Option<Arc<Session>>) {
         let session = Arc::new(Session {
             cookie,
             device,

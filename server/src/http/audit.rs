@@ -49,7 +49,7 @@ pub(crate) async fn export_audit_records(
     caller.require(Permission::ReadAudit)?;
     let query = query?.0;
     let format = query.format.unwrap_or_default();
-    Ok(export::answer("audit", format, COLUMNS, audit::export(app, &query.into())))
+    Ok(export::answer("audit", format, COLUMNS, audit::export(app, &query.into())?))
 }
 
 /// Check whether the chain of records is intact, piece by piece from the newest to the first.

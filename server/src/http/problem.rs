@@ -5,6 +5,7 @@
 
 use std::error::Error as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::{Code, Problem};
 use axum::body::Body;
@@ -13,6 +14,9 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use crate::app::AppError;
+
+/// When to try again what is not available now and does not say when it will be.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// An error on its way to `context`.
 #[derive(Clone)]
@@ -58,7 +62,8 @@ pub(super) fn write(mut response: Response, request_id: &str) -> Response {
     let headers = response.headers_mut();
     headers.remove(CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if let Some(wait) = error.retry_after() {
+    let unavailable = (code == Code::Unavailable).then_some(RETRY);
+    if let Some(wait) = error.retry_after().or(unavailable) {
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
     }
     if code.status() == 401 {
@@ -138,6 +143,8 @@ mod tests {
         let (response, _) =
             document(AppError::too_many_attempts(Duration::from_secs(40)).into_response()).await;
         assert_eq!(response.headers()["retry-after"], "40");
+        let (response, _) = document(AppError::new(Code::Unavailable, "x").into_response()).await;
+        assert_eq!(response.headers()["retry-after"], "5");
         let (response, _) = document(AppError::unauthenticated().into_response()).await;
         assert_eq!(response.headers()["www-authenticate"], "Bearer realm=\"workpoint\"");
     }

@@ -210,7 +210,10 @@ pub async fn append(tx: &Tx, record: &NewRecord<'_>) -> StoreResult<AuditId> {
         previous.into(),
         digest.clone().into(),
     ];
-    tx.inner.execute_raw(Statement::from_sql_and_values(tx.backend, insert, values)).await.attempt(attempt)?;
+    tx.inner
+        .execute_raw(Statement::from_sql_and_values(tx.backend, insert, values))
+        .await
+        .attempt(attempt)?;
     *place = Some(Head { last: id, hash: digest });
     Ok(AuditId(id))
 }

@@ -192,8 +192,11 @@ pub async fn slice(on: &impl Source, filter: &ClientFilter, window: &Window) -> 
     let expression = window.sort.expression();
     let (order, beyond) = if window.descending { ("DESC", "<") } else { ("ASC", ">") };
     if let Some(after) = &window.after {
-        let value: Value =
-            if window.sort.is_number() { after.value.parse::<i64>().unwrap_or(0).into() } else { after.value.as_str().into() };
+        let value: Value = if window.sort.is_number() {
+            after.value.parse::<i64>().unwrap_or(0).into()
+        } else {
+            after.value.as_str().into()
+        };
         let value = condition.value(value);
         let id = condition.value(after.id.0);
         condition.parts.push(format!("({expression}, id) {beyond} ({value}, {id})"));
@@ -214,7 +217,8 @@ pub async fn slice(on: &impl Source, filter: &ClientFilter, window: &Window) -> 
         value = sorted_by;
         clients.push(row.into_client()?);
     }
-    let last = clients.last().map(|client: &Client| Cursor { value: value.unwrap_or_default(), id: client.id });
+    let last =
+        clients.last().map(|client: &Client| Cursor { value: value.unwrap_or_default(), id: client.id });
     Ok(Slice { clients, last })
 }
 

@@ -329,7 +329,11 @@ pub async fn insert(tx: &Tx, device: &DeviceId, contact: &Contact<'_>) -> StoreR
         contact.reason.as_str().into(),
         contact.basic_digest.clone().into(),
     ];
-    let row = tx.inner.query_one_raw(Statement::from_sql_and_values(tx.backend, sql, values)).await.attempt(attempt)?;
+    let row = tx
+        .inner
+        .query_one_raw(Statement::from_sql_and_values(tx.backend, sql, values))
+        .await
+        .attempt(attempt)?;
     let id = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
     Ok(ClientId(id))
 }
@@ -449,7 +453,8 @@ pub async fn forget_items_digest(tx: &Tx, id: ClientId, at: Timestamp) -> StoreR
 /// # Errors
 /// When the database refuses.
 pub async fn want_full_read(tx: &Tx, id: ClientId, at: Timestamp) -> StoreResult<bool> {
-    let sql = "UPDATE client SET full_read_wanted = TRUE, updated_at = $2, revision = revision + 1 WHERE id = $1";
+    let sql =
+        "UPDATE client SET full_read_wanted = TRUE, updated_at = $2, revision = revision + 1 WHERE id = $1";
     let values: [Value; 2] = [id.0.into(), at.as_millisecond().into()];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     let done = tx.inner.execute_raw(statement).await.attempt("ask for a full read")?;
@@ -464,7 +469,10 @@ pub async fn delete(tx: &Tx, id: ClientId, revision: i64) -> StoreResult<bool> {
     let attempt = "delete a client";
     let values: [Value; 2] = [id.0.into(), revision.into()];
     let sql = "DELETE FROM client WHERE id = $1 AND revision = $2";
-    let done =
-        tx.inner.execute_raw(Statement::from_sql_and_values(tx.backend, sql, values)).await.attempt(attempt)?;
+    let done = tx
+        .inner
+        .execute_raw(Statement::from_sql_and_values(tx.backend, sql, values))
+        .await
+        .attempt(attempt)?;
     Ok(done.rows_affected() > 0)
 }

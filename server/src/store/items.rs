@@ -242,7 +242,10 @@ async fn upsert_postgres(tx: &Tx, client: ClientId, items: &[&NewItem], at: Time
         client.0.into(),
         at.as_millisecond().into(),
         array(ArrayType::BigInt, items.iter().map(|item| item.name.into()).collect()),
-        array(ArrayType::Int, items.iter().map(|item| item.index.map_or(NO_INDEX, i32::from).into()).collect()),
+        array(
+            ArrayType::Int,
+            items.iter().map(|item| item.index.map_or(NO_INDEX, i32::from).into()).collect(),
+        ),
         array(ArrayType::String, items.iter().map(|item| item.value.as_str().into()).collect()),
         array(ArrayType::String, items.iter().map(status).collect()),
         array(ArrayType::Bool, items.iter().map(|item| item.sealed.into()).collect()),
@@ -267,8 +270,7 @@ async fn delete(tx: &Tx, client: ClientId, keys: &[Key]) -> StoreResult<()> {
 /// When the database cannot be asked, or a row is damaged.
 pub async fn list(store: &Store, client: ClientId) -> StoreResult<Vec<StoredItem>> {
     let attempt = "read the reported items of a client";
-    let sql =
-        "SELECT item_id, item_index, value, status, sealed, reported_at FROM reported_item WHERE client_id = $1";
+    let sql = "SELECT item_id, item_index, value, status, sealed, reported_at FROM reported_item WHERE client_id = $1";
     let statement = Statement::from_sql_and_values(store.backend, sql, [client.0.into()]);
     let rows = store.connection().query_all_raw(statement).await.attempt(attempt)?;
     let mut items = Vec::with_capacity(rows.len());

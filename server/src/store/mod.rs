@@ -30,8 +30,8 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-pub use error::{StoreError, StoreResult};
 use error::Attempt;
+pub use error::{StoreError, StoreResult};
 
 /// Where the database is and how it is opened.
 #[derive(Clone, Debug)]
@@ -101,7 +101,9 @@ impl Store {
         if options.url.starts_with("sqlite:") {
             // One connection writes, so that writers queue in the program and never meet SQLITE_BUSY.
             let writer = Database::connect(sqlite_options(&options.url, 1)).await.attempt(attempt)?;
-            let reader = Database::connect(sqlite_options(&options.url, options.connections)).await.attempt(attempt)?;
+            let reader = Database::connect(sqlite_options(&options.url, options.connections))
+                .await
+                .attempt(attempt)?;
             Ok(Self::new(writer, reader, DbBackend::Sqlite))
         } else if options.url.starts_with("postgres:") || options.url.starts_with("postgresql:") {
             let mut connect = ConnectOptions::new(&options.url);
@@ -142,7 +144,8 @@ impl Store {
     /// # Errors
     /// When the database cannot be asked.
     pub async fn pending_migrations(&self) -> StoreResult<usize> {
-        let pending = Migrator::get_pending_migrations(&self.writer).await.attempt("compare the database schema")?;
+        let pending =
+            Migrator::get_pending_migrations(&self.writer).await.attempt("compare the database schema")?;
         Ok(pending.len())
     }
 
@@ -153,7 +156,8 @@ impl Store {
     /// When the database cannot be reached.
     pub async fn begin(&self) -> StoreResult<Tx> {
         let options = TransactionOptions {
-            sqlite_transaction_mode: (self.backend == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate),
+            sqlite_transaction_mode: (self.backend == DbBackend::Sqlite)
+                .then_some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
         let inner = self.writer.begin_with_options(options).await.attempt("start a transaction")?;

@@ -36,9 +36,17 @@ pub async fn insert(
 ) -> StoreResult<NotificationId> {
     let attempt = "raise a notification";
     let sql = "INSERT INTO notification (at, code, args, client_id) VALUES ($1, $2, $3, $4) RETURNING id";
-    let values: [Value; 4] =
-        [at.as_millisecond().into(), code.into(), args.to_string().into(), client.map(|client| client.0).into()];
-    let row = tx.inner.query_one_raw(Statement::from_sql_and_values(tx.backend, sql, values)).await.attempt(attempt)?;
+    let values: [Value; 4] = [
+        at.as_millisecond().into(),
+        code.into(),
+        args.to_string().into(),
+        client.map(|client| client.0).into(),
+    ];
+    let row = tx
+        .inner
+        .query_one_raw(Statement::from_sql_and_values(tx.backend, sql, values))
+        .await
+        .attempt(attempt)?;
     let id = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
     Ok(NotificationId(id))
 }
@@ -95,9 +103,11 @@ pub async fn count(on: &impl Source) -> StoreResult<u64> {
 /// When the database refuses.
 pub async fn delete(tx: &Tx, id: Option<NotificationId>) -> StoreResult<u64> {
     let statement = match id {
-        Some(id) => {
-            Statement::from_sql_and_values(tx.backend, "DELETE FROM notification WHERE id = $1", [id.0.into()])
-        }
+        Some(id) => Statement::from_sql_and_values(
+            tx.backend,
+            "DELETE FROM notification WHERE id = $1",
+            [id.0.into()],
+        ),
         None => Statement::from_string(tx.backend, "DELETE FROM notification"),
     };
     tx.inner.execute_raw(statement).await.attempt("remove notifications").map(|done| done.rows_affected())

@@ -11,6 +11,7 @@ mod crates;
 mod documents;
 mod layers;
 mod licences;
+mod lints;
 mod markdown;
 mod mask;
 mod snapshots;

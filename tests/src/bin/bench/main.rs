@@ -57,7 +57,10 @@ async fn measure(name: &str, database: Option<String>, phones: u32, sessions: u3
     let program = Program::start(directory.path(), database.as_deref(), &always).await?;
     let same = load(&program, sessions, 1, 0).await?;
     report("known phones, nothing changed", &same);
-    print(&row("  written per session", &format!("{:.0} bytes", ratio(same.usage.written as f64, same.summary.sessions_ok))));
+    print(&row(
+        "  written per session",
+        &format!("{:.0} bytes", ratio(same.usage.written as f64, same.summary.sessions_ok)),
+    ));
     program.stop().await?;
 
     let program = Program::start(directory.path(), database.as_deref(), &[]).await?;
@@ -125,12 +128,24 @@ async fn open_sessions(program: &Program) -> Result<f64, Failure> {
 }
 
 /// Time of list pages, as a browser would ask for them.
+#[expect(clippy::disallowed_methods, reason = "measures")]
 async fn lists(program: &mut Program, phones: u32) -> Result<(), Failure> {
     let api = program.api().await?;
     let mut worst = ("", 0.0);
     let mut all = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3)?;
-    for sort in ["e164", "model", "device_id", "software_version", "last_contact_at", "state", "part_number", "peer_address"] {
-        for filter in ["", "&search=1001", "&search=00:1a:e8", "&search=V3%20R", "&software_type=SIP", "&model=CP710"] {
+    for sort in [
+        "e164",
+        "model",
+        "device_id",
+        "software_version",
+        "last_contact_at",
+        "state",
+        "part_number",
+        "peer_address",
+    ] {
+        for filter in
+            ["", "&search=1001", "&search=00:1a:e8", "&search=V3%20R", "&software_type=SIP", "&model=CP710"]
+        {
             for (order, page) in [("", 1), ("-", 1), ("", u64::from(phones) / 100)] {
                 let page = page.clamp(1, 400);
                 let path = format!("/api/v1/clients?sort={order}{sort}&page={page}&size=25{filter}");
@@ -152,7 +167,10 @@ async fn lists(program: &mut Program, phones: u32) -> Result<(), Failure> {
         "list page of 25, all sorts and filters",
         &format!(
             "median {:.1} ms, 95 % {:.1} ms, longest {:.1} ms (sorted by {})",
-            ms(all.value_at_quantile(0.5)), ms(all.value_at_quantile(0.95)), ms(all.max()), worst.0
+            ms(all.value_at_quantile(0.5)),
+            ms(all.value_at_quantile(0.95)),
+            ms(all.max()),
+            worst.0
         ),
     ));
     Ok(())

@@ -45,7 +45,11 @@ impl Usage {
 fn binary() -> Result<PathBuf, Failure> {
     let own = std::env::current_exe()?;
     let path = own.with_file_name("workpoint");
-    if path.exists() { Ok(path) } else { Err(format!("{} is missing: run `make bench`", path.display()).into()) }
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(format!("{} is missing: run `make bench`", path.display()).into())
+    }
 }
 
 fn free_port() -> Result<u16, Failure> {
