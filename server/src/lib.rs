@@ -43,6 +43,8 @@ pub struct App {
     pub events: events::Events,
     /// Live figures of the device side.
     pub phones: Arc<status::PhoneStatus>,
+    /// Cancelled when the node stops: what waits for ever must end then.
+    pub stop: tokio_util::sync::CancellationToken,
     /// Diagnosis of failed TLS handshakes of phones.
     pub handshake_failures: Arc<net::HandshakeFailures>,
 }

@@ -85,7 +85,6 @@ pub struct Server {
     listening: Listening,
     certificates: Certificates,
     first_password: Option<Secret>,
-    stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
     sweeper: JoinHandle<()>,
 }
@@ -145,6 +144,7 @@ impl Server {
             vault,
             events: Events::default(),
             phones: Arc::default(),
+            stop: CancellationToken::new(),
             handshake_failures: Arc::default(),
         };
         let first_password = accounts::ensure_first_account(&app, config.admin_password.clone())
@@ -160,12 +160,12 @@ impl Server {
         })
         .await?;
         let device = Device::new(app.clone(), u64::from_be_bytes(app.entropy.bytes()?));
-        let stop = CancellationToken::new();
-        let mut node = Listeners { config, app: &app, stop: &stop, tasks: Vec::new() };
+        let mut node = Listeners { config, app: &app, tasks: Vec::new() };
         let listening = node.start(&certificates, &device)?;
         let tasks = node.tasks;
+        app.phones.set_listening(true);
         let sweeper = tokio::spawn(sweep(device));
-        Ok(Self { app, listening, certificates, first_password, stop, tasks, sweeper })
+        Ok(Self { app, listening, certificates, first_password, tasks, sweeper })
     }
 
     /// Where it listens.
@@ -190,7 +190,8 @@ impl Server {
 
     /// Stops: no new requests, running ones are finished, the database is closed.
     pub async fn stop(self) {
-        self.stop.cancel();
+        self.app.phones.set_listening(false);
+        self.app.stop.cancel();
         for task in self.tasks {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a listener broke off");
@@ -213,7 +214,6 @@ async fn sweep(device: Device) {
 struct Listeners<'a> {
     config: &'a Config,
     app: &'a App,
-    stop: &'a CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -269,7 +269,7 @@ impl Listeners<'_> {
             failures: Arc::clone(&self.app.handshake_failures),
         })?;
         let address = listener.local_addr();
-        let stop = self.stop.clone();
+        let stop = self.app.stop.clone();
         self.tasks.push(tokio::spawn(async move {
             let drained = listener.serve(service, stop).await;
             if drained.cut_off > 0 {

@@ -2,7 +2,7 @@
 //! how errors are written down.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// An error with everything that caused it, for operators: one line of a log, or of a terminal.
@@ -23,6 +23,7 @@ pub struct PhoneStatus {
     open_sessions: AtomicUsize,
     finished_sessions: AtomicU64,
     overloaded: AtomicU64,
+    listening: AtomicBool,
     refused: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -45,6 +46,16 @@ impl PhoneStatus {
     /// Requests that got no WPI answer, by code; never with what was in them.
     pub fn refused(&self) -> BTreeMap<&'static str, u64> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether every port that is switched on is open.
+    pub fn is_listening(&self) -> bool {
+        self.listening.load(Ordering::Acquire)
+    }
+
+    /// All ports are open, or the node is stopping.
+    pub fn set_listening(&self, listening: bool) {
+        self.listening.store(listening, Ordering::Release);
     }
 
     /// A session was opened.

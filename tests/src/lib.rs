@@ -19,7 +19,7 @@ use workpoint::{App, Server};
 
 pub use api_client::{ApiAnswer, ApiClient};
 pub use database::Backend;
-pub use phones::{Exchange, connect, items, message, phones, raw_phone, reply, tls, tls_stream};
+pub use phones::{Exchange, connect, items, message, phones, plain_post, raw_phone, reply, tls, tls_stream};
 
 /// Password of the accounts a test makes.
 pub const PASSWORD: &str = "blue kettle sings loudly";

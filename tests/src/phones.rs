@@ -51,6 +51,12 @@ pub async fn connect(server: SocketAddr) -> simulator::Connection {
     dialler().connect(server).await.expect("a connection")
 }
 
+/// A plain HTTP request as a server calls a phone; gives the status.
+pub async fn plain_post(url: &str, body: &'static str) -> u16 {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    client.post(url).body(body).send().await.expect("an answer").status().as_u16()
+}
+
 /// Messages of a raw phone and their answers.
 pub struct Exchange {
     /// Cookie and connection, to be tampered with.

@@ -234,6 +234,23 @@ on_both_databases! {
         assert_eq!(list["items"][0]["warnings"], serde_json::json!(["number-in-use"]), "{list}");
     }
 
+    a_phone_that_is_called_comes_and_is_read => |server| {
+        let fleet = phones(server.phone_port(), 1, |config| {
+            config.source = Some("127.23.0.0/16".parse().expect("a block"));
+        })
+        .await;
+        let permits = std::sync::Arc::new(tokio::sync::Semaphore::new(1));
+        let (sessions, mut ended) = tokio::sync::mpsc::unbounded_channel();
+        let sink = std::sync::Arc::new(Sink(sessions));
+        let listener = simulator::ContactMeListener::start(std::sync::Arc::clone(&fleet[0]), 0, permits, sink).await.expect("it listens");
+        let call = format!("http://{}/contact_dls.html/ContactDLS", listener.address());
+        let answer = tests::plain_post(&call, "ContactMe=true").await;
+        assert_eq!(answer, 204);
+        let actions = ended.recv().await.expect("a session");
+        assert_eq!(actions, [Action::ReadAllItems, Action::CleanUp]);
+        assert_eq!(only_client(server).await["last_contact_reason"], "solicited");
+    }
+
     what_was_recorded_survives_a_restart => |server| {
         let (mut phone, _) = start_up(server, "L1", &[]).await;
         phone.send(&reply("L2", Action::ReadAllItems, basic(&[("ringer-melody", "2")]))).await;
@@ -243,6 +260,16 @@ on_both_databases! {
         assert!(!reported(server, &client).await.is_empty());
         let (_, action) = start_up(server, "L3", &[]).await;
         assert_eq!(action, Action::CleanUp);
+    }
+}
+
+/// Hears what the server ordered in the sessions of a called phone.
+struct Sink(tokio::sync::mpsc::UnboundedSender<Vec<Action>>);
+
+impl simulator::SessionSink for Sink {
+    fn session(&self, _number: u32, result: &Result<simulator::SessionOutcome, simulator::SessionError>) {
+        let actions = result.as_ref().map(|outcome| outcome.actions.clone()).unwrap_or_default();
+        self.0.send(actions).expect("the test listens");
     }
 }
 

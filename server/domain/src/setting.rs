@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The value of a setting, as in JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum SettingValue {
     /// Yes or no.
@@ -16,6 +16,40 @@ pub enum SettingValue {
     Integer(i64),
     /// A text, or one of the choices.
     Text(String),
+}
+
+/// By hand, so that any other JSON type is refused in words a reader understands.
+impl<'de> Deserialize<'de> for SettingValue {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = SettingValue;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("true, false, a whole number or a text")
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<SettingValue, E> {
+                Ok(SettingValue::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<SettingValue, E> {
+                Ok(SettingValue::Integer(value))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<SettingValue, E> {
+                // Beyond every limit there is; the check of the setting says so.
+                Ok(SettingValue::Integer(i64::try_from(value).unwrap_or(i64::MAX)))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<SettingValue, E> {
+                Ok(SettingValue::Text(value.to_owned()))
+            }
+        }
+
+        deserializer.deserialize_any(Visitor)
+    }
 }
 
 /// What values a setting takes.

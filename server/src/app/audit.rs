@@ -110,6 +110,11 @@ pub async fn check(app: &App, before: Option<AuditId>) -> AppResult<AuditCheck> 
     let mut below = before.map(|before| AuditId(before.0.saturating_add(1)));
     let mut newer: Option<Record> = None;
     let mut checked = 0;
+    if before.is_none()
+        && let Some(missing) = cut_off(app).await?
+    {
+        return Ok(AuditCheck { checked: 0, intact: false, broken: Some(missing), next: None });
+    }
     while checked < CHECKED {
         let records = rows::list(&app.store, &filter, below, 0, CHUNK).await?;
         if records.is_empty() {
@@ -140,6 +145,15 @@ pub async fn check(app: &App, before: Option<AuditId>) -> AppResult<AuditCheck> 
         broken: oldest.as_ref().filter(|_| missing).map(|record| record.id),
         next: oldest.filter(|_| !missing).map(|record| record.id),
     })
+}
+
+/// The newest record there should be, when it is not there: somebody removed the newest ones.
+async fn cut_off(app: &App) -> AppResult<Option<AuditId>> {
+    // Read before the records: one written in between is newer than what is asked for, never missing.
+    let (newest, hash) = rows::newest(&app.store).await?;
+    let at_or_below = rows::list(&app.store, &Filter::default(), Some(AuditId(newest.0 + 1)), 0, 1).await?;
+    let there = at_or_below.first().is_some_and(|record| record.id == newest && record.hash == hash);
+    Ok((newest.0 != 0 && !there).then_some(newest))
 }
 
 /// Whether a record is as it was written and the newer one follows it without a gap.

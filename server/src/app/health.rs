@@ -10,11 +10,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// When asking again is worth it.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// Answers when the database answers.
+/// Answers when every port is open and the database answers.
 ///
 /// # Errors
 /// `unavailable`.
 pub async fn ready(app: &App) -> AppResult<()> {
+    if !app.phones.is_listening() {
+        return Err(AppError::unavailable("The server is starting or stopping.", RETRY));
+    }
     let not_ready = || AppError::unavailable("The database does not answer.", RETRY);
     match tokio::time::timeout(PATIENCE, app.store.ping()).await {
         Ok(Ok(())) => Ok(()),

@@ -50,13 +50,20 @@ impl Live {
         Self { app, caller, receiver, begun: false }
     }
 
-    /// Waits for news; `None` when the caller may not listen any longer: the session ended, the role is gone.
+    /// Waits for news; `None` when the caller may not listen any longer (the session ended, the role is
+    /// gone), or the node stops.
     pub async fn next(&mut self) -> Option<News> {
         if !self.begun {
             self.begun = true;
             return Some(News::Ready);
         }
-        let Some(first) = self.receive(Instant::now() + RECHECK).await else {
+        let stop = self.app.stop.clone();
+        let received = tokio::select! {
+            // A stopping node must not wait for its readers; they come back to another one.
+            () = stop.cancelled() => return None,
+            received = self.receive(Instant::now() + RECHECK) => received,
+        };
+        let Some(first) = received else {
             return self.may_listen().await.then_some(News::Quiet);
         };
         let mut burst = Burst::default();

@@ -18,7 +18,7 @@ pub(crate) async fn get_health() -> Answer {
     Ok(plain(&ok()))
 }
 
-/// Whether the server is ready: its database answers.
+/// Whether the server is ready: its ports are open and its database answers.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, description = "Ready", body = Health)))]
 pub(crate) async fn get_readiness(State(app): State<App>) -> Answer {

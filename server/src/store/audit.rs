@@ -241,6 +241,20 @@ async fn lock_head(tx: &Tx) -> StoreResult<(i64, Vec<u8>)> {
     Ok((row.try_get_by_index(0).attempt(attempt)?, row.try_get_by_index(1).attempt(attempt)?))
 }
 
+/// Number and hash of the newest record, as kept beside the table: shows when the newest ones were removed.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn newest(on: &impl Source) -> StoreResult<(AuditId, Vec<u8>)> {
+    let attempt = "read the end of the audit chain";
+    let connection = on.connection();
+    let sql = "SELECT last_id, hash FROM audit_head WHERE id = 1";
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let row = connection.query_one_raw(statement).await.attempt(attempt)?;
+    let row = row.ok_or(StoreError::Corrupt { attempt, what: "audit_head" })?;
+    Ok((AuditId(row.try_get_by_index(0).attempt(attempt)?), row.try_get_by_index(1).attempt(attempt)?))
+}
+
 /// Writes the end of the chain, once for all records of a transaction; part of its commit.
 pub(super) async fn close_head(tx: &Tx) -> StoreResult<()> {
     let Some(head) = tx.audit_head.lock().await.take() else { return Ok(()) };
