@@ -187,4 +187,5 @@ CREATE TABLE notification (
     client_id BIGINT REFERENCES client (id) ON DELETE CASCADE
 );
 CREATE INDEX notification_at ON notification (at, id);
+CREATE INDEX notification_client ON notification (client_id, code);
 ";

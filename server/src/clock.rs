@@ -8,26 +8,39 @@ use jiff::{SignedDuration, Timestamp};
 
 /// Gives the time. Cheap to clone.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+pub struct Clock {
+    wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    monotonic: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
 
 impl Clock {
     /// The machine's clock.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn system() -> Self {
-        Self(Arc::new(Timestamp::now))
+        let start = std::time::Instant::now();
+        let elapsed = move || u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Self { wall: Arc::new(Timestamp::now), monotonic: Arc::new(elapsed) }
     }
 
     /// A clock that stands still until it is moved.
     pub fn manual(start: Timestamp) -> (Self, ManualClock) {
         let hand = ManualClock(Arc::new(AtomicI64::new(start.as_millisecond())));
-        let read = hand.clone();
-        (Self(Arc::new(move || read.now())), hand)
+        let (wall, monotonic) = (hand.clone(), hand.clone());
+        let elapsed = move || u64::try_from(monotonic.now().as_millisecond()).unwrap_or(0);
+        (Self { wall: Arc::new(move || wall.now()), monotonic: Arc::new(elapsed) }, hand)
     }
 
     /// The time now, in whole milliseconds as the database keeps it.
     pub fn now(&self) -> Timestamp {
-        let now = (self.0)();
+        let now = (self.wall)();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+}
+
+impl Clock {
+    /// Milliseconds since some point in the past; never jumps when the machine's clock is set. For spans.
+    pub fn monotonic_millis(&self) -> u64 {
+        (self.monotonic)()
     }
 }
 

@@ -22,7 +22,7 @@ pub mod vault;
 
 use std::sync::Arc;
 
-pub use server::{Listening, Opened, Server, StartError, open};
+pub use server::{Listening, Opened, Server, StartError, create_data_dir, open};
 
 /// Everything a use case may need; cheap to clone.
 #[derive(Clone)]

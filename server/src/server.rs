@@ -1,7 +1,7 @@
 //! Starting and stopping a node: the one constructor, used by `main` and by every test.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,12 +23,16 @@ use crate::net::{
 };
 use crate::routes;
 use crate::settings::Settings;
+use crate::status::causes;
 use crate::store::group::GroupWriter;
 use crate::store::{Store, StoreError, meta};
 use crate::vault::{Vault, VaultError};
 
 /// How often silent sessions are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
+
+/// Sweeps between two looks at the settings: another node may have changed them.
+const RELOAD: u64 = 5;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -103,15 +107,23 @@ pub struct Opened {
 /// When the directory, the key or the database cannot be used.
 pub async fn open(config: &Config, entropy: &Entropy) -> Result<Opened, StartError> {
     let path = &config.data_dir;
-    tokio::fs::create_dir_all(path)
-        .await
-        .map_err(|source| StartError::DataDirectory { path: path.clone(), source })?;
+    create_data_dir(path).await.map_err(|source| StartError::DataDirectory { path: path.clone(), source })?;
     let key = load_key(config, entropy)?;
     let vault = Vault::new(&key).map_err(StartError::OtherKey)?;
     let store = Store::open(&config.store_options()).await?;
     store.migrate().await?;
+    store.warm_up().await?;
     check_key(&store, &vault).await?;
     Ok(Opened { store, vault: Arc::new(vault) })
+}
+
+/// Makes the data directory for its owner alone: the database in it holds password hashes and the inventory.
+/// An existing directory keeps its mode.
+///
+/// # Errors
+/// When it cannot be made.
+pub async fn create_data_dir(path: &Path) -> std::io::Result<()> {
+    tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).await
 }
 
 /// A known text sealed with the key: a database opened with another key must not go unnoticed until the
@@ -147,9 +159,6 @@ impl Server {
             stop: CancellationToken::new(),
             handshake_failures: Arc::default(),
         };
-        let first_password = accounts::ensure_first_account(&app, config.admin_password.clone())
-            .await
-            .map_err(|error| StartError::FirstAccount(Box::new(error)))?;
         let certificates = Certificates::load(&Workshop {
             store: &app.store,
             vault: &app.vault,
@@ -163,8 +172,12 @@ impl Server {
         let mut node = Listeners { config, app: &app, tasks: Vec::new() };
         let listening = node.start(&certificates, &device)?;
         let tasks = node.tasks;
+        // Last: its password is shown once, so nothing may fail between making and showing it.
+        let first_password = accounts::ensure_first_account(&app, config.admin_password.clone())
+            .await
+            .map_err(|error| StartError::FirstAccount(Box::new(error)))?;
         app.phones.set_listening(true);
-        let sweeper = tokio::spawn(sweep(device));
+        let sweeper = tokio::spawn(sweep(app.clone(), device));
         Ok(Self { app, listening, certificates, first_password, tasks, sweeper })
     }
 
@@ -202,12 +215,20 @@ impl Server {
     }
 }
 
-async fn sweep(device: Device) {
+/// The node's housekeeping: silent sessions, settings changed on another node, answers kept too long.
+async fn sweep(app: App, device: Device) {
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut round: u64 = 0;
     loop {
         ticks.tick().await;
-        device.sweep().await;
+        device.sweep();
+        round += 1;
+        if round.is_multiple_of(RELOAD)
+            && let Err(error) = app.settings.reload(&app.store).await
+        {
+            tracing::warn!(error = causes(&error), "the settings could not be read again");
+        }
     }
 }
 

@@ -32,3 +32,10 @@ pub(crate) async fn create(backend: Backend) -> Option<String> {
     let (server, _) = cluster.rsplit_once('/').expect("the address ends with a database");
     Some(format!("{server}/{name}"))
 }
+
+/// All rows of a database.
+pub(crate) async fn dump(url: &str) -> Vec<u8> {
+    let done = Command::new("pg_dump").args(["--data-only", url]).output().await.expect("pg_dump runs");
+    assert!(done.status.success(), "dumping a database: {}", String::from_utf8_lossy(&done.stderr));
+    done.stdout
+}

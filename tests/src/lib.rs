@@ -112,12 +112,12 @@ impl TestServer {
     }
 
     /// Changes a setting through the API, as an administrator does.
-    pub async fn change_setting(&mut self, id: &str, value: i64) {
+    pub async fn change_setting(&mut self, id: &str, value: impl Into<serde_json::Value>) {
         let api = self.api(&[Role::Admin]).await;
         let path = format!("/api/v1/settings/{id}");
         let etag =
             api.get(&path).await.headers.get("etag").expect("an ETag").to_str().expect("text").to_owned();
-        let body = serde_json::json!({ "value": value }).to_string();
+        let body = serde_json::json!({ "value": value.into() }).to_string();
         let answer = api.with_header("if-match", &etag).send(reqwest::Method::PUT, &path, Some(body)).await;
         answer.expect(200);
     }
@@ -129,10 +129,14 @@ impl TestServer {
         }
     }
 
-    /// Every byte of the database file; empty when the database is not a file.
-    #[expect(clippy::disallowed_methods, reason = "the server is stopped; nothing else runs")]
-    pub fn raw_data(&self) -> Vec<u8> {
-        std::fs::read(self.config.data_dir.join("workpoint.sqlite")).unwrap_or_default()
+    /// Everything that is stored, as bytes: the database file, or a dump.
+    pub async fn raw_data(&self) -> Vec<u8> {
+        match &self.config.database_url {
+            None => {
+                tokio::fs::read(self.config.data_dir.join("workpoint.sqlite")).await.expect("the database")
+            }
+            Some(url) => database::dump(url).await,
+        }
     }
 
     /// Stops the server.

@@ -140,7 +140,7 @@ on_both_databases! {
         let mut phone = raw_phone(server.phone_port(), HERE);
         phone.send(&message("U4", Reason::StartUp, basic)).await;
         let odd = Item::new("strange", "").with_status(ItemStatus::Other("out of coffee".to_owned()));
-        phone.send(&reply("U5", Action::ReadAllItems, vec![odd])).await;
+        phone.send(&reply("U5", Action::ReadAllItems, vec![Item::new("e164", "1"), odd])).await;
         let api = server.api(&[domain::Role::Viewer]).await;
         let list = api.get("/api/v1/clients").await.expect(200);
         let path = format!("/api/v1/clients/{}/items", list["items"][0]["id"]);

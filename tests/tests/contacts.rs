@@ -181,11 +181,32 @@ on_both_databases! {
             assert_eq!(find(&items, name, None)["value"], Value::Null);
         }
         server.stop_in_place().await;
-        let data = server.raw_data();
+        let data = server.raw_data().await;
         for secret in ["483920175", "tr1ckyS1pPassw0rd", "n0tShown"] {
             assert!(!contains(&data, secret), "{secret} stands in the database in clear");
         }
-        assert!(data.is_empty() || contains(&data, "OpenStage 40"), "the search finds what is there");
+        assert!(contains(&data, "OpenStage 40"), "the search finds what is there");
+    }
+
+    invented_names_do_not_push_real_ones_out => |server| {
+        let (mut phone, _) = start_up(server, "M1", &[]).await;
+        let mut all = basic(&[("ringer-melody", "2")]);
+        all.extend((0..5_000).map(|number| Item::new(format!("invented-{number}"), "1")));
+        phone.send(&reply("M2", Action::ReadAllItems, all)).await;
+        let client = only_client(server).await;
+        let kept = reported(server, &client).await;
+        assert_eq!(find(&kept, "ringer-melody", None)["value"], "2");
+        assert!(kept.len() < 300, "{} of 5,000 invented names were learnt at once", kept.len());
+    }
+
+    an_opening_is_believed_again_after_a_read_that_left_it_out => |server| {
+        let (mut phone, _) = start_up(server, "N1", &[]).await;
+        let without: Vec<Item> = basic(&[]).into_iter().filter(|item| item.name != "device-type").collect();
+        phone.send(&reply("N2", Action::ReadAllItems, without)).await;
+        start_up(server, "N3", &[]).await;
+        let client = only_client(server).await;
+        let items = reported(server, &client).await;
+        assert_eq!(find(&items, "device-type", None)["value"], "OpenStage 40");
     }
 
     faults_raise_notifications_once => |server| {
@@ -206,8 +227,12 @@ on_both_databases! {
         let (mut phone, _) = start_up(server, "I1", &[]).await;
         phone.send(&reply("I2", Action::ReadAllItems, basic(&[]))).await;
         let mut stranger = raw_phone(server.phone_port(), [127, 99, 9, 9]);
-        stranger.send(&message("I3", Reason::StartUp, basic(&[]))).await;
+        let other = basic(&[("device-type", "OpenStage 80"), ("e164", "4299")]);
+        stranger.send(&message("I3", Reason::StartUp, other)).await;
         let client = only_client(server).await;
+        assert_eq!(client["e164"], "4299", "it is read");
+        assert_eq!(client["device_type"], "OpenStage 40", "who it was stays, to be compared with");
+        assert_eq!(client["peer_address"], "127.20.1.1");
         assert_eq!(client["state"], "quarantined");
         assert_eq!(client["quarantine_reason"], "other-network");
         let api = server.api(&[Role::Viewer]).await;

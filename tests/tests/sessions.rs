@@ -27,6 +27,10 @@ fn cookies(answer: &Answer) -> Vec<&str> {
     answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().expect("text")).collect()
 }
 
+async fn without_lookup_by_address(server: &mut tests::TestServer) {
+    server.change_setting("server-settings.phones.session-lookup-by-address", false).await;
+}
+
 async fn items_of(server: &mut tests::TestServer, mac: &str) -> u64 {
     let api = server.api(&[domain::Role::Viewer]).await;
     let list = api.get(&format!("/api/v1/clients?search={mac}")).await.expect(200);
@@ -52,6 +56,8 @@ on_both_databases! {
     }
 
     a08_a_09_the_cookie_finds_the_session_on_any_connection => |server| {
+        // Only the cookie is left to find the session by.
+        without_lookup_by_address(server).await;
         let mut phone = raw_phone(server.phone_port(), HERE);
         phone.send(&start_up("A08", MAC)).await;
         phone.channel.disconnect();
@@ -62,6 +68,7 @@ on_both_databases! {
     }
 
     a10_the_connection_finds_the_session_without_cookie => |server| {
+        without_lookup_by_address(server).await;
         let mut phone = raw_phone(server.phone_port(), HERE);
         phone.send(&start_up("A10", MAC)).await;
         phone.channel.set_cookie(Some("".parse().expect("an empty header")));
@@ -160,6 +167,56 @@ on_both_databases! {
         let last = reply("A15d", Action::GetNextFragment, vec![Item::new("three", "1")]);
         assert_eq!(phone.send(&last).await.action, Action::CleanUp);
         assert_eq!(items_of(server, "001AE85B20C7").await, 3, "one, two and three");
+    }
+
+    an_opening_in_fragments_is_one_opening => |server| {
+        let fleet = phones(server.phone_port(), 2, |config| config.fragment_size = Some(10)).await;
+        for phone in &fleet {
+            let outcome = phone.session(&Opening::StartUp).await.expect("a session");
+            assert_eq!(outcome.actions.first(), Some(&Action::GetNextFragment), "the opening itself is cut");
+            assert!(outcome.actions.contains(&Action::ReadAllItems));
+            assert_eq!(outcome.actions.last(), Some(&Action::CleanUp));
+            let mac = phone.with_machine(|machine, _| machine.phone().identity().mac.plain()).await;
+            assert!(items_of(server, &mac).await >= 290);
+        }
+        assert_eq!(server.app().phones.open_sessions(), 0);
+    }
+
+    two_openings_of_one_device_at_once_leave_one_session => |server| {
+        let mut one = raw_phone(server.phone_port(), HERE);
+        let mut two = raw_phone(server.phone_port(), [127, 20, 1, 2]);
+        let (first, second) = (start_up("ONCE1", MAC), start_up("ONCE2", MAC));
+        tokio::join!(one.send(&first), two.send(&second));
+        assert_eq!(server.app().phones.open_sessions(), 1);
+        one.send(&read_all("ONCE3")).await;
+        two.send(&read_all("ONCE4")).await;
+        assert_eq!(items_of(server, "001AE85B20C7").await, READ, "one of them was taken");
+    }
+
+    a_stranger_elsewhere_cannot_answer_for_a_phone => |server| {
+        let mut phone = raw_phone(server.phone_port(), HERE);
+        phone.send(&start_up("ELSE1", MAC)).await;
+        let mut stranger = raw_phone(server.phone_port(), [127, 66, 6, 6]);
+        let forged = items(&[("mac-addr", MAC), ("sip-user-id", "stranger")]);
+        stranger.send(&reply("ELSE2", Action::ReadAllItems, forged)).await;
+        assert_eq!(items_of(server, "001AE85B20C7").await, 3, "nothing was taken");
+        phone.send(&read_all("ELSE3")).await;
+        assert_eq!(items_of(server, "001AE85B20C7").await, READ, "the phone's own answer was");
+    }
+
+    what_is_no_reply_to_a_read_empties_nothing => |server| {
+        let mut phone = raw_phone(server.phone_port(), HERE);
+        phone.send(&start_up("EMPTY1", MAC)).await;
+        let status = message("EMPTY2", Reason::Status, items(&[("mac-addr", MAC)]));
+        phone.send(&status).await;
+        assert_eq!(items_of(server, "001AE85B20C7").await, 3);
+        let mut phone = raw_phone(server.phone_port(), HERE);
+        phone.send(&start_up("EMPTY3", MAC)).await;
+        phone.send(&reply("EMPTY4", Action::ReadAllItems, Vec::new())).await;
+        assert_eq!(items_of(server, "001AE85B20C7").await, 3, "a reply without items says nothing");
+        let mut phone = raw_phone(server.phone_port(), HERE);
+        let answer = phone.send(&start_up("EMPTY5", MAC)).await;
+        assert_eq!(answer.action, Action::ReadAllItems, "and is not taken for a full read");
     }
 
     a_fragmenting_fleet_is_read_completely => |server| {

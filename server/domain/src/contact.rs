@@ -110,6 +110,15 @@ impl DeviceReport {
     }
 }
 
+impl DeviceReport {
+    /// The report without what says who and where the device is: for a client in quarantine (D-4), whose
+    /// identity must stay what it was before.
+    #[must_use]
+    pub fn without_identity(&self) -> Self {
+        Self { device_type: None, part_number: None, contact_me_uri: None, ..self.clone() }
+    }
+}
+
 /// `KM 2, SLK 1` from the inventory items; an empty text when all are zero or empty, `None` when none came.
 fn modules_text(modules: &[(&str, &str)]) -> Option<String> {
     if modules.is_empty() {

@@ -38,9 +38,9 @@ impl<'de> Deserialize<'de> for SettingValue {
                 Ok(SettingValue::Integer(value))
             }
 
-            fn visit_u64<E>(self, value: u64) -> Result<SettingValue, E> {
-                // Beyond every limit there is; the check of the setting says so.
-                Ok(SettingValue::Integer(i64::try_from(value).unwrap_or(i64::MAX)))
+            fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<SettingValue, E> {
+                let too_large = |_| E::invalid_value(serde::de::Unexpected::Unsigned(value), &self);
+                i64::try_from(value).map(SettingValue::Integer).map_err(too_large)
             }
 
             fn visit_str<E>(self, value: &str) -> Result<SettingValue, E> {

@@ -26,6 +26,9 @@ use crate::vault::{Vault, VaultError};
 /// Most differences written into one audit record; the number of all is always there.
 const MOST_DIFFERENCES: usize = 50;
 
+/// Longest text of a value in an audit record, in characters: the record can never be removed.
+const LONGEST_VALUE: usize = 200;
+
 /// Why a report of a phone could not be recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum ContactError {
@@ -279,7 +282,7 @@ impl RecordOpening {
             model: self.model,
             software_sort: self.software_sort.clone(),
             device_id_text: &self.device_text,
-            peer: self.peer.to_canonical().to_string(),
+            peer: Some(self.peer.to_canonical().to_string()),
             network: Subnet::of(self.peer).to_string(),
             reason: self.reason,
             basic_digest: Some(self.digest.clone()),
@@ -318,7 +321,13 @@ impl RecordOpening {
             .then(|| contact::quarantine(&known.known, &self.report, self.peer))
             .flatten();
         let lists_change = quarantine.is_some() || self.changes_lists(known);
+        // Who the client is stays as it was before the quarantine, to be compared with.
+        let kept_apart = quarantine.is_some() || known.state == ClientState::Quarantined;
+        let report = if kept_apart { self.report.without_identity() } else { self.report.clone() };
         let row = clients::Contact {
+            report: &report,
+            model: self.model.filter(|_| !kept_apart),
+            peer: (!kept_apart).then(|| self.peer.to_canonical().to_string()),
             quarantine,
             items_changed: !differences.is_empty(),
             is_change: lists_change || !differences.is_empty(),
@@ -335,8 +344,9 @@ impl RecordOpening {
             let details = json!({"reason": reason.as_str(), "address": self.peer.to_string()});
             self.audit(tx, client, "client.quarantine", details.clone()).await?;
             let args = json!({"device_id": self.device.to_string(), "reason": reason.as_str(), "address": self.peer.to_string()});
-            notifications::insert(tx, self.at, "client-quarantined", &args, Some(client)).await?;
-            notified = true;
+            notified |= notifications::insert(tx, self.at, "client-quarantined", &args, Some(client))
+                .await?
+                .is_some();
         }
         let state = if quarantine.is_some() { ClientState::Quarantined } else { known.state };
         let contact = Contact { client, state, full_read: self.full_read(Some(&known.known)) };
@@ -362,8 +372,7 @@ impl RecordOpening {
         let mut any = false;
         for fault in self.report.faults.iter().flat_map(|faults| faults.without(before)) {
             let args = json!({"device_id": self.device.to_string(), "e164": self.report.e164, "fault": fault.as_str()});
-            notifications::insert(tx, self.at, "phone-fault", &args, Some(client)).await?;
-            any = true;
+            any |= notifications::insert(tx, self.at, "phone-fault", &args, Some(client)).await?.is_some();
         }
         Ok(any)
     }
@@ -406,10 +415,19 @@ impl Change for RecordItems {
             items::store(tx, self.client, &self.items, self.scope, false, self.at).await?
         };
         let changed = !differences.is_empty();
+        let overrides = differences.iter().any(|difference| !difference.new);
         match self.scope {
             Scope::Everything => {
-                clients::record_full_read(tx, self.client, &self.digest, &self.report, changed, self.at)
-                    .await?;
+                clients::record_full_read(
+                    tx,
+                    self.client,
+                    &self.digest,
+                    &self.report,
+                    changed,
+                    overrides,
+                    self.at,
+                )
+                .await?;
             }
             Scope::Some if changed => clients::forget_items_digest(tx, self.client, self.at).await?,
             Scope::Some => {}
@@ -450,9 +468,17 @@ fn describe(tx: &Tx, differences: &[Difference]) -> Option<serde_json::Value> {
         .map(|difference| {
             json!({
                 "item": &*tx.item_name(difference.name), "index": difference.index, "secret": difference.secret,
-                "before": difference.before, "after": difference.after,
+                "before": difference.before.as_deref().map(clip), "after": difference.after.as_deref().map(clip),
             })
         })
         .collect();
     (!changes.is_empty()).then(|| json!({"count": changes.len(), "items": rows}))
+}
+
+/// A value for an audit record; a longer one ends with an ellipsis.
+fn clip(value: &str) -> String {
+    match value.char_indices().nth(LONGEST_VALUE) {
+        None => value.to_owned(),
+        Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),
+    }
 }

@@ -162,12 +162,15 @@ impl AppError {
 
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
-        if matches!(error, StoreError::Stopped) {
-            let mut stopping = Self::unavailable("The server is shutting down.", Duration::from_secs(5));
-            stopping.0.source = Some(Box::new(error));
-            return stopping;
-        }
-        Self::internal(error)
+        let detail = match error {
+            StoreError::Stopped => "The server is shutting down.",
+            StoreError::Unavailable => "The database does not answer.",
+            StoreError::Deadlock { .. } => "Somebody else was changing the same. Nothing was changed; repeat it.",
+            _ => return Self::internal(error),
+        };
+        let mut unavailable = Self::unavailable(detail, Duration::from_secs(5));
+        unavailable.0.source = Some(Box::new(error));
+        unavailable
     }
 }
 

@@ -142,7 +142,7 @@ async fn run(arguments: Arguments, output: Output) -> Result<ExitCode, Failure> 
 }
 
 async fn migrate(config: &Config, output: Output) -> Result<ExitCode, Failure> {
-    tokio::fs::create_dir_all(&config.data_dir).await?;
+    crate::create_data_dir(&config.data_dir).await?;
     let store = Store::open(&config.store_options()).await?;
     let pending = store.pending_migrations().await?;
     store.migrate().await?;
@@ -184,6 +184,8 @@ fn check_config(config: &Config, output: Output) {
 
 /// A database address that can be shown.
 fn without_password(url: &str) -> String {
+    // Parameters may hold a password too; what they are is of no interest here.
+    let url = url.split_once('?').filter(|_| !url.starts_with("sqlite:")).map_or(url, |(address, _)| address);
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     match rest.rsplit_once('@') {
         None => url.to_owned(),
@@ -212,6 +214,7 @@ mod tests {
     #[test]
     fn passwords_of_databases_are_not_shown() {
         assert_eq!(without_password("postgres://wp:s3:c@ret@db/wp"), "postgres://wp:…@db/wp");
+        assert_eq!(without_password("postgres://db/wp?user=wp&password=s3c"), "postgres://db/wp");
         assert_eq!(without_password("sqlite:///x?mode=rwc"), "sqlite:///x?mode=rwc");
     }
 }

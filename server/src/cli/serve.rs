@@ -50,10 +50,16 @@ fn announce(server: &mut Server, output: Output) {
         output.note(&format!("API and its documentation: https://localhost:{}/api/docs", api.port()));
     }
     if let Some(password) = server.take_first_password() {
-        output.note(&format!(
-            "First sign-in: user name admin, one-time password {}\nIt is shown only now and must be changed at first sign-in.",
+        // Standard output, not the log beside it: the log is kept and sent elsewhere.
+        let text = format!(
+            "First sign-in: user name admin, one-time password {}\n\
+             It is shown only now and must be changed at first sign-in.",
             password.expose()
-        ));
+        );
+        output.result(
+            &serde_json::json!({"user_name": "admin", "one_time_password": password.expose()}),
+            &text,
+        );
     }
 }
 

@@ -96,17 +96,19 @@ impl Exchange {
                 Ok(Answer::plain(clean_up(&message.nonce, None)))
             }
             Place::Nowhere => {
-                tracing::info!(peer = %request.peer, reason = ?message.reason, "message that belongs to no session");
+                tracing::info!(peer = %request.peer, reason = reason_word(&message), "message that belongs to no session");
                 Ok(Answer::plain(clean_up(&message.nonce, None)))
             }
         }
     }
 
     /// Drops sessions that were silent for too long. Called every second.
-    pub(super) async fn sweep(&self) {
+    pub(super) fn sweep(&self) {
         let rules = self.rules();
         for session in self.sessions.sweep(self.now(), rules.idle, rules.retry) {
-            if let Some(conversation) = session.conversation.lock().await.as_mut() {
+            if let Ok(mut conversation) = session.conversation.try_lock()
+                && let Some(conversation) = conversation.as_mut()
+            {
                 log_end(&session, &conversation.time_out());
             }
         }
@@ -122,7 +124,9 @@ impl Exchange {
     ) -> Answer {
         let nonce = signs.message.nonce.clone();
         let most = self.app.settings.integer(SettingKey::MaximumSessions);
-        if i64::try_from(self.sessions.open()).unwrap_or(i64::MAX) >= most {
+        // A phone that comes back takes the place of its own old session.
+        let others = self.sessions.open().saturating_sub(usize::from(self.sessions.has_open(&device)));
+        if i64::try_from(others).unwrap_or(i64::MAX) >= most {
             self.app.phones.overload_answered();
             tracing::debug!(%device, "too many sessions; the phone comes back later");
             return Answer::plain(clean_up(&nonce, Some("overload")));
@@ -143,7 +147,7 @@ impl Exchange {
         let (mut conversation, step) =
             Conversation::open(signs.message.clone(), fingerprint, now, self.rules());
         let message = self.advance(&session, &mut conversation, step, nonce).await;
-        self.sessions.note(&session, &conversation, signs.connection, now);
+        self.sessions.note(&session, &conversation, Some(&signs.message.reason), signs.connection, now);
         *place = Some(conversation);
         Answer { message, cookie: Some(cookie) }
     }
@@ -156,12 +160,12 @@ impl Exchange {
         fingerprint: Fingerprint,
         now: Millis,
     ) -> ServerMessage {
-        let nonce = message.nonce.clone();
+        let (nonce, reason) = (message.nonce.clone(), message.reason.clone());
         let mut place = session.conversation.lock().await;
         let Some(conversation) = place.as_mut() else { return clean_up(&nonce, None) };
         let step = conversation.receive(message, fingerprint, now);
         let answer = self.advance(session, conversation, step, nonce).await;
-        self.sessions.note(session, conversation, connection, now);
+        self.sessions.note(session, conversation, Some(&reason), connection, now);
         answer
     }
 
@@ -241,24 +245,29 @@ impl Exchange {
         outcome: Outcome,
     ) -> Result<(), ContactError> {
         match (outcome.purpose, outcome.result) {
+            // A phone that has nothing to say has not been read: what is stored stays, and is read again.
+            (Purpose::FullRead, WorkResult::Read { items, problems }) if items.is_empty() => {
+                tracing::warn!(device = %session.device, problems = problems.len(), "a full read without items");
+                Ok(())
+            }
             (Purpose::FullRead, WorkResult::Read { items, problems }) => {
                 let items = items.into_iter().chain(problems).map(translate::reported).collect();
                 contacts::record_full_read(&self.app, client, &session.device, items).await
             }
             (Purpose::FullRead, result) => {
                 // Read again at the next contact: the time of the last full read has not moved.
-                tracing::info!(device = %session.device, ?result, "full read not answered");
+                tracing::info!(device = %session.device, result = result.code(), "full read not answered");
                 Ok(())
             }
             (Purpose::Work(_) | Purpose::Bootstrap | Purpose::Mobility, result) => {
-                tracing::error!(device = %session.device, ?result, "reply to an order nobody gave");
+                tracing::error!(device = %session.device, result = result.code(), "reply to an order nobody gave");
                 Ok(())
             }
         }
     }
 
     fn now(&self) -> Millis {
-        Millis(u64::try_from(self.app.clock.now().as_millisecond()).unwrap_or(0))
+        Millis(self.app.clock.monotonic_millis())
     }
 
     fn limits(&self) -> Limits {
@@ -286,6 +295,11 @@ fn parse_device(text: &str, peer: IpAddr) -> Option<DeviceId> {
             None
         }
     }
+}
+
+/// The reason for a log, bounded: an unknown one is whatever a stranger wrote.
+fn reason_word(message: &PhoneMessage) -> String {
+    message.reason.as_str().chars().take(40).collect()
 }
 
 fn clean_up(nonce: &str, reason: Option<&str>) -> ServerMessage {

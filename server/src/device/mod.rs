@@ -23,28 +23,34 @@ use domain::setting::SettingKey;
 use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, SET_COOKIE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::App;
 use crate::net::Peer;
 use exchange::Exchange;
+
+/// Memory for bodies of requests being read or answered, in KiB: connections are many, and each may send a
+/// large message slowly.
+const BODIES_KIB: u32 = 256 * 1024;
 
 /// Serves phones on every WPI port. Cheap to clone.
 #[derive(Clone)]
 pub struct Device {
     app: App,
     exchange: Arc<Exchange>,
+    bodies: Arc<Semaphore>,
 }
 
 impl Device {
     /// A service without sessions; `key` is a random number.
     pub fn new(app: App, key: u64) -> Self {
         let exchange = Arc::new(Exchange::new(app.clone(), key));
-        Self { app, exchange }
+        Self { app, exchange, bodies: Arc::new(Semaphore::new(BODIES_KIB as usize)) }
     }
 
     /// Drops silent sessions; to be called every second.
-    pub async fn sweep(&self) {
-        self.exchange.sweep().await;
+    pub fn sweep(&self) {
+        self.exchange.sweep();
     }
 
     /// Answers one request. Never fails: what is not WPI gets an empty answer with a status.
@@ -87,7 +93,8 @@ impl Device {
             .filter_map(|value| value.to_str().ok())
             .find_map(cookie::session)
             .map(str::to_owned);
-        let body = self.body(request.into_body()).await?;
+        // Held until the message is answered.
+        let (body, _share) = self.body(request.into_body()).await?;
         let request = exchange::Request {
             body: &body,
             cookie: cookie.as_deref(),
@@ -112,17 +119,24 @@ impl Device {
         Ok(response)
     }
 
-    /// The body, bounded in size and time. A declared length beyond the limit is refused unread.
-    async fn body<B>(&self, body: B) -> Result<Bytes, Refusal>
+    /// The body, bounded in size and time, with its share of the memory for all bodies. A declared length
+    /// beyond the limit is refused unread; a body without one counts as large as the limit.
+    async fn body<B>(&self, body: B) -> Result<(Bytes, OwnedSemaphorePermit), Refusal>
     where
         B: http_body::Body<Data = Bytes> + Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let most =
             usize::try_from(self.app.settings.integer(SettingKey::MaximumMessageBytes)).unwrap_or(usize::MAX);
-        if body.size_hint().lower() > most as u64 {
+        let hint = body.size_hint();
+        if hint.lower() > most as u64 {
             return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large"));
         }
+        let kibibytes = hint.exact().unwrap_or(most as u64).div_ceil(1024);
+        let share = u32::try_from(kibibytes).unwrap_or(u32::MAX).clamp(1, BODIES_KIB);
+        let share = Arc::clone(&self.bodies)
+            .try_acquire_many_owned(share)
+            .map_err(|_| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_bodies"))?;
         let seconds = self.app.settings.integer(SettingKey::RequestTimeout).unsigned_abs();
         let collected =
             tokio::time::timeout(Duration::from_secs(seconds), Limited::new(body, most).collect());
@@ -135,7 +149,7 @@ impl Device {
                 tracing::debug!(%error, "a request body broke off");
                 Err(Refusal::new(StatusCode::BAD_REQUEST, "broken_body"))
             }
-            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Ok(body)) => Ok((body.to_bytes(), share)),
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::status::PhoneStatus;
+use domain::network::Subnet;
 use domain::{ClientId, DeviceId};
 use wire::conversation::{Conversation, Fingerprint, Millis, Replay, ReplayGuard, is_opening};
 use wire::{Action, PhoneMessage, Reason, ServerMessage};
@@ -41,6 +42,8 @@ pub(super) struct Awaited {
     pub(super) reply: bool,
     /// To which action.
     pub(super) action: Option<Action>,
+    /// Parts of an opening message with this reason are being collected.
+    pub(super) opening: Option<Reason>,
 }
 
 impl Session {
@@ -134,17 +137,25 @@ impl Sessions {
         self.status.open_sessions()
     }
 
+    /// Whether the device has a session that is not over.
+    pub(super) fn has_open(&self, device: &DeviceId) -> bool {
+        lock(&self.table).by_device.get(device).is_some_and(|session| !session.is_ended())
+    }
+
     /// Notes where a session's conversation stands after a message, and on which connection it came.
+    /// `opening` is the reason of the message, when it may be one of several parts.
     pub(super) fn note(
         &self,
         session: &Arc<Session>,
         conversation: &Conversation,
+        opening: Option<&Reason>,
         connection: u64,
         now: Millis,
     ) {
         *lock(&session.awaited) = Awaited {
             reply: conversation.is_waiting_for_reply(),
             action: conversation.awaited_action().cloned(),
+            opening: opening.filter(|reason| conversation.collects(reason)).cloned(),
         };
         session.active_at.store(now.0, Ordering::Relaxed);
         self.moved(session, connection);
@@ -168,6 +179,13 @@ impl Sessions {
         now: Millis,
     ) -> Place {
         let candidate = self.candidate(signs);
+        // The next part of a fragmented opening message looks like a new opening.
+        if let Some(session) = &candidate
+            && session.awaited().opening.as_ref() == Some(&signs.message.reason)
+            && signs.device.is_none_or(|device| *device == session.device)
+        {
+            return Place::Session(Arc::clone(session));
+        }
         let waiting = candidate.as_ref().is_some_and(|session| session.awaited().reply);
         if is_opening(signs.message, waiting) {
             // An opening message without a device id opens nothing.
@@ -210,14 +228,15 @@ impl Sessions {
         }
     }
 
-    /// Rules 2 and 3: the cookie, then the connection.
+    /// Rules 2 and 3: the cookie, then the connection. A connection may carry several phones (a proxy), so a
+    /// message that names another device than its session does not belong there.
     fn candidate(&self, signs: Signs<'_>) -> Option<Arc<Session>> {
         let table = lock(&self.table);
-        signs
-            .cookie
-            .and_then(|cookie| table.by_cookie.get(cookie))
-            .or_else(|| table.by_connection.get(&signs.connection))
-            .cloned()
+        let on_connection = || {
+            let session = table.by_connection.get(&signs.connection)?;
+            signs.device.is_none_or(|device| *device == session.device).then_some(session)
+        };
+        signs.cookie.and_then(|cookie| table.by_cookie.get(cookie)).or_else(on_connection).cloned()
     }
 
     /// Rule 4: the device's open session awaiting the action that is answered.
@@ -226,7 +245,9 @@ impl Sessions {
         let session = lock(&self.table).by_device.get(signs.device?).cloned()?;
         let awaited = session.awaited();
         let fits = action.is_none() || *action == awaited.action || *action == Some(Action::GetNextFragment);
-        (awaited.reply && fits && !session.is_ended()).then_some(session)
+        // The address was judged when the session was opened (D-4); a stranger elsewhere must not answer for it.
+        let near = Subnet::of(signs.peer) == Subnet::of(session.peer);
+        (awaited.reply && fits && near && !session.is_ended()).then_some(session)
     }
 
     /// Rule 5: the single waiting session of the address.

@@ -7,7 +7,7 @@ use axum::extract::State;
 use domain::{AccountId, Permission};
 
 use super::answer::{Answer, created, gone, plain, tagged};
-use super::extract::{Create, Id, Json, Query};
+use super::extract::{Create, Id, Json, NoParameters, Query};
 use crate::App;
 use crate::app::{AppResult, Caller, Expected, accounts};
 
@@ -30,9 +30,10 @@ pub(crate) async fn list_accounts(
 pub(crate) async fn create_account(
     State(app): State<App>,
     caller: Caller,
-    request: AppResult<Create<NewAccount>>,
+    query: AppResult<Query<NoParameters>>, request: AppResult<Create<NewAccount>>,
 ) -> Answer {
     caller.require(Permission::ChangeAccounts)?;
+    query?;
     let Create { body, key } = request?;
     let made = accounts::create(&app, &caller, body, key.as_ref()).await?;
     Ok(created(&made, &format!("/api/v1/accounts/{}", made.value.id), Some(made.value.revision)))
@@ -41,8 +42,9 @@ pub(crate) async fn create_account(
 /// Get an account.
 #[utoipa::path(get, path = "/accounts/{id}", tag = "accounts", params(("id" = i64, Path, description = "Account")),
     responses((status = 200, description = "The account", body = AccountView, headers(("ETag" = String)))))]
-pub(crate) async fn get_account(State(app): State<App>, caller: Caller, id: Id<AccountId>) -> Answer {
+pub(crate) async fn get_account(State(app): State<App>, caller: Caller, id: Id<AccountId>, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::ReadAccounts)?;
+    query?;
     let account = accounts::find(&app, id.0).await?;
     Ok(tagged(account.revision, &account))
 }
@@ -56,9 +58,10 @@ pub(crate) async fn update_account(
     caller: Caller,
     id: Id<AccountId>,
     expected: Expected,
-    body: AppResult<Json<ChangeAccount>>,
+    query: AppResult<Query<NoParameters>>, body: AppResult<Json<ChangeAccount>>,
 ) -> Answer {
     caller.require(Permission::ChangeAccounts)?;
+    query?;
     let account = accounts::change(&app, &caller, id.0, &expected, body?.0).await?;
     Ok(tagged(account.revision, &account))
 }
@@ -71,9 +74,9 @@ pub(crate) async fn delete_account(
     State(app): State<App>,
     caller: Caller,
     id: Id<AccountId>,
-    expected: Expected,
-) -> Answer {
+    expected: Expected, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::ChangeAccounts)?;
+    query?;
     accounts::delete(&app, &caller, id.0, &expected).await?;
     Ok(gone())
 }

@@ -10,7 +10,7 @@ use http::header::SET_COOKIE;
 use jiff::SignedDuration;
 
 use super::answer::{Answer, gone, plain};
-use super::extract::{Json, SESSION_COOKIE, SessionCookie};
+use super::extract::{Json, NoParameters, Query, SESSION_COOKIE, SessionCookie};
 use crate::App;
 use crate::app::brake::Brake;
 use crate::app::sign_in::{self, Visitor};
@@ -23,8 +23,9 @@ pub(crate) async fn sign_in(
     State(app): State<App>,
     State(brake): State<Arc<Brake>>,
     visitor: Visitor,
-    body: AppResult<Json<SignIn>>,
+    query: AppResult<Query<NoParameters>>, body: AppResult<Json<SignIn>>,
 ) -> Answer {
+    query?;
     let signed_in = sign_in::sign_in(&app, &brake, body?.0, &visitor).await?;
     let mut response = plain(&signed_in.info);
     set_cookie(&mut response, signed_in.cookie.expose(), signed_in.keep_for);
@@ -33,8 +34,9 @@ pub(crate) async fn sign_in(
 
 /// Sign out: ends the session. With an API token nothing ends.
 #[utoipa::path(post, path = "/auth/sign-out", tag = "auth", responses((status = 204, description = "Signed out")))]
-pub(crate) async fn sign_out(State(app): State<App>, caller: Caller) -> Answer {
+pub(crate) async fn sign_out(State(app): State<App>, caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require_signed_in();
+    query?;
     sign_in::sign_out(&app, &caller).await?;
     let mut response = gone();
     set_cookie(&mut response, "", Some(SignedDuration::ZERO));
@@ -44,8 +46,9 @@ pub(crate) async fn sign_out(State(app): State<App>, caller: Caller) -> Answer {
 /// Who is signed in, and what they may.
 #[utoipa::path(get, path = "/auth/session", tag = "auth",
     responses((status = 200, description = "The own session", body = SessionInfo)))]
-pub(crate) async fn get_own_session(State(app): State<App>, caller: Caller, cookie: SessionCookie) -> Answer {
+pub(crate) async fn get_own_session(State(app): State<App>, caller: Caller, cookie: SessionCookie, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require_signed_in();
+    query?;
     Ok(plain(&sign_in::info(&app, &caller, cookie.0.as_ref()).await?))
 }
 
@@ -56,9 +59,10 @@ pub(crate) async fn update_own_password(
     State(app): State<App>,
     State(brake): State<Arc<Brake>>,
     caller: Caller,
-    body: AppResult<Json<ChangePassword>>,
+    query: AppResult<Query<NoParameters>>, body: AppResult<Json<ChangePassword>>,
 ) -> Answer {
     caller.require_signed_in();
+    query?;
     sign_in::change_password(&app, &brake, &caller, body?.0).await?;
     Ok(gone())
 }

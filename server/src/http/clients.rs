@@ -10,7 +10,7 @@ use http::StatusCode;
 
 use super::answer::{Answer, gone, plain, tagged};
 use super::export;
-use super::extract::{Id, Query};
+use super::extract::{Id, NoParameters, Query};
 use crate::App;
 use crate::app::{AppResult, Caller, Expected, clients};
 
@@ -74,8 +74,9 @@ pub(crate) async fn export_clients(
 /// Get a client.
 #[utoipa::path(get, path = "/clients/{id}", tag = "clients", params(("id" = i64, Path, description = "Client")),
     responses((status = 200, description = "The client", body = ClientView, headers(("ETag" = String)))))]
-pub(crate) async fn get_client(State(app): State<App>, caller: Caller, id: Id<ClientId>) -> Answer {
+pub(crate) async fn get_client(State(app): State<App>, caller: Caller, id: Id<ClientId>, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::ReadClients)?;
+    query?;
     let client = clients::find(&app, id.0).await?;
     Ok(tagged(client.revision, &client))
 }
@@ -97,8 +98,9 @@ pub(crate) async fn list_client_items(
 /// Have everything read at the client's next contact.
 #[utoipa::path(post, path = "/clients/{id}/refresh", tag = "clients", params(("id" = i64, Path, description = "Client")),
     responses((status = 202, description = "Read at the next contact", body = ClientView, headers(("ETag" = String)))))]
-pub(crate) async fn refresh_client(State(app): State<App>, caller: Caller, id: Id<ClientId>) -> Answer {
+pub(crate) async fn refresh_client(State(app): State<App>, caller: Caller, id: Id<ClientId>, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::ChangeClients)?;
+    query?;
     let client = clients::refresh(&app, &caller, id.0).await?;
     Ok((StatusCode::ACCEPTED, tagged(client.revision, &client)).into_response())
 }
@@ -111,9 +113,9 @@ pub(crate) async fn delete_client(
     State(app): State<App>,
     caller: Caller,
     id: Id<ClientId>,
-    expected: Expected,
-) -> Answer {
+    expected: Expected, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::ChangeClients)?;
+    query?;
     clients::delete(&app, &caller, id.0, &expected).await?;
     Ok(gone())
 }

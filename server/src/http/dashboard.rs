@@ -4,6 +4,7 @@ use api::dashboard::Dashboard;
 use axum::extract::State;
 use domain::Permission;
 
+use super::extract::{NoParameters, Query};
 use super::answer::{Answer, plain};
 use crate::App;
 use crate::app::{Caller, dashboard};
@@ -11,7 +12,8 @@ use crate::app::{Caller, dashboard};
 /// Get the figures of the welcome page.
 #[utoipa::path(get, path = "/dashboard", tag = "dashboard",
     responses((status = 200, description = "Figures", body = Dashboard)))]
-pub(crate) async fn get_dashboard(State(app): State<App>, caller: Caller) -> Answer {
+pub(crate) async fn get_dashboard(State(app): State<App>, caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::ReadClients)?;
+    query?;
     Ok(plain(&dashboard::read(&app, &caller).await?))
 }

@@ -5,14 +5,15 @@ use api::model::DeviceModelView;
 use domain::Permission;
 
 use super::answer::{Answer, plain};
-use super::extract::Name;
+use super::extract::{Name, NoParameters, Query};
 use crate::app::{Caller, models};
 
 /// List device models.
 #[utoipa::path(get, path = "/device-models", tag = "device-models",
     responses((status = 200, description = "Models", body = Page<DeviceModelView>)))]
-pub(crate) async fn list_device_models(caller: Caller) -> Answer {
+pub(crate) async fn list_device_models(caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::ReadClients)?;
+    query?;
     Ok(plain(&models::list()))
 }
 
@@ -20,7 +21,8 @@ pub(crate) async fn list_device_models(caller: Caller) -> Answer {
 #[utoipa::path(get, path = "/device-models/{name}", tag = "device-models",
     params(("name" = String, Path, description = "Short name")),
     responses((status = 200, description = "The model", body = DeviceModelView)))]
-pub(crate) async fn get_device_model(caller: Caller, name: Name) -> Answer {
+pub(crate) async fn get_device_model(caller: Caller, name: Name, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::ReadClients)?;
+    query?;
     Ok(plain(&models::find(&name.0)?))
 }

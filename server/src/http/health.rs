@@ -3,6 +3,7 @@
 use api::health::Health;
 use axum::extract::State;
 
+use super::extract::{NoParameters, Query};
 use super::answer::{Answer, plain};
 use crate::App;
 use crate::app::health;
@@ -14,14 +15,16 @@ fn ok() -> Health {
 /// Whether the server is alive.
 #[utoipa::path(get, path = "/healthz", tag = "health",
     responses((status = 200, description = "Alive", body = Health)))]
-pub(crate) async fn get_health() -> Answer {
+pub(crate) async fn get_health(query: AppResult<Query<NoParameters>>) -> Answer {
+    query?;
     Ok(plain(&ok()))
 }
 
 /// Whether the server is ready: its ports are open and its database answers.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, description = "Ready", body = Health)))]
-pub(crate) async fn get_readiness(State(app): State<App>) -> Answer {
+pub(crate) async fn get_readiness(State(app): State<App>, query: AppResult<Query<NoParameters>>) -> Answer {
+    query?;
     health::ready(&app).await?;
     Ok(plain(&ok()))
 }

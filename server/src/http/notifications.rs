@@ -6,7 +6,7 @@ use axum::extract::State;
 use domain::{NotificationId, Permission};
 
 use super::answer::{Answer, gone, plain};
-use super::extract::{Id, Query};
+use super::extract::{Id, NoParameters, Query};
 use crate::App;
 use crate::app::{AppResult, Caller, notifications};
 
@@ -29,9 +29,9 @@ pub(crate) async fn list_notifications(
 pub(crate) async fn delete_notification(
     State(app): State<App>,
     caller: Caller,
-    id: Id<NotificationId>,
-) -> Answer {
+    id: Id<NotificationId>, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::ChangeClients)?;
+    query?;
     notifications::delete(&app, &caller, id.0).await?;
     Ok(gone())
 }
@@ -39,7 +39,8 @@ pub(crate) async fn delete_notification(
 /// Remove all notifications.
 #[utoipa::path(delete, path = "/notifications", tag = "notifications",
     responses((status = 200, description = "Removed", body = NotificationsRemoved)))]
-pub(crate) async fn delete_notifications(State(app): State<App>, caller: Caller) -> Answer {
+pub(crate) async fn delete_notifications(State(app): State<App>, caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::ChangeClients)?;
+    query?;
     Ok(plain(&notifications::delete_all(&app, &caller).await?))
 }

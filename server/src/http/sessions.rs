@@ -6,23 +6,25 @@ use axum::extract::State;
 use domain::{Permission, SessionId};
 
 use super::answer::{Answer, gone, plain};
-use super::extract::Id;
+use super::extract::{Id, NoParameters, Query};
 use crate::App;
 use crate::app::{Caller, sessions};
 
 /// List the own sessions.
 #[utoipa::path(get, path = "/sessions", tag = "sessions",
     responses((status = 200, description = "Open sessions, newest first", body = Page<SessionView>)))]
-pub(crate) async fn list_sessions(State(app): State<App>, caller: Caller) -> Answer {
+pub(crate) async fn list_sessions(State(app): State<App>, caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::Own)?;
+    query?;
     Ok(plain(&sessions::list(&app, &caller).await?))
 }
 
 /// End one of the own sessions.
 #[utoipa::path(delete, path = "/sessions/{id}", tag = "sessions", params(("id" = i64, Path, description = "Session")),
     responses((status = 204, description = "Ended")))]
-pub(crate) async fn delete_session(State(app): State<App>, caller: Caller, id: Id<SessionId>) -> Answer {
+pub(crate) async fn delete_session(State(app): State<App>, caller: Caller, id: Id<SessionId>, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::Own)?;
+    query?;
     sessions::end(&app, &caller, id.0).await?;
     Ok(gone())
 }
@@ -30,7 +32,8 @@ pub(crate) async fn delete_session(State(app): State<App>, caller: Caller, id: I
 /// End all own sessions but the one of this request.
 #[utoipa::path(delete, path = "/sessions", tag = "sessions",
     responses((status = 200, description = "Ended", body = SessionsEnded)))]
-pub(crate) async fn delete_sessions(State(app): State<App>, caller: Caller) -> Answer {
+pub(crate) async fn delete_sessions(State(app): State<App>, caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::Own)?;
+    query?;
     Ok(plain(&sessions::end_others(&app, &caller).await?))
 }

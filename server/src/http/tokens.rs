@@ -7,7 +7,7 @@ use axum::extract::State;
 use domain::{Permission, TokenId};
 
 use super::answer::{Answer, created, gone, plain};
-use super::extract::{Create, Id, Query};
+use super::extract::{Create, Id, NoParameters, Query};
 use crate::App;
 use crate::app::{AppResult, Caller, tokens};
 
@@ -29,9 +29,10 @@ pub(crate) async fn list_tokens(
 pub(crate) async fn create_token(
     State(app): State<App>,
     caller: Caller,
-    request: AppResult<Create<NewToken>>,
+    query: AppResult<Query<NoParameters>>, request: AppResult<Create<NewToken>>,
 ) -> Answer {
     caller.require(Permission::Own)?;
+    query?;
     let Create { body, key } = request?;
     let made = tokens::create(&app, &caller, body, key.as_ref()).await?;
     Ok(created(&made, &format!("/api/v1/tokens/{}", made.value.details.id), None))
@@ -40,16 +41,18 @@ pub(crate) async fn create_token(
 /// Get a token, without the token itself: an own one, or any for callers who may read accounts.
 #[utoipa::path(get, path = "/tokens/{id}", tag = "tokens", params(("id" = i64, Path, description = "Token")),
     responses((status = 200, description = "The token", body = TokenView)))]
-pub(crate) async fn get_token(State(app): State<App>, caller: Caller, id: Id<TokenId>) -> Answer {
+pub(crate) async fn get_token(State(app): State<App>, caller: Caller, id: Id<TokenId>, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::Own)?;
+    query?;
     Ok(plain(&tokens::find(&app, &caller, id.0).await?))
 }
 
 /// Remove a token: an own one, or any for callers who may change accounts.
 #[utoipa::path(delete, path = "/tokens/{id}", tag = "tokens", params(("id" = i64, Path, description = "Token")),
     responses((status = 204, description = "Removed")))]
-pub(crate) async fn delete_token(State(app): State<App>, caller: Caller, id: Id<TokenId>) -> Answer {
+pub(crate) async fn delete_token(State(app): State<App>, caller: Caller, id: Id<TokenId>, query: AppResult<Query<NoParameters>>) -> Answer {
     caller.require(Permission::Own)?;
+    query?;
     tokens::delete(&app, &caller, id.0).await?;
     Ok(gone())
 }

@@ -275,8 +275,8 @@ pub struct Contact<'a> {
     pub software_sort: Option<String>,
     /// The device id as the phone wrote it.
     pub device_id_text: &'a str,
-    /// Peer address.
-    pub peer: String,
+    /// Peer address; `None` keeps the one that is there.
+    pub peer: Option<String>,
     /// Network of the peer; bound when nothing is bound yet.
     pub network: String,
     /// Reason of the contact.
@@ -321,7 +321,7 @@ pub async fn insert(tx: &Tx, device: &DeviceId, contact: &Contact<'_>) -> StoreR
         report.backlight.clone().into(),
         report.gigabit.into(),
         report.contact_me_uri.clone().into(),
-        contact.peer.as_str().into(),
+        contact.peer.clone().into(),
         contact.network.as_str().into(),
         report.mobility.unwrap_or(Mobility::Disabled).as_str().into(),
         report.faults.as_ref().map(FaultSet::to_words).unwrap_or_default().into(),
@@ -350,7 +350,7 @@ pub async fn record_contact(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> Sto
         software_version = COALESCE($8, software_version), software_sort = COALESCE($9, software_sort), \
         part_number = COALESCE($10, part_number), key_modules = COALESCE($11, key_modules), \
         backlight = COALESCE($12, backlight), gigabit = COALESCE($13, gigabit), \
-        contact_me_uri = COALESCE($14, contact_me_uri), peer_address = $15, \
+        contact_me_uri = COALESCE($14, contact_me_uri), peer_address = COALESCE($15, peer_address), \
         bound_network = COALESCE(bound_network, $16), mobility = COALESCE($17, mobility), \
         faults = COALESCE($18, faults), last_contact_at = $19, last_contact_reason = $20, \
         basic_digest = COALESCE($21, basic_digest), \
@@ -375,7 +375,7 @@ pub async fn record_contact(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> Sto
         report.backlight.clone().into(),
         report.gigabit.into(),
         report.contact_me_uri.clone().into(),
-        contact.peer.as_str().into(),
+        contact.peer.clone().into(),
         contact.network.as_str().into(),
         report.mobility.map(|mobility| mobility.as_str().to_owned()).into(),
         report.faults.as_ref().map(FaultSet::to_words).into(),
@@ -397,6 +397,9 @@ fn typed(sql: &str) -> String {
 
 /// Records a full read: its time, firmware and digest, and the inventory that only a full read brings.
 ///
+/// `overrides_opening` says that items told before were changed or removed: the next opening message must not
+/// be taken for known.
+///
 /// # Errors
 /// When the database refuses.
 pub async fn record_full_read(
@@ -405,14 +408,16 @@ pub async fn record_full_read(
     digest: &[u8],
     report: &DeviceReport,
     is_change: bool,
+    overrides_opening: bool,
     at: Timestamp,
 ) -> StoreResult<()> {
     let sql = "UPDATE client SET full_read_at = $2, full_read_version = software_version, \
-        full_read_wanted = FALSE, items_digest = $3, key_modules = COALESCE($5, key_modules), \
+        full_read_wanted = FALSE, items_digest = $3, \
+        basic_digest = CASE WHEN $8 THEN NULL ELSE basic_digest END, key_modules = COALESCE($5, key_modules), \
         part_number = COALESCE(part_number, $6), backlight = COALESCE($7, backlight), \
         updated_at = CASE WHEN $4 THEN $2 ELSE updated_at END, \
         revision = CASE WHEN $4 THEN revision + 1 ELSE revision END WHERE id = $1";
-    let values: [Value; 7] = [
+    let values: [Value; 8] = [
         id.0.into(),
         at.as_millisecond().into(),
         digest.to_vec().into(),
@@ -420,6 +425,7 @@ pub async fn record_full_read(
         report.key_modules.clone().into(),
         report.part_number.clone().into(),
         report.backlight.clone().into(),
+        overrides_opening.into(),
     ];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     tx.inner.execute_raw(statement).await.attempt("record a full read").map(|_| ())
@@ -442,7 +448,7 @@ pub async fn items_digest(tx: &Tx, id: ClientId) -> StoreResult<Option<(Option<V
 /// # Errors
 /// When the database refuses.
 pub async fn forget_items_digest(tx: &Tx, id: ClientId, at: Timestamp) -> StoreResult<()> {
-    let sql = "UPDATE client SET items_digest = NULL, updated_at = $2, revision = revision + 1 WHERE id = $1";
+    let sql = "UPDATE client SET items_digest = NULL, basic_digest = NULL, updated_at = $2, revision = revision + 1 WHERE id = $1";
     let values: [Value; 2] = [id.0.into(), at.as_millisecond().into()];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     tx.inner.execute_raw(statement).await.attempt("record changed items").map(|_| ())

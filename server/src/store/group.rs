@@ -11,12 +11,14 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use sea_orm::DbBackend;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Store, StoreError, StoreResult, Tx};
+use crate::status::causes;
 
 /// Most changes in one transaction; bounds how long others wait for the write lock.
 const GROUP: usize = 128;
@@ -24,6 +26,9 @@ const GROUP: usize = 128;
 const QUEUE: usize = 4096;
 /// Writers on PostgreSQL, where transactions run side by side. SQLite has one writer.
 const POSTGRES_LANES: usize = 4;
+
+/// How long a phone waits for its commit: it wants an answer within ten seconds (`wpi.md` §2.6).
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A change that may share its transaction with others.
 pub trait Change: Send + Sync + 'static {
@@ -58,14 +63,20 @@ impl GroupWriter {
     /// keep their order.
     ///
     /// # Errors
-    /// What the change or the commit answered; [`StoreError::Stopped`] when the server is shutting down.
+    /// What the change answered; [`StoreError::Unavailable`] when the database does not commit, or not in time;
+    /// [`StoreError::Stopped`] when the server is shutting down.
     pub async fn submit<C: Change>(&self, key: u64, change: C) -> StoreResult<C::Output> {
         let (answer, wait) = oneshot::channel();
         let queued: Box<dyn Queued> = Box::new(Entry { change, output: None, answer: Some(answer) });
         let count = self.lanes.len().max(1) as u64;
         let lane = usize::try_from(key % count).ok().and_then(|lane| self.lanes.get(lane));
-        lane.ok_or(StoreError::Stopped)?.send(queued).await.map_err(|_| StoreError::Stopped)?;
-        wait.await.map_err(|_| StoreError::Stopped)?
+        let lane = lane.ok_or(StoreError::Stopped)?;
+        let written = async {
+            lane.send(queued).await.map_err(|_| StoreError::Stopped)?;
+            wait.await.map_err(|_| StoreError::Stopped)?
+        };
+        // A change given up here may still be made; the phone repeats it, and it is the same then.
+        tokio::time::timeout(PATIENCE, written).await.unwrap_or(Err(StoreError::Unavailable))
     }
 }
 
@@ -104,34 +115,61 @@ impl<C: Change> Queued for Entry<C> {
     }
 }
 
+/// Why a group was not committed.
+enum Broken {
+    /// One of the changes failed: the others are good and run again without it.
+    Change(StoreError),
+    /// The database gave no transaction or did not commit: trying each of them would only take longer.
+    Database(StoreError),
+}
+
 async fn write(store: Store, mut queue: mpsc::Receiver<Box<dyn Queued>>) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut group, GROUP).await > 0 {
-        if let Err(error) = together(&store, &mut group).await {
-            if group.len() > 1 {
-                tracing::warn!(%error, changes = group.len(), "a group of phone reports failed; repeating one by one");
+        match together(&store, &mut group).await {
+            Ok(()) => {}
+            Err(Broken::Database(error)) => {
+                tracing::error!(
+                    error = causes(&error),
+                    changes = group.len(),
+                    "phone reports were not written"
+                );
+                group.iter_mut().for_each(|entry| entry.failed(StoreError::Unavailable));
             }
-            for entry in &mut group {
-                if let Err(error) = together(&store, std::slice::from_mut(entry)).await {
-                    entry.failed(error);
-                }
+            Err(Broken::Change(error)) => {
+                tracing::warn!(
+                    error = causes(&error),
+                    changes = group.len(),
+                    "a phone report failed; repeating one by one"
+                );
+                one_by_one(&store, &mut group).await;
             }
         }
         group.clear();
     }
 }
 
-/// A change that panics fails like any other: the writer must go on for everybody else.
-async fn together(store: &Store, group: &mut [Box<dyn Queued>]) -> StoreResult<()> {
-    AssertUnwindSafe(commit(store, group)).catch_unwind().await.unwrap_or(Err(StoreError::Panicked))
+async fn one_by_one(store: &Store, group: &mut [Box<dyn Queued>]) {
+    for entry in group {
+        match together(store, std::slice::from_mut(entry)).await {
+            Ok(()) => {}
+            Err(Broken::Change(error) | Broken::Database(error)) => entry.failed(error),
+        }
+    }
 }
 
-async fn commit(store: &Store, group: &mut [Box<dyn Queued>]) -> StoreResult<()> {
-    let tx = store.begin().await?;
+/// A change that panics fails like any other: the writer must go on for everybody else.
+async fn together(store: &Store, group: &mut [Box<dyn Queued>]) -> Result<(), Broken> {
+    let done = AssertUnwindSafe(commit(store, group)).catch_unwind().await;
+    done.unwrap_or(Err(Broken::Change(StoreError::Panicked)))
+}
+
+async fn commit(store: &Store, group: &mut [Box<dyn Queued>]) -> Result<(), Broken> {
+    let tx = store.begin().await.map_err(Broken::Database)?;
     for entry in group.iter_mut() {
-        entry.run(&tx).await?;
+        entry.run(&tx).await.map_err(Broken::Change)?;
     }
-    tx.commit().await?;
+    tx.commit().await.map_err(Broken::Database)?;
     group.iter_mut().for_each(|entry| entry.committed());
     Ok(())
 }

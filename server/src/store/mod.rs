@@ -123,6 +123,14 @@ impl Store {
         Self { writer, reader, backend, names: Arc::default(), totals: Arc::default() }
     }
 
+    /// Loads what is kept in memory; once after the schema is up to date.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn warm_up(&self) -> StoreResult<()> {
+        item_names::load(self).await
+    }
+
     /// Brings the schema up to date; safe to run again and from several nodes.
     ///
     /// # Errors

@@ -23,7 +23,8 @@ pub struct Notification {
     pub client: Option<ClientId>,
 }
 
-/// Raises a notification in the transaction of its cause.
+/// Raises a notification in the transaction of its cause. `None` when the same one is there already: a phone
+/// that repeats itself must not fill the table.
 ///
 /// # Errors
 /// When the database refuses.
@@ -33,8 +34,14 @@ pub async fn insert(
     code: &'static str,
     args: &Json,
     client: Option<ClientId>,
-) -> StoreResult<NotificationId> {
+) -> StoreResult<Option<NotificationId>> {
     let attempt = "raise a notification";
+    let known = "SELECT 1 FROM notification WHERE client_id = $1 AND code = $2 AND args = $3 LIMIT 1";
+    let values: [Value; 3] = [client.map(|client| client.0).into(), code.into(), args.to_string().into()];
+    let statement = Statement::from_sql_and_values(tx.backend, known, values);
+    if tx.inner.query_one_raw(statement).await.attempt(attempt)?.is_some() {
+        return Ok(None);
+    }
     let sql = "INSERT INTO notification (at, code, args, client_id) VALUES ($1, $2, $3, $4) RETURNING id";
     let values: [Value; 4] = [
         at.as_millisecond().into(),
@@ -48,7 +55,7 @@ pub async fn insert(
         .await
         .attempt(attempt)?;
     let id = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
-    Ok(NotificationId(id))
+    Ok(Some(NotificationId(id)))
 }
 
 /// Newest first.

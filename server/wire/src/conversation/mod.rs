@@ -229,6 +229,12 @@ impl Conversation {
         matches!(self.state, State::Deciding { .. })
     }
 
+    /// Whether parts of an opening message with this reason are being collected (`wpi.md` §3.7): a further
+    /// message with it is the next part, not a new session.
+    pub fn collects(&self, reason: &Reason) -> bool {
+        matches!(&self.state, State::Collecting { assembly, outstanding: None } if assembly.so_far().reason == *reason)
+    }
+
     fn receive_part(
         &mut self,
         message: PhoneMessage,
@@ -261,7 +267,8 @@ impl Conversation {
             Reason::ReplyTo { action, .. } => {
                 action.as_ref().is_none_or(|named| *named == outstanding.action)
             }
-            Reason::Status => !has_deployment_result(&message),
+            // Seen as the reply to a write only; as the reply to a read it would be a report of nothing.
+            Reason::Status => outstanding.action == Action::WriteItems && !has_deployment_result(&message),
             _ => false,
         };
         if !fits {

@@ -103,6 +103,21 @@ pub enum WorkResult {
 }
 
 impl WorkResult {
+    /// Stable word for logs and counters. The items stay out of both: their values may be secret.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Written { .. } => "written",
+            Self::Read { .. } => "read",
+            Self::Started { .. } => "started",
+            Self::Busy => "busy",
+            Self::Failed { .. } => "failed",
+            Self::Refused(_) => "refused",
+            Self::PhoneGaveUp { .. } => "phone_gave_up",
+            Self::TooLarge(_) => "too_large",
+            Self::Unanswered => "unanswered",
+        }
+    }
+
     /// Whether the work goes back to waiting without counting as tried and failed.
     pub fn is_put_back(&self) -> bool {
         matches!(self, Self::Busy | Self::Unanswered)
