@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
-use crate::app::accounts;
+use crate::app::{accounts, idempotency};
 use crate::certificates::{CertificateError, Certificates, Workshop};
 use crate::clock::{Clock, Entropy, EntropyError};
 use crate::config::{Config, KeyError, load_key};
@@ -33,6 +33,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// Sweeps between two looks at the settings: another node may have changed them.
 const RELOAD: u64 = 5;
+
+/// Sweeps between two looks for answers kept longer than they may be.
+const FORGET: u64 = 3_600;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -228,6 +231,11 @@ async fn sweep(app: App, device: Device) {
             && let Err(error) = app.settings.reload(&app.store).await
         {
             tracing::warn!(error = causes(&error), "the settings could not be read again");
+        }
+        if round.is_multiple_of(FORGET)
+            && let Err(error) = idempotency::purge(&app).await
+        {
+            tracing::warn!(error = causes(&error), "old answers could not be forgotten");
         }
     }
 }

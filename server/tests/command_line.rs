@@ -8,9 +8,12 @@
     reason = "a step of a test that fails ends it, and nothing else runs in this process"
 )]
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -57,13 +60,54 @@ fn with_input(command: &mut Command, input: &str) -> Output {
 }
 
 /// A running `workpoint serve`, ended with the test.
-struct Serving(Child);
+struct Serving {
+    child: Child,
+    /// Lines of standard output (`true`) and of the log, as they come.
+    lines: mpsc::Receiver<(bool, String)>,
+}
+
+impl Serving {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let (sender, lines) = mpsc::channel();
+        forward(child.stdout.take().expect("a pipe"), true, sender.clone());
+        forward(child.stderr.take().expect("a pipe"), false, sender);
+        Self { child, lines }
+    }
+
+    /// Waits until somebody answers on the port; gives what was said until then.
+    fn wait_for(&mut self, port: u16) -> Vec<(bool, String)> {
+        let end = Instant::now() + Duration::from_secs(60);
+        let mut said = Vec::new();
+        while Instant::now() < end {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return said;
+            }
+            match self.lines.recv_timeout(Duration::from_millis(50)) {
+                Ok(line) => said.push(line),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => panic!("it stopped at its start: {said:?}"),
+            }
+        }
+        panic!("it does not listen: {said:?}");
+    }
+}
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
+}
+
+/// Reads a pipe to its end in the background, so that it never fills up.
+fn forward(pipe: impl Read + Send + 'static, is_output: bool, to: mpsc::Sender<(bool, String)>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            // Nobody listens any more when the test has ended.
+            let _ = to.send((is_output, line));
+        }
+    });
 }
 
 fn free_port() -> u16 {
@@ -133,6 +177,11 @@ fn accounts_and_tokens_are_made_by_command() {
     assert!(with_input(workpoint(data.path()).args(create), "blue kettle sings loudly\n").status.success());
     let twice = with_input(workpoint(data.path()).args(create), "blue kettle sings loudly\n");
     assert!(!twice.status.success(), "the name is taken");
+    let osem = &mut workpoint(data.path());
+    osem.args(["user", "create", "--username", "otto", "--role", "viewer", "--password-stdin"]);
+    let strict =
+        with_input(osem.env("WORKPOINT_ACCOUNTS_PASSWORD_POLICY", "osem"), "blue kettle sings loudly\n");
+    assert!(!strict.status.success(), "the policy of the environment counts");
     let token = succeeds(workpoint(data.path()).args([
         "token",
         "create",
@@ -160,19 +209,8 @@ fn a_server_serves_simulated_phones_and_stops_when_told() {
     };
     let mut serve = workpoint(data.path());
     ports(&mut serve);
-    let log = std::fs::File::create(data.path().join("log")).expect("a file");
-    let mut server = Serving(serve.arg("serve").stderr(log).spawn().expect("it starts"));
-    let mut up = false;
-    for _ in 0..3_000 {
-        if std::net::TcpStream::connect(("127.0.0.1", api)).is_ok() {
-            up = true;
-            break;
-        }
-        assert!(server.0.try_wait().expect("a status").is_none(), "the server stopped at its start");
-        std::thread::yield_now();
-        Command::new("true").status().expect("a little time passes");
-    }
-    assert!(up, "the server listens");
+    let mut server = Serving::start(serve.arg("serve"));
+    let mut said = server.wait_for(api);
     let fleet = data.path().join("fleet.json");
     let simulate = || {
         let mut command = workpoint(data.path());
@@ -190,11 +228,27 @@ fn a_server_serves_simulated_phones_and_stops_when_told() {
         findings.as_array().expect("findings").iter().all(|finding| finding["good"] == true),
         "{findings}"
     );
-    let pid = server.0.id().to_string();
+    let pid = server.child.id().to_string();
     assert!(Command::new("kill").arg(&pid).status().expect("kill runs").success());
-    assert!(server.0.wait().expect("it ends").success(), "it stops in order");
-    let log = std::fs::read_to_string(data.path().join("log")).expect("a log");
-    assert!(log.contains("one-time password"), "{log}");
+    assert!(server.child.wait().expect("it ends").success(), "it stops in order");
+    said.extend(server.lines.iter());
+    let shown = |on_output: bool| {
+        said.iter().any(|(is_output, line)| *is_output == on_output && line.contains("one-time password"))
+    };
+    assert!(shown(true), "on the console: {said:?}");
+    assert!(!shown(false), "and not in the log: {said:?}");
+}
+
+#[test]
+fn a_first_password_nobody_could_sign_in_with_is_refused() {
+    let data = tempfile::tempdir().expect("a directory");
+    let mut serve = workpoint(data.path());
+    serve.arg("serve").env("WORKPOINT_ADMIN_PASSWORD", "x".repeat(129));
+    for name in ["DEFAULT_MODE_CLIENT", "SECURE_MODE_CLIENT", "API_SERVER"] {
+        serve.env(format!("WORKPOINT_PORTS_{name}_PORT"), "0");
+    }
+    let refused = fails(&mut serve);
+    assert!(refused.contains("WORKPOINT_ADMIN_PASSWORD"), "{refused}");
 }
 
 #[test]

@@ -122,6 +122,20 @@ impl TestServer {
         answer.expect(200);
     }
 
+    /// A second node on the same database, with the same clock and key.
+    pub async fn second_node(&self) -> Self {
+        let server = Server::start(&self.config, self.time.clone(), Entropy::system()).await;
+        Self {
+            server: Some(server.expect("the second node starts")),
+            config: self.config.clone(),
+            clock: self.clock.clone(),
+            time: self.time.clone(),
+            // Names of accounts are unique in the database.
+            accounts: self.accounts + 1_000,
+            _directory: tempfile::tempdir().expect("a temporary directory"),
+        }
+    }
+
     /// Stops the server; its data stay until the test ends.
     pub async fn stop_in_place(&mut self) {
         if let Some(server) = self.server.take() {
@@ -192,7 +206,7 @@ impl TestServer {
 
     /// Creates an account as the command line does, with [`PASSWORD`] and a token.
     pub async fn token(&self, user_name: &str, roles: &[Role]) -> Secret {
-        use workpoint::app::{accounts, tokens};
+        use workpoint::app::{accounts, password, tokens};
         let app = self.app();
         let new = accounts::NewFromCommandLine {
             user_name: user_name.to_owned(),
@@ -200,7 +214,8 @@ impl TestServer {
             password: Secret::new(PASSWORD.to_owned()),
             must_change_password: false,
         };
-        accounts::create_from_command_line(&app.store, &app.clock, &app.entropy, new)
+        let policy = password::policy(&app.settings);
+        accounts::create_from_command_line(&app.store, &app.clock, &app.entropy, new, policy)
             .await
             .expect("the account is created");
         let made =

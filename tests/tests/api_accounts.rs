@@ -4,6 +4,7 @@ use domain::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{ApiAnswer, ApiClient, PASSWORD, on_both_databases};
+use workpoint::events::Resource;
 
 const ACCOUNTS: &str = "/api/v1/accounts";
 
@@ -183,7 +184,16 @@ on_both_databases! {
         script.get("/api/v1/auth/session").await.expect(200);
         let (again, info) = server.anonymous().sign_in("anna", "green teapot hums softly").await;
         assert_eq!(info["must_change_password"], true, "a password somebody else knows is a first password");
+        let mut heard = server.app().events.listen();
         change(&admin, &path, &json!({ "disabled": true })).await.expect(200);
+        let records = admin.get("/api/v1/audit?action=account.change").await.expect(200);
+        let details = &records["items"][0]["details"];
+        assert_eq!((&details["sessions_ended"], &details["tokens_removed"]), (&json!(1), &json!(1)), "{details}");
+        let mut resources = Vec::new();
+        while let Ok(event) = heard.try_recv() {
+            resources.push(event.resource);
+        }
+        assert!(resources.contains(&Resource::Tokens), "{resources:?}");
         for client in [&script, &again] {
             client.get("/api/v1/auth/session").await.expect_problem(401, "unauthenticated");
         }

@@ -31,6 +31,8 @@ async fn be_busy(server: &mut tests::TestServer) -> Vec<String> {
     let wrong = json!({ "user_name": "typedInTheWrongField", "password": "x" });
     server.anonymous().post("/api/v1/auth/sign-in", &wrong).await.expect_problem(401, "sign_in_failed");
     let (browser, info) = server.anonymous().sign_in("anna", PASSWORD).await;
+    let change = json!({ "old_password": "wr0ngOldPassword", "new_password": NEW_PASSWORD });
+    browser.put("/api/v1/auth/password", &change).await.expect_problem(422, "invalid_fields");
     let change = json!({ "old_password": PASSWORD, "new_password": NEW_PASSWORD });
     browser.put("/api/v1/auth/password", &change).await.expect(204);
     let token = browser.post("/api/v1/tokens", &json!({ "name": "script" })).await;
@@ -68,6 +70,7 @@ on_both_databases! {
             ("account.change", 2),
             ("account.delete", 1),
             ("account.change-password", 1),
+            ("account.change-password-failed", 1),
             ("session.sign-in", 1),
             ("session.sign-in-failed", 2),
             ("session.sign-out", 1),
@@ -216,7 +219,7 @@ on_both_databases! {
 async fn tampering_shows() {
     for (tampering, broken) in [
         ("UPDATE audit SET actor_name = 'somebody else' WHERE id = 2", 2),
-        ("UPDATE audit SET details = '{}' WHERE id = 1", 1),
+        ("UPDATE audit SET details = '{\"x\":1}' WHERE id = 1", 1),
         ("DELETE FROM audit WHERE id = 3", 4),
         ("DELETE FROM audit WHERE id = 1", 2),
         ("UPDATE audit SET hash = previous_hash WHERE id = 3", 3),

@@ -17,6 +17,8 @@ struct Operation {
     method: Method,
     path: String,
     permission: String,
+    /// Names of the parameters of its query string.
+    parameters: Vec<String>,
 }
 
 fn document() -> Value {
@@ -43,6 +45,13 @@ fn operations() -> Vec<Operation> {
         .into_iter()
         .map(|(method, path, operation)| Operation {
             permission: operation["x-permission"].as_str().unwrap_or_default().to_owned(),
+            parameters: operation["parameters"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|parameter| parameter["in"] == "query")
+                .map(|parameter| parameter["name"].as_str().expect("a name").to_owned())
+                .collect(),
             path: path.to_owned(),
             method,
         })
@@ -61,15 +70,21 @@ impl Operation {
 
     /// Sends it with a body that is JSON and nothing more; gives the status and the code of a problem.
     async fn send(&self, api: &ApiClient) -> (u16, Value) {
+        self.send_with(api, "").await
+    }
+
+    /// The same with a query string, which begins with `?`.
+    async fn send_with(&self, api: &ApiClient, query: &str) -> (u16, Value) {
+        let path = format!("{}{query}", self.path());
         if self.path == "/api/v1/events" {
             // A stream has no end to wait for.
-            let response = api.stream(&self.path()).await;
+            let response = api.stream(&path).await;
             let status = response.status().as_u16();
             let body = if status == 200 { Value::Null } else { response.json().await.expect("a problem") };
             return (status, body);
         }
         let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(&self.method);
-        let answer = api.send(self.method.clone(), &self.path(), has_body.then(|| "{}".to_owned())).await;
+        let answer = api.send(self.method.clone(), &path, has_body.then(|| "{}".to_owned())).await;
         let is_problem = answer.header("content-type") == "application/problem+json";
         (answer.status.as_u16(), if is_problem { answer.json() } else { Value::Null })
     }
@@ -172,6 +187,32 @@ async fn every_operation_asks_for_its_permission() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_operation_refuses_parameters_it_does_not_know_and_long_ones() {
+    let mut server = TestServer::start(Backend::Sqlite).await;
+    let api = server.api(&Role::ALL).await;
+    let refused = |(status, problem): (u16, Value)| {
+        let error = &problem["errors"][0];
+        let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+        (status, text("field"), text("code"))
+    };
+    let long = "x".repeat(201);
+    let mut texts = 0;
+    for operation in operations() {
+        let place = format!("{} {}", operation.method, operation.path);
+        let answer = refused(operation.send_with(&api, "?nonsense=1").await);
+        assert_eq!(answer, (422, "nonsense".to_owned(), "unknown_field".to_owned()), "{place}");
+        // A cursor is not typed and has its own limit.
+        for name in operation.parameters.iter().filter(|name| *name != "after") {
+            let answer = refused(operation.send_with(&api, &format!("?{name}={long}")).await);
+            assert_eq!(answer, (422, name.clone(), "too_long".to_owned()), "{place}");
+            texts += 1;
+        }
+    }
+    assert!(texts > 20, "{texts}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_change_of_a_browser_asks_for_the_csrf_token() {
     let server = TestServer::start(Backend::Sqlite).await;
     server.token("anna", &[Role::Admin]).await;
@@ -206,6 +247,7 @@ async fn nothing_but_the_own_session_works_with_a_first_password() {
             method: method.parse().expect("a method"),
             path: path.to_owned(),
             permission: String::new(),
+            parameters: Vec::new(),
         };
         let (status, problem) = operation.send(&browser).await;
         assert!(status != 401 && status != 403, "{place}: {status} {problem}");

@@ -125,6 +125,20 @@ on_both_databases! {
         assert_eq!(events.next().await, None);
     }
 
+    a_reader_who_lost_a_role_hears_less => |server| {
+        let reader = server.api(&[Role::Admin]).await;
+        let own = reader.get("/api/v1/auth/session").await.expect(200);
+        let mut events = Events::open(&reader).await;
+        let admin = server.api(&[Role::Admin]).await.if_match("*");
+        let path = format!("/api/v1/accounts/{}", own["account_id"]);
+        admin.patch(&path, &json!({ "roles": ["viewer"] })).await.expect(200);
+        let setting = "/api/v1/settings/server-settings.accounts.session-idle-timeout";
+        admin.put(setting, &json!({ "value": 600 })).await.expect(200);
+        start_up(server, MAC, &[]).await;
+        let (_, data) = events.next().await.expect("an event");
+        assert_eq!(data["resource"], "clients", "the first it hears of");
+    }
+
     figures_at_a_glance => |server| {
         let viewer = server.api(&[Role::Viewer]).await;
         let empty = viewer.get("/api/v1/dashboard").await.expect(200);

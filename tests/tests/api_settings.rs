@@ -37,6 +37,32 @@ on_both_databases! {
         api.get("/api/v1/settings/server-settings.nothing").await.expect_problem(404, "not_found");
     }
 
+    what_another_node_changed_is_seen_by_who_changes_it_next => |server| {
+        let api = server.api(&[Role::Admin]).await;
+        let old = put(&api, IDLE, json!(600)).await.header("etag").to_owned();
+        let mut other = server.second_node().await;
+        let elsewhere = other.api(&[Role::Admin]).await;
+        put(&elsewhere, IDLE, json!(700)).await.expect(200);
+        api.clone().if_match("*").put(IDLE, &json!({ "value": 800 })).await.expect(200);
+        let audit = api.get("/api/v1/audit?action=setting.change").await.expect(200);
+        assert_eq!(audit["items"][0]["details"]["before"]["value"], 700, "{audit}");
+
+        elsewhere.clone().if_match("*").put(IDLE, &json!({ "value": 900 })).await.expect(200);
+        api.clone().if_match(&old).put(IDLE, &json!({ "value": 1_000 })).await
+            .expect_problem(412, "precondition_failed");
+        assert_eq!(api.get(IDLE).await.expect(200)["value"], 900, "who is told so can see it");
+        other.stop().await;
+    }
+
+    a_node_hears_of_itself_what_another_changed => |server| {
+        let mut other = server.second_node().await;
+        let elsewhere = other.api(&[Role::Admin]).await;
+        put(&elsewhere, IDLE, json!(1_234)).await.expect(200);
+        let key = SettingKey::SignInIdleTimeout;
+        server.wait_until(|app| app.settings.integer(key) == 1_234).await;
+        other.stop().await;
+    }
+
     a_setting_is_changed_and_goes_back => |server| {
         let api = server.api(&[Role::Admin]).await;
         let changed = put(&api, IDLE, json!(600)).await;
@@ -86,9 +112,9 @@ on_both_databases! {
             (IDLE, json!("600"), "/value: wrong_type"),
             (IDLE, json!(59), "/value: out_of_range"),
             (IDLE, json!(i64::MAX), "/value: out_of_range"),
-            (IDLE, json!(1.5), "/value: invalid"),
-            (IDLE, json!(null), "/value: invalid"),
-            (IDLE, json!([600]), "/value: invalid"),
+            (IDLE, json!(1.5), "/value: wrong_type"),
+            (IDLE, json!(null), "/value: wrong_type"),
+            (IDLE, json!([600]), "/value: wrong_type"),
             (LOG_LEVEL, json!("loud"), "/value: not_a_choice"),
             (LOG_LEVEL, json!(true), "/value: wrong_type"),
         ] {

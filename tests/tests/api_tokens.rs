@@ -39,7 +39,7 @@ on_both_databases! {
         api.delete(&path).await.expect_problem(404, "not_found");
         script.get("/api/v1/clients").await.expect_problem(401, "unauthenticated");
         server.stop_in_place().await;
-        let data = server.raw_data();
+        let data = server.raw_data().await;
         assert!(!data.windows(token.len()).any(|window| window == token.as_bytes()), "stored in clear");
     }
 
@@ -130,8 +130,52 @@ on_both_databases! {
         assert_eq!(api.get(TOKENS).await.expect(200)["total"], 2);
         let token = first["token"].as_str().expect("a token").to_owned();
         server.stop_in_place().await;
-        let data = server.raw_data();
+        let data = server.raw_data().await;
         assert!(!data.windows(token.len()).any(|window| window == token.as_bytes()), "kept in clear");
+    }
+
+    a_kept_answer_is_for_the_token_that_asked => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        let narrow = api.post(TOKENS, &json!({ "name": "narrow", "roles": ["viewer"] })).await.expect(201);
+        let narrow = server.anonymous().with_token(narrow["token"].as_str().expect("a token"));
+        let body = json!({ "name": "x" });
+        let made = api.clone().with_header("idempotency-key", "one").post(TOKENS, &body).await.expect(201);
+        assert_eq!(made["roles"], json!(["operator"]));
+        let guessed = narrow.with_header("idempotency-key", "one").post(TOKENS, &body).await;
+        guessed.expect_problem(422, "idempotency_key_reused");
+    }
+
+    kept_answers_go_after_a_day => |server| {
+        let api = server.api(&[Role::Viewer]).await;
+        let keyed = api.with_header("idempotency-key", "a-key-like-no-other");
+        keyed.post(TOKENS, &json!({ "name": "x" })).await.expect(201);
+        let other = json!({ "name": "y" });
+        workpoint::app::idempotency::purge(server.app()).await.expect("it is purged");
+        keyed.post(TOKENS, &other).await.expect_problem(422, "idempotency_key_reused");
+        server.clock.advance(SignedDuration::from_hours(25));
+        workpoint::app::idempotency::purge(server.app()).await.expect("it is purged");
+        if server.config().database_url.is_some() {
+            // A dump holds what is there; a file also what was.
+            let data = String::from_utf8_lossy(&server.raw_data().await).into_owned();
+            assert!(!data.contains("a-key-like-no-other"));
+        }
+        keyed.post(TOKENS, &other).await.expect(201);
+    }
+
+    a_limited_token_ends_nothing_but_itself => |server| {
+        server.token("anna", &[Role::Operator]).await;
+        let (browser, info) = server.anonymous().sign_in("anna", PASSWORD).await;
+        let made = browser.post(TOKENS, &json!({ "name": "narrow", "roles": ["viewer"] })).await.expect(201);
+        let full = browser.post(TOKENS, &json!({ "name": "full" })).await.expect(201);
+        let path = |token: &Value| format!("{TOKENS}/{}", token["id"]);
+        let session = format!("/api/v1/sessions/{}", info["session_id"]);
+        let narrow = server.anonymous().with_token(made["token"].as_str().expect("a token"));
+        for path in [session.as_str(), "/api/v1/sessions", &path(&full)] {
+            narrow.delete(path).await.expect_problem(403, "forbidden");
+        }
+        narrow.delete(&path(&made)).await.expect(204);
+        let all = server.anonymous().with_token(full["token"].as_str().expect("a token"));
+        all.delete(&session).await.expect(204);
     }
 
     fields_that_cannot_be_accepted => |server| {

@@ -5,7 +5,8 @@
 
 use api::account::{AccountQuery, AccountView, ChangeAccount, NewAccount};
 use api::{Code, FieldError, Page, field};
-use domain::{AccountId, Role, RoleSet, Secret};
+use domain::password::{MAX_LENGTH, PasswordPolicy};
+use domain::{AccountId, Role, RoleSet, Secret, SessionId, TokenId};
 use serde_json::{Map, json};
 
 use super::caller::Caller;
@@ -17,7 +18,6 @@ use super::{password, secret_text, sessions};
 use crate::App;
 use crate::clock::{Clock, Entropy};
 use crate::events::{Change, Resource};
-use crate::settings::Settings;
 use crate::store::accounts::{self as rows, Account, Filter, Sort};
 use crate::store::audit::{Actor, NewRecord};
 use crate::store::sessions as session_rows;
@@ -192,19 +192,46 @@ pub async fn change(
     if !updated {
         return Err(AppError::stale());
     }
-    write_audit(&tx, &caller.actor(), "account.change", id, details, at).await?;
-    let mut ended = Vec::new();
+    let mut ended = Ended::default();
     if after.disabled || request.password.is_some() {
-        ended = session_rows::delete_of_account(&tx, id, None).await?;
+        ended.sessions = session_rows::delete_of_account(&tx, id, None).await?;
     }
     if after.disabled {
-        tokens::delete_of_account(&tx, id).await?;
+        ended.tokens = tokens::delete_of_account(&tx, id).await?;
     }
+    write_audit(&tx, &caller.actor(), "account.change", id, ended.counted(details), at).await?;
     let account = rows::by_id(&tx, id).await?.ok_or_else(AppError::not_found)?;
     tx.commit().await?;
     app.events.publish(Resource::Accounts, Change::Updated, id);
-    sessions::publish_ended(app, &ended);
+    ended.publish(app);
     Ok(view(account))
+}
+
+/// What an account loses when it is disabled, deleted or given another password.
+#[derive(Default)]
+struct Ended {
+    sessions: Vec<SessionId>,
+    tokens: Vec<TokenId>,
+}
+
+impl Ended {
+    /// How many went, for the audit table.
+    fn counted(&self, mut details: serde_json::Value) -> serde_json::Value {
+        for (name, count) in [("sessions_ended", self.sessions.len()), ("tokens_removed", self.tokens.len())]
+        {
+            if count > 0 {
+                details[name] = json!(count);
+            }
+        }
+        details
+    }
+
+    fn publish(&self, app: &App) {
+        sessions::publish_ended(app, &self.sessions);
+        for id in &self.tokens {
+            app.events.publish(Resource::Tokens, Change::Deleted, id);
+        }
+    }
 }
 
 fn apply(app: &App, before: &Account, request: &ChangeAccount) -> (Account, Faults) {
@@ -283,17 +310,20 @@ pub async fn delete(app: &App, caller: &Caller, id: AccountId, expected: &Expect
     if administers(&account) {
         keep_an_administrator(&tx, id).await?;
     }
-    let ended = session_rows::delete_of_account(&tx, id, None).await?;
+    let ended = Ended {
+        sessions: session_rows::delete_of_account(&tx, id, None).await?,
+        tokens: tokens::delete_of_account(&tx, id).await?,
+    };
     if !rows::delete(&tx, id, account.revision).await? {
         return Err(AppError::stale());
     }
     let details = json!({"before": {
         "user_name": account.user_name, "roles": account.roles, "email": account.email, "disabled": account.disabled,
     }});
-    write_audit(&tx, &caller.actor(), "account.delete", id, details, app.clock.now()).await?;
+    write_audit(&tx, &caller.actor(), "account.delete", id, ended.counted(details), app.clock.now()).await?;
     tx.commit().await?;
     app.events.publish(Resource::Accounts, Change::Deleted, id);
-    sessions::publish_ended(app, &ended);
+    ended.publish(app);
     Ok(())
 }
 
@@ -311,7 +341,7 @@ pub struct NewFromCommandLine {
 }
 
 /// Creates an account for somebody with access to the server's command line; works while a server runs on
-/// the same database.
+/// the same database. `policy` is the one in force, of file and environment too.
 ///
 /// # Errors
 /// `invalid_fields`, `name_taken`.
@@ -320,11 +350,11 @@ pub async fn create_from_command_line(
     clock: &Clock,
     entropy: &Entropy,
     new: NewFromCommandLine,
+    policy: PasswordPolicy,
 ) -> AppResult<AccountId> {
-    let settings = Settings::load(store, std::collections::HashMap::new()).await?;
     let mut faults = Faults::default();
     let user_name = faults.user_name(&new.user_name);
-    faults.0.extend(password::faults(password::policy(&settings), &user_name, &new.password, "/password"));
+    faults.0.extend(password::faults(policy, &user_name, &new.password, "/password"));
     faults.refuse()?;
     let password_hash = password::hash(entropy, &new.password).await?;
     let row = rows::NewAccount {
@@ -342,15 +372,20 @@ pub async fn create_from_command_line(
 }
 
 /// Creates the account `admin` when there is no account at all, with the password of the environment or a
-/// random one, which is returned to be shown once. Either must be changed at first sign-in (D-32).
+/// random one, which is returned to be shown once. Either must be changed at first sign-in (D-32); the given
+/// one may therefore break the policy, but a longer one than anybody can sign in with is refused.
 ///
 /// # Errors
-/// When the database refuses or there is no randomness.
+/// `invalid_fields` when the password of the environment is too long; when the database refuses or there is no randomness.
 pub async fn ensure_first_account(app: &App, given: Option<Secret>) -> AppResult<Option<Secret>> {
     if rows::count(&app.store, &Filter::default()).await? > 0 {
         return Ok(None);
     }
     let (password, shown) = match given.filter(|password| !password.expose().is_empty()) {
+        Some(password) if password.expose().chars().count() > MAX_LENGTH => {
+            let text = format!("WORKPOINT_ADMIN_PASSWORD has more than {MAX_LENGTH} characters.");
+            return Err(AppError::new(Code::InvalidFields, text));
+        }
         Some(password) => (password, None),
         None => {
             let random = secret_text::one_time_password(&app.entropy)?;

@@ -172,30 +172,46 @@ pub async fn by_token(app: &App, token: &str, address: IpAddr) -> AppResult<Call
     })
 }
 
-/// Whether a caller who was let in earlier would be let in now with the same permission; for streams, which
-/// must not outlive their session. Does not count as use of the session.
+/// The roles that a caller who was let in earlier has now, `None` when they would not be let in any more; for
+/// streams, which must not outlive their session. Does not count as use of the session.
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn is_still_allowed(app: &App, caller: &Caller, permission: Permission) -> AppResult<bool> {
+pub async fn roles_now(app: &App, caller: &Caller) -> AppResult<Option<RoleSet>> {
     let now = app.clock.now();
     let limit = match caller.credential {
         Credential::Session { id, .. } => {
             let idle = app.settings.seconds(SettingKey::SignInIdleTimeout);
             let session = sessions::by_id(&app.store, id).await?;
             if !session.is_some_and(|session| is_open(&session, now, idle)) {
-                return Ok(false);
+                return Ok(None);
             }
             None
         }
         Credential::Token { id } => match tokens::by_id(&app.store, id).await? {
             Some(token) if !has_expired(&token, now) => token.roles,
-            _ => return Ok(false),
+            _ => return Ok(None),
         },
     };
     let account = accounts::by_id(&app.store, caller.account).await?;
-    Ok(account
-        .is_some_and(|account| !account.disabled && limited(&account.roles, limit.as_ref()).may(permission)))
+    let account = account.filter(|account| !account.disabled);
+    Ok(account.map(|account| limited(&account.roles, limit.as_ref())))
+}
+
+/// Refuses a token with fewer rights than its account: it must not end what others of the account use.
+///
+/// # Errors
+/// `forbidden`.
+pub(super) async fn require_all_rights(app: &App, caller: &Caller) -> AppResult<()> {
+    if caller.token().is_none() {
+        return Ok(());
+    }
+    let account = usable(app, caller.account).await?;
+    if account.roles.as_slice().iter().all(|role| covers(&caller.roles, *role)) {
+        return Ok(());
+    }
+    let text = "This token has fewer rights than its account and may remove only itself.";
+    Err(AppError::new(Code::Forbidden, text))
 }
 
 async fn usable(app: &App, account: AccountId) -> AppResult<Account> {

@@ -165,7 +165,9 @@ impl From<StoreError> for AppError {
         let detail = match error {
             StoreError::Stopped => "The server is shutting down.",
             StoreError::Unavailable => "The database does not answer.",
-            StoreError::Deadlock { .. } => "Somebody else was changing the same. Nothing was changed; repeat it.",
+            StoreError::Deadlock { .. } => {
+                "Somebody else was changing the same. Nothing was changed; repeat it."
+            }
             _ => return Self::internal(error),
         };
         let mut unavailable = Self::unavailable(detail, Duration::from_secs(5));

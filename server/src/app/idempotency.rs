@@ -7,12 +7,13 @@ use api::Code;
 use jiff::SignedDuration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
-use super::caller::Caller;
+use super::caller::{Caller, Credential};
 use super::error::{AppError, AppResult};
 use crate::App;
 use crate::store::Tx;
-use crate::store::idempotency::{Reserved, keep, reserve};
+use crate::store::idempotency::{Reserved, forget, keep, reserve};
 
 /// How long an answer is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -39,6 +40,16 @@ fn place(caller: &Caller, key: &IdempotencyKey) -> String {
     format!("idempotency:{}:{}", caller.account, key.key)
 }
 
+/// Digest of the request and of the session or token it came with. A kept answer may hold a token: who comes
+/// with a credential of fewer rights must not get what one with more rights has made.
+fn digest(caller: &Caller, key: &IdempotencyKey) -> Vec<u8> {
+    let credential = match &caller.credential {
+        Credential::Session { id, .. } => format!("session:{id}"),
+        Credential::Token { id } => format!("token:{id}"),
+    };
+    Sha256::new().chain_update(&key.request_digest).chain_update(credential).finalize().to_vec()
+}
+
 /// Reserves the key; gives the earlier answer when there is one.
 pub(super) async fn begin<T: DeserializeOwned>(
     app: &App,
@@ -48,11 +59,12 @@ pub(super) async fn begin<T: DeserializeOwned>(
 ) -> AppResult<Option<Created<T>>> {
     let Some(key) = key else { return Ok(None) };
     let now = app.clock.now();
-    let forget_before = now.checked_sub(KEPT).unwrap_or(now);
-    match reserve(tx, caller.account, &key.key, &key.request_digest, now, forget_before).await? {
+    let digest = digest(caller, key);
+    forget(tx, now.checked_sub(KEPT).unwrap_or(now)).await?;
+    match reserve(tx, caller.account, &key.key, &digest, now).await? {
         Reserved::New => Ok(None),
-        Reserved::Used { request_digest, .. } if request_digest != key.request_digest => {
-            let text = "This idempotency key was used for another request. Choose a new one.";
+        Reserved::Used { request_digest, .. } if request_digest != digest => {
+            let text = "This idempotency key was used for another request, or with another session or token. Choose a new one.";
             Err(AppError::new(Code::IdempotencyKeyReused, text))
         }
         Reserved::Used { body, .. } => {
@@ -61,6 +73,17 @@ pub(super) async fn begin<T: DeserializeOwned>(
             Ok(Some(Created { value, replayed: true }))
         }
     }
+}
+
+/// Forgets answers that are no longer kept, also when nobody creates anything. Called from time to time.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn purge(app: &App) -> AppResult<()> {
+    let now = app.clock.now();
+    let tx = app.store.begin().await?;
+    forget(&tx, now.checked_sub(KEPT).unwrap_or(now)).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Keeps the answer in the transaction of the creation.

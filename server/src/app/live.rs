@@ -11,7 +11,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 
-use super::caller::{Caller, is_still_allowed};
+use super::caller::{Caller, roles_now};
 use crate::App;
 use crate::events::{Change, Event, Resource};
 
@@ -19,7 +19,7 @@ use crate::events::{Change, Event, Resource};
 const MERGE: Duration = Duration::from_millis(250);
 /// More different events in one go are not told one by one.
 const MOST_AT_ONCE: usize = 1000;
-/// How often a quiet stream asks whether its caller may still listen.
+/// How often a stream asks whether its caller may still listen, quiet or not.
 const RECHECK: Duration = Duration::from_secs(15);
 
 /// What the reader is told.
@@ -41,13 +41,14 @@ pub struct Live {
     caller: Caller,
     receiver: Receiver<Event>,
     begun: bool,
+    checked: Instant,
 }
 
 impl Live {
     /// Listens from now on.
     pub fn new(app: App, caller: Caller) -> Self {
         let receiver = app.events.listen();
-        Self { app, caller, receiver, begun: false }
+        Self { app, caller, receiver, begun: false, checked: Instant::now() }
     }
 
     /// Waits for news; `None` when the caller may not listen any longer (the session ended, the role is
@@ -61,7 +62,7 @@ impl Live {
         let received = tokio::select! {
             // A stopping node must not wait for its readers; they come back to another one.
             () = stop.cancelled() => return None,
-            received = self.receive(Instant::now() + RECHECK) => received,
+            received = self.receive(self.checked + RECHECK) => received,
         };
         let Some(first) = received else {
             return self.may_listen().await.then_some(News::Quiet);
@@ -75,7 +76,9 @@ impl Live {
         {
             burst.add(event);
         }
-        if burst.concerns(&self.caller) && !self.may_listen().await {
+        // Not everything that ends a right is heard of here: another node did it, or time did.
+        let due = is_due(self.checked, Instant::now());
+        if (due || burst.concerns(&self.caller)) && !self.may_listen().await {
             return None;
         }
         Some(burst.into_news(&self.caller))
@@ -95,15 +98,25 @@ impl Live {
         }
     }
 
-    async fn may_listen(&self) -> bool {
-        match is_still_allowed(&self.app, &self.caller, Permission::ReadClients).await {
-            Ok(allowed) => allowed,
+    /// Asks for the roles as they are now, and hears with them from here on.
+    async fn may_listen(&mut self) -> bool {
+        self.checked = Instant::now();
+        match roles_now(&self.app, &self.caller).await {
+            Ok(Some(roles)) => {
+                self.caller.roles = roles;
+                self.caller.roles.may(Permission::ReadClients)
+            }
+            Ok(None) => false,
             Err(error) => {
                 tracing::warn!(error = %error, "a stream of live changes was ended: its session could not be checked");
                 false
             }
         }
     }
+}
+
+fn is_due(checked: Instant, now: Instant) -> bool {
+    now.duration_since(checked) >= RECHECK
 }
 
 /// Events of a short time, each once, in the order they came.
@@ -164,7 +177,7 @@ fn needed(resource: Resource) -> Permission {
 
 #[cfg(test)]
 mod tests {
-    use super::{Burst, MOST_AT_ONCE, News};
+    use super::{Burst, MOST_AT_ONCE, News, RECHECK, is_due};
     use crate::app::caller::{Caller, Credential};
     use crate::events::{Change, Event, Resource};
     use domain::{AccountId, Role, RoleSet, SessionId};
@@ -217,6 +230,13 @@ mod tests {
         let mut burst = Burst::default();
         burst.add(None);
         assert_eq!(burst.into_news(&caller(Role::Viewer)), News::Lag);
+    }
+
+    #[test]
+    fn a_busy_stream_is_checked_again_too() {
+        let checked = tokio::time::Instant::now();
+        assert!(!is_due(checked, checked + RECHECK / 2));
+        assert!(is_due(checked, checked + RECHECK));
     }
 
     #[test]

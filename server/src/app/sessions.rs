@@ -7,7 +7,7 @@ use domain::setting::SettingKey;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::caller::Caller;
+use super::caller::{Caller, require_all_rights};
 use super::error::{AppError, AppResult};
 use crate::App;
 use crate::events::{Change, Resource};
@@ -42,11 +42,12 @@ pub async fn list(app: &App, caller: &Caller) -> AppResult<Page<SessionView>> {
     Ok(Page::whole(views.collect()))
 }
 
-/// Ends one session of the caller's account.
+/// Ends one session of the caller's account. A token that has fewer rights than the account ends none.
 ///
 /// # Errors
-/// `not_found` when the account has no such session.
+/// `forbidden`; `not_found` when the account has no such session.
 pub async fn end(app: &App, caller: &Caller, id: SessionId) -> AppResult<()> {
+    require_all_rights(app, caller).await?;
     let tx = app.store.begin().await?;
     let session = sessions::by_id(&tx, id).await?;
     session.filter(|session| session.account == caller.account).ok_or_else(AppError::not_found)?;
@@ -65,11 +66,13 @@ pub async fn end(app: &App, caller: &Caller, id: SessionId) -> AppResult<()> {
     Ok(())
 }
 
-/// Ends all sessions of the caller's account but the one of this request.
+/// Ends all sessions of the caller's account but the one of this request. A token that has fewer rights than
+/// the account ends none.
 ///
 /// # Errors
-/// When the database refuses.
+/// `forbidden`.
 pub async fn end_others(app: &App, caller: &Caller) -> AppResult<SessionsEnded> {
+    require_all_rights(app, caller).await?;
     let tx = app.store.begin().await?;
     let ended = sessions::delete_of_account(&tx, caller.account, caller.session()).await?;
     let record = NewRecord {

@@ -71,11 +71,13 @@ pub async fn change(
 ) -> AppResult<SettingView> {
     let key = unlocked(app, id)?;
     let tx = app.store.begin().await?;
-    let revision = revision(&tx, key, expected).await?;
+    let (before, revision) = match stored(&tx, key, expected).await {
+        Err(error) => return Err(read_again(app, tx, error).await),
+        Ok(stored) => stored,
+    };
     key.check(&request.value).map_err(|fault| refused(&fault))?;
-    let before = app.settings.value(key);
     if !rows::put(&tx, id, &request.value, revision, app.clock.now()).await? {
-        return Err(AppError::stale());
+        return Err(read_again(app, tx, AppError::stale()).await);
     }
     record(app, &tx, caller, "setting.change", key, &before, &request.value).await?;
     tx.commit().await?;
@@ -89,11 +91,13 @@ pub async fn change(
 pub async fn reset(app: &App, caller: &Caller, id: &str, expected: &Expected) -> AppResult<SettingView> {
     let key = unlocked(app, id)?;
     let tx = app.store.begin().await?;
-    let revision = revision(&tx, key, expected).await?;
+    let (before, revision) = match stored(&tx, key, expected).await {
+        Err(error) => return Err(read_again(app, tx, error).await),
+        Ok(stored) => stored,
+    };
     if revision != 0 {
-        let before = app.settings.value(key);
         if !rows::delete(&tx, id, revision).await? {
-            return Err(AppError::stale());
+            return Err(read_again(app, tx, AppError::stale()).await);
         }
         record(app, &tx, caller, "setting.reset", key, &before, &key.definition().default.into()).await?;
     }
@@ -114,12 +118,25 @@ fn unlocked(app: &App, id: &str) -> AppResult<SettingKey> {
         .arg("variable", key.environment_name()))
 }
 
-/// The stored revision, 0 when nothing is stored; refuses when the caller saw another one.
-async fn revision(tx: &Tx, key: SettingKey, expected: &Expected) -> AppResult<i64> {
+/// The stored value and revision, the default and 0 when nothing is stored; refuses when the caller saw
+/// another one. From the database: another node may have changed it a moment ago.
+async fn stored(tx: &Tx, key: SettingKey, expected: &Expected) -> AppResult<(SettingValue, i64)> {
     let stored = rows::by_id(tx, key.definition().id).await?;
-    let revision = stored.map_or(0, |stored| stored.revision);
+    let revision = stored.as_ref().map_or(0, |stored| stored.revision);
     expected.check(revision)?;
-    Ok(revision)
+    let value = stored.and_then(|stored| stored.value).filter(|value| key.check(value).is_ok());
+    Ok((value.unwrap_or_else(|| key.definition().default.into()), revision))
+}
+
+/// Who is told that a setting changed reads it again, and must then get what this node had not seen yet.
+async fn read_again(app: &App, tx: Tx, error: AppError) -> AppError {
+    drop(tx);
+    if error.code() == Code::PreconditionFailed
+        && let Err(error) = app.settings.reload(&app.store).await
+    {
+        return error.into();
+    }
+    error
 }
 
 fn refused(fault: &SettingFault) -> AppError {

@@ -64,7 +64,7 @@ pub async fn sign_in(app: &App, brake: &Brake, request: SignIn, visitor: &Visito
     let stored = account.as_ref().map(|account| account.password_hash.as_str());
     let right = password::is_right(stored, &request.password).await?;
     let Some(account) = account.as_ref().filter(|account| right && !account.disabled) else {
-        record_failure(app, account.as_ref(), right, visitor.address).await?;
+        record_sign_in_failure(app, account.as_ref(), right, visitor.address).await?;
         return Err(failed());
     };
     brake.succeeded(visitor.address, user_name);
@@ -75,8 +75,12 @@ fn failed() -> AppError {
     AppError::new(Code::SignInFailed, "User name or password is wrong, or the account is disabled.")
 }
 
-async fn record_failure(app: &App, account: Option<&Account>, right: bool, address: IpAddr) -> AppResult<()> {
-    let at = app.clock.now();
+async fn record_sign_in_failure(
+    app: &App,
+    account: Option<&Account>,
+    right: bool,
+    address: IpAddr,
+) -> AppResult<()> {
     let reason = match account {
         None => "unknown-name",
         Some(_) if right => "disabled",
@@ -89,6 +93,17 @@ async fn record_failure(app: &App, account: Option<&Account>, right: bool, addre
         name: account.map_or_else(|| "unknown".to_owned(), |account| account.user_name.clone()),
         address: Some(address.to_canonical().to_string()),
     };
+    record_failure(app, account, &actor, "session.sign-in-failed", reason).await
+}
+
+async fn record_failure(
+    app: &App,
+    account: Option<&Account>,
+    actor: &Actor,
+    action: &'static str,
+    reason: &str,
+) -> AppResult<()> {
+    let at = app.clock.now();
     let tx = app.store.begin().await?;
     if let Some(account) = account {
         accounts::record_failure(&tx, account.id, at).await?;
@@ -98,8 +113,8 @@ async fn record_failure(app: &App, account: Option<&Account>, right: bool, addre
         &tx,
         &NewRecord {
             at,
-            actor: &actor,
-            action: "session.sign-in-failed",
+            actor,
+            action,
             object_kind: "account",
             object_id,
             details: json!({ "reason": reason }),
@@ -251,7 +266,8 @@ pub async fn change_password(
     // A stolen session must not become a way to guess the password.
     brake.begin(caller.address, &account.user_name, at)?;
     if !password::is_right(Some(&account.password_hash), &request.old_password).await? {
-        record_failure(app, Some(&account), false, caller.address).await?;
+        let action = "account.change-password-failed";
+        record_failure(app, Some(&account), &caller.actor(), action, "wrong-password").await?;
         let text = "is not the password of this account";
         return Err(AppError::field(FieldError::new("/old_password", field::WRONG_PASSWORD, text)));
     }

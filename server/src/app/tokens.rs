@@ -7,7 +7,7 @@ use domain::{AccountId, Permission, RoleSet, Secret, TokenId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::caller::{Caller, covers};
+use super::caller::{Caller, covers, require_all_rights};
 use super::error::{AppError, AppResult};
 use super::idempotency::{self, Created, IdempotencyKey};
 use super::secret_text;
@@ -195,10 +195,14 @@ async fn write_audit(
 }
 
 /// Removes a token of the caller's account, or of any account for those who may change accounts.
+/// With a token that has fewer rights than its account only that token itself.
 ///
 /// # Errors
-/// `not_found`, also for a token that is not the caller's business.
+/// `forbidden`; `not_found`, also for a token that is not the caller's business.
 pub async fn delete(app: &App, caller: &Caller, id: TokenId) -> AppResult<()> {
+    if caller.token() != Some(id) {
+        require_all_rights(app, caller).await?;
+    }
     let tx = app.store.begin().await?;
     let token = rows::by_id(&tx, id).await?;
     let token = token

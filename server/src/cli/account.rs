@@ -7,10 +7,11 @@ use clap::{Args, Subcommand};
 use domain::{Role, RoleSet, Secret};
 
 use super::{Failure, Output};
-use crate::app::{accounts, tokens};
+use crate::app::{accounts, password, tokens};
 use crate::clock::{Clock, Entropy};
 use crate::config::Config;
 use crate::open;
+use crate::settings::Settings;
 
 /// Longest password read from standard input, in bytes.
 const MOST_BYTES: u64 = 4096;
@@ -76,8 +77,10 @@ pub(super) async fn user(config: &Config, verb: UserVerb, output: Output) -> Res
         password,
         must_change_password: arguments.must_change_password,
     };
-    let id =
-        accounts::create_from_command_line(&opened.store, &Clock::system(), &Entropy::system(), new).await?;
+    let settings = Settings::load(&opened.store, config.overrides.clone()).await?;
+    let policy = password::policy(&settings);
+    let (clock, entropy) = (Clock::system(), Entropy::system());
+    let id = accounts::create_from_command_line(&opened.store, &clock, &entropy, new, policy).await?;
     opened.store.close().await;
     let text = format!("Account {} created.", arguments.username);
     output.result(&serde_json::json!({"id": id, "user_name": arguments.username}), &text);

@@ -1,6 +1,6 @@
 //! `workpoint doctor`: looks for what is wrong with an installation, without changing it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use serde_json::json;
 use super::{Failure, Output, causes};
 use crate::clock::{Clock, Entropy};
 use crate::config::{Config, load_key};
+use crate::settings::Settings;
 use crate::store::{Store, meta};
 use crate::vault::Vault;
 
@@ -24,6 +25,7 @@ struct Finding {
 
 pub(super) async fn run(config: &Config, output: Output) -> Result<ExitCode, Failure> {
     let mut findings = Vec::new();
+    let mut stored = None;
     let mut add = |check, result: Result<String, String>| {
         let good = result.is_ok();
         findings.push(Finding { check, good, text: result.unwrap_or_else(|fault| fault) });
@@ -36,6 +38,7 @@ pub(super) async fn run(config: &Config, output: Output) -> Result<ExitCode, Fai
             Err(error) => add("database", Err(causes(&error))),
             Ok(store) => {
                 add("database", schema(&store).await);
+                stored = Settings::load(&store, config.overrides.clone()).await.ok();
                 if let Ok(vault) = &vault {
                     add("key belongs to database", belongs(&store, vault).await);
                 }
@@ -49,7 +52,7 @@ pub(super) async fn run(config: &Config, output: Output) -> Result<ExitCode, Fai
         add("database", Ok("not made yet; the first start makes it".to_owned()));
     }
     for key in [SettingKey::DefaultModePort, SettingKey::SecureModePort, SettingKey::ApiPort] {
-        add("port", port(config, key).await);
+        add("port", port(config, stored.as_ref(), key).await);
     }
     report(&findings, output);
     let healthy = findings.iter().all(|finding| finding.good);
@@ -133,12 +136,13 @@ async fn certificate(store: &Store, word: &str) -> Result<String, String> {
 }
 
 /// A port is free, or somebody listens on it: a running server, as a rule.
-async fn port(config: &Config, key: SettingKey) -> Result<String, String> {
+async fn port(config: &Config, settings: Option<&Settings>, key: SettingKey) -> Result<String, String> {
     let id = key.definition().id;
-    let value = config
-        .overrides
-        .get(&key)
-        .map_or_else(|| key.definition().default.into(), |(value, _)| value.clone());
+    let fixed = || config.overrides.get(&key).map(|(value, _)| value.clone());
+    let value = match settings {
+        Some(settings) => settings.value(key),
+        None => fixed().unwrap_or_else(|| key.definition().default.into()),
+    };
     let SettingValue::Integer(number) = value else { return Ok(format!("{id}: default")) };
     let Ok(number) = u16::try_from(number) else { return Ok(format!("{id}: default")) };
     if number == 0 {
@@ -148,7 +152,12 @@ async fn port(config: &Config, key: SettingKey) -> Result<String, String> {
     match tokio::net::TcpListener::bind(address).await {
         Ok(_) => Ok(format!("{number}: free")),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            let local = SocketAddr::from(([127, 0, 0, 1], number));
+            let host = match config.listen_address {
+                IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+                address => address,
+            };
+            let local = SocketAddr::new(host, number);
             let connect = tokio::time::timeout(Duration::from_secs(3), tokio::net::TcpStream::connect(local));
             match connect.await {
                 Ok(Ok(_)) => Ok(format!("{number}: in use and answering")),

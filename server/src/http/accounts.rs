@@ -30,7 +30,8 @@ pub(crate) async fn list_accounts(
 pub(crate) async fn create_account(
     State(app): State<App>,
     caller: Caller,
-    query: AppResult<Query<NoParameters>>, request: AppResult<Create<NewAccount>>,
+    query: AppResult<Query<NoParameters>>,
+    request: AppResult<Create<NewAccount>>,
 ) -> Answer {
     caller.require(Permission::ChangeAccounts)?;
     query?;
@@ -42,7 +43,12 @@ pub(crate) async fn create_account(
 /// Get an account.
 #[utoipa::path(get, path = "/accounts/{id}", tag = "accounts", params(("id" = i64, Path, description = "Account")),
     responses((status = 200, description = "The account", body = AccountView, headers(("ETag" = String)))))]
-pub(crate) async fn get_account(State(app): State<App>, caller: Caller, id: Id<AccountId>, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn get_account(
+    State(app): State<App>,
+    caller: Caller,
+    id: Id<AccountId>,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ReadAccounts)?;
     query?;
     let account = accounts::find(&app, id.0).await?;
@@ -58,7 +64,8 @@ pub(crate) async fn update_account(
     caller: Caller,
     id: Id<AccountId>,
     expected: Expected,
-    query: AppResult<Query<NoParameters>>, body: AppResult<Json<ChangeAccount>>,
+    query: AppResult<Query<NoParameters>>,
+    body: AppResult<Json<ChangeAccount>>,
 ) -> Answer {
     caller.require(Permission::ChangeAccounts)?;
     query?;
@@ -74,7 +81,9 @@ pub(crate) async fn delete_account(
     State(app): State<App>,
     caller: Caller,
     id: Id<AccountId>,
-    expected: Expected, query: AppResult<Query<NoParameters>>) -> Answer {
+    expected: Expected,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ChangeAccounts)?;
     query?;
     accounts::delete(&app, &caller, id.0, &expected).await?;

@@ -23,7 +23,8 @@ pub(crate) async fn sign_in(
     State(app): State<App>,
     State(brake): State<Arc<Brake>>,
     visitor: Visitor,
-    query: AppResult<Query<NoParameters>>, body: AppResult<Json<SignIn>>,
+    query: AppResult<Query<NoParameters>>,
+    body: AppResult<Json<SignIn>>,
 ) -> Answer {
     query?;
     let signed_in = sign_in::sign_in(&app, &brake, body?.0, &visitor).await?;
@@ -34,7 +35,11 @@ pub(crate) async fn sign_in(
 
 /// Sign out: ends the session. With an API token nothing ends.
 #[utoipa::path(post, path = "/auth/sign-out", tag = "auth", responses((status = 204, description = "Signed out")))]
-pub(crate) async fn sign_out(State(app): State<App>, caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn sign_out(
+    State(app): State<App>,
+    caller: Caller,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require_signed_in();
     query?;
     sign_in::sign_out(&app, &caller).await?;
@@ -46,7 +51,12 @@ pub(crate) async fn sign_out(State(app): State<App>, caller: Caller, query: AppR
 /// Who is signed in, and what they may.
 #[utoipa::path(get, path = "/auth/session", tag = "auth",
     responses((status = 200, description = "The own session", body = SessionInfo)))]
-pub(crate) async fn get_own_session(State(app): State<App>, caller: Caller, cookie: SessionCookie, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn get_own_session(
+    State(app): State<App>,
+    caller: Caller,
+    cookie: SessionCookie,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require_signed_in();
     query?;
     Ok(plain(&sign_in::info(&app, &caller, cookie.0.as_ref()).await?))
@@ -59,7 +69,8 @@ pub(crate) async fn update_own_password(
     State(app): State<App>,
     State(brake): State<Arc<Brake>>,
     caller: Caller,
-    query: AppResult<Query<NoParameters>>, body: AppResult<Json<ChangePassword>>,
+    query: AppResult<Query<NoParameters>>,
+    body: AppResult<Json<ChangePassword>>,
 ) -> Answer {
     caller.require_signed_in();
     query?;

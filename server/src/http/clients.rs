@@ -74,7 +74,12 @@ pub(crate) async fn export_clients(
 /// Get a client.
 #[utoipa::path(get, path = "/clients/{id}", tag = "clients", params(("id" = i64, Path, description = "Client")),
     responses((status = 200, description = "The client", body = ClientView, headers(("ETag" = String)))))]
-pub(crate) async fn get_client(State(app): State<App>, caller: Caller, id: Id<ClientId>, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn get_client(
+    State(app): State<App>,
+    caller: Caller,
+    id: Id<ClientId>,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ReadClients)?;
     query?;
     let client = clients::find(&app, id.0).await?;
@@ -98,7 +103,12 @@ pub(crate) async fn list_client_items(
 /// Have everything read at the client's next contact.
 #[utoipa::path(post, path = "/clients/{id}/refresh", tag = "clients", params(("id" = i64, Path, description = "Client")),
     responses((status = 202, description = "Read at the next contact", body = ClientView, headers(("ETag" = String)))))]
-pub(crate) async fn refresh_client(State(app): State<App>, caller: Caller, id: Id<ClientId>, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn refresh_client(
+    State(app): State<App>,
+    caller: Caller,
+    id: Id<ClientId>,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ChangeClients)?;
     query?;
     let client = clients::refresh(&app, &caller, id.0).await?;
@@ -113,7 +123,9 @@ pub(crate) async fn delete_client(
     State(app): State<App>,
     caller: Caller,
     id: Id<ClientId>,
-    expected: Expected, query: AppResult<Query<NoParameters>>) -> Answer {
+    expected: Expected,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ChangeClients)?;
     query?;
     clients::delete(&app, &caller, id.0, &expected).await?;

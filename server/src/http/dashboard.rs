@@ -4,15 +4,19 @@ use api::dashboard::Dashboard;
 use axum::extract::State;
 use domain::Permission;
 
-use super::extract::{NoParameters, Query};
 use super::answer::{Answer, plain};
+use super::extract::{NoParameters, Query};
 use crate::App;
-use crate::app::{Caller, dashboard};
+use crate::app::{AppResult, Caller, dashboard};
 
 /// Get the figures of the welcome page.
 #[utoipa::path(get, path = "/dashboard", tag = "dashboard",
     responses((status = 200, description = "Figures", body = Dashboard)))]
-pub(crate) async fn get_dashboard(State(app): State<App>, caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn get_dashboard(
+    State(app): State<App>,
+    caller: Caller,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ReadClients)?;
     query?;
     Ok(plain(&dashboard::read(&app, &caller).await?))

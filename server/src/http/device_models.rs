@@ -6,7 +6,7 @@ use domain::Permission;
 
 use super::answer::{Answer, plain};
 use super::extract::{Name, NoParameters, Query};
-use crate::app::{Caller, models};
+use crate::app::{AppResult, Caller, models};
 
 /// List device models.
 #[utoipa::path(get, path = "/device-models", tag = "device-models",
@@ -21,7 +21,11 @@ pub(crate) async fn list_device_models(caller: Caller, query: AppResult<Query<No
 #[utoipa::path(get, path = "/device-models/{name}", tag = "device-models",
     params(("name" = String, Path, description = "Short name")),
     responses((status = 200, description = "The model", body = DeviceModelView)))]
-pub(crate) async fn get_device_model(caller: Caller, name: Name, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn get_device_model(
+    caller: Caller,
+    name: Name,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ReadClients)?;
     query?;
     Ok(plain(&models::find(&name.0)?))

@@ -9,11 +9,11 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use domain::Permission;
 use futures_util::{StreamExt as _, stream};
 
-use super::extract::{NoParameters, Query};
 use super::answer::Answer;
+use super::extract::{NoParameters, Query};
 use crate::App;
-use crate::app::Caller;
 use crate::app::live::{Live, News};
+use crate::app::{AppResult, Caller};
 
 /// A comment keeps the connection from looking dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -22,7 +22,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// everything again). The stream ends with the session or token.
 #[utoipa::path(get, path = "/events", tag = "events",
     responses((status = 200, description = "Events", body = ChangeEvent, content_type = "text/event-stream")))]
-pub(crate) async fn listen_to_events(State(app): State<App>, caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn listen_to_events(
+    State(app): State<App>,
+    caller: Caller,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ReadClients)?;
     query?;
     let news = stream::unfold(Live::new(app, caller), |mut live| async {

@@ -47,6 +47,12 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// For operations that take no parameters: a misspelt one, or one of another operation, is refused and not
+/// ignored. `DELETE /notifications?severity=…` must not remove them all.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoParameters {}
+
 /// The number in the address. What is no number is the id of nothing.
 pub(crate) struct Id<T>(pub(super) T);
 

@@ -3,10 +3,10 @@
 use api::health::Health;
 use axum::extract::State;
 
-use super::extract::{NoParameters, Query};
 use super::answer::{Answer, plain};
+use super::extract::{NoParameters, Query};
 use crate::App;
-use crate::app::health;
+use crate::app::{AppResult, health};
 
 fn ok() -> Health {
     Health { status: "ok".to_owned() }

@@ -29,7 +29,9 @@ pub(crate) async fn list_notifications(
 pub(crate) async fn delete_notification(
     State(app): State<App>,
     caller: Caller,
-    id: Id<NotificationId>, query: AppResult<Query<NoParameters>>) -> Answer {
+    id: Id<NotificationId>,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ChangeClients)?;
     query?;
     notifications::delete(&app, &caller, id.0).await?;
@@ -39,7 +41,11 @@ pub(crate) async fn delete_notification(
 /// Remove all notifications.
 #[utoipa::path(delete, path = "/notifications", tag = "notifications",
     responses((status = 200, description = "Removed", body = NotificationsRemoved)))]
-pub(crate) async fn delete_notifications(State(app): State<App>, caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn delete_notifications(
+    State(app): State<App>,
+    caller: Caller,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ChangeClients)?;
     query?;
     Ok(plain(&notifications::delete_all(&app, &caller).await?))

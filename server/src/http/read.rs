@@ -14,6 +14,10 @@ use serde_json::Value;
 
 /// Most parameters of a query string.
 const MOST_PARAMETERS: usize = 64;
+/// Longest parameter, in characters: the database searches for it in every row.
+const LONGEST_PARAMETER: usize = 200;
+/// The one parameter that nobody types; `app::cursor` bounds it.
+const CURSOR: &str = "after";
 
 /// Reads a body.
 ///
@@ -34,7 +38,11 @@ pub(super) fn query<T: DeserializeOwned>(text: &str) -> Result<T, FieldError> {
         return Err(FieldError::new("", field::INVALID, "has too many parameters"));
     }
     let mut seen = HashSet::new();
-    for (name, _) in &pairs {
+    for (name, value) in &pairs {
+        if name != CURSOR && value.chars().count() > LONGEST_PARAMETER {
+            let text = format!("has more than {LONGEST_PARAMETER} characters");
+            return Err(FieldError::new(name, field::TOO_LONG, text).arg("max", LONGEST_PARAMETER));
+        }
         if !seen.insert(name) {
             return Err(FieldError::new(name, field::GIVEN_TWICE, "stands there more than once"));
         }

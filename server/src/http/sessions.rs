@@ -8,12 +8,16 @@ use domain::{Permission, SessionId};
 use super::answer::{Answer, gone, plain};
 use super::extract::{Id, NoParameters, Query};
 use crate::App;
-use crate::app::{Caller, sessions};
+use crate::app::{AppResult, Caller, sessions};
 
 /// List the own sessions.
 #[utoipa::path(get, path = "/sessions", tag = "sessions",
     responses((status = 200, description = "Open sessions, newest first", body = Page<SessionView>)))]
-pub(crate) async fn list_sessions(State(app): State<App>, caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn list_sessions(
+    State(app): State<App>,
+    caller: Caller,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::Own)?;
     query?;
     Ok(plain(&sessions::list(&app, &caller).await?))
@@ -22,7 +26,12 @@ pub(crate) async fn list_sessions(State(app): State<App>, caller: Caller, query:
 /// End one of the own sessions.
 #[utoipa::path(delete, path = "/sessions/{id}", tag = "sessions", params(("id" = i64, Path, description = "Session")),
     responses((status = 204, description = "Ended")))]
-pub(crate) async fn delete_session(State(app): State<App>, caller: Caller, id: Id<SessionId>, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn delete_session(
+    State(app): State<App>,
+    caller: Caller,
+    id: Id<SessionId>,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::Own)?;
     query?;
     sessions::end(&app, &caller, id.0).await?;
@@ -32,7 +41,11 @@ pub(crate) async fn delete_session(State(app): State<App>, caller: Caller, id: I
 /// End all own sessions but the one of this request.
 #[utoipa::path(delete, path = "/sessions", tag = "sessions",
     responses((status = 200, description = "Ended", body = SessionsEnded)))]
-pub(crate) async fn delete_sessions(State(app): State<App>, caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn delete_sessions(
+    State(app): State<App>,
+    caller: Caller,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::Own)?;
     query?;
     Ok(plain(&sessions::end_others(&app, &caller).await?))

@@ -14,7 +14,11 @@ use crate::app::{AppResult, Caller, Expected, settings};
 /// List all settings.
 #[utoipa::path(get, path = "/settings", tag = "settings",
     responses((status = 200, description = "Settings", body = Page<SettingView>)))]
-pub(crate) async fn list_settings(State(app): State<App>, caller: Caller, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn list_settings(
+    State(app): State<App>,
+    caller: Caller,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ReadSettings)?;
     query?;
     Ok(plain(&settings::list(&app)))
@@ -23,7 +27,12 @@ pub(crate) async fn list_settings(State(app): State<App>, caller: Caller, query:
 /// Get a setting.
 #[utoipa::path(get, path = "/settings/{id}", tag = "settings", params(("id" = String, Path, description = "Setting")),
     responses((status = 200, description = "The setting", body = SettingView, headers(("ETag" = String)))))]
-pub(crate) async fn get_setting(State(app): State<App>, caller: Caller, id: Name, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn get_setting(
+    State(app): State<App>,
+    caller: Caller,
+    id: Name,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ReadSettings)?;
     query?;
     let setting = settings::find(&app, &id.0)?;
@@ -39,7 +48,8 @@ pub(crate) async fn update_setting(
     caller: Caller,
     id: Name,
     expected: Expected,
-    query: AppResult<Query<NoParameters>>, body: AppResult<Json<ChangeSetting>>,
+    query: AppResult<Query<NoParameters>>,
+    body: AppResult<Json<ChangeSetting>>,
 ) -> Answer {
     caller.require(Permission::ChangeSettings)?;
     query?;
@@ -55,7 +65,9 @@ pub(crate) async fn delete_setting(
     State(app): State<App>,
     caller: Caller,
     id: Name,
-    expected: Expected, query: AppResult<Query<NoParameters>>) -> Answer {
+    expected: Expected,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::ChangeSettings)?;
     query?;
     let setting = settings::reset(&app, &caller, &id.0, &expected).await?;

@@ -29,7 +29,8 @@ pub(crate) async fn list_tokens(
 pub(crate) async fn create_token(
     State(app): State<App>,
     caller: Caller,
-    query: AppResult<Query<NoParameters>>, request: AppResult<Create<NewToken>>,
+    query: AppResult<Query<NoParameters>>,
+    request: AppResult<Create<NewToken>>,
 ) -> Answer {
     caller.require(Permission::Own)?;
     query?;
@@ -41,7 +42,12 @@ pub(crate) async fn create_token(
 /// Get a token, without the token itself: an own one, or any for callers who may read accounts.
 #[utoipa::path(get, path = "/tokens/{id}", tag = "tokens", params(("id" = i64, Path, description = "Token")),
     responses((status = 200, description = "The token", body = TokenView)))]
-pub(crate) async fn get_token(State(app): State<App>, caller: Caller, id: Id<TokenId>, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn get_token(
+    State(app): State<App>,
+    caller: Caller,
+    id: Id<TokenId>,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::Own)?;
     query?;
     Ok(plain(&tokens::find(&app, &caller, id.0).await?))
@@ -50,7 +56,12 @@ pub(crate) async fn get_token(State(app): State<App>, caller: Caller, id: Id<Tok
 /// Remove a token: an own one, or any for callers who may change accounts.
 #[utoipa::path(delete, path = "/tokens/{id}", tag = "tokens", params(("id" = i64, Path, description = "Token")),
     responses((status = 204, description = "Removed")))]
-pub(crate) async fn delete_token(State(app): State<App>, caller: Caller, id: Id<TokenId>, query: AppResult<Query<NoParameters>>) -> Answer {
+pub(crate) async fn delete_token(
+    State(app): State<App>,
+    caller: Caller,
+    id: Id<TokenId>,
+    query: AppResult<Query<NoParameters>>,
+) -> Answer {
     caller.require(Permission::Own)?;
     query?;
     tokens::delete(&app, &caller, id.0).await?;

@@ -30,7 +30,17 @@ struct Row {
     body: String,
 }
 
-/// Reserves a key of an account, after forgetting keys from before `forget_before`.
+/// Forgets keys and answers from `before` and earlier.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn forget(tx: &Tx, before: Timestamp) -> StoreResult<()> {
+    let sql = "DELETE FROM idempotency WHERE created_at <= $1";
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [before.as_millisecond().into()]);
+    tx.inner.execute_raw(statement).await.attempt("forget old idempotency keys").map(|_| ())
+}
+
+/// Reserves a key of an account.
 ///
 /// # Errors
 /// When the database refuses.
@@ -40,12 +50,8 @@ pub async fn reserve(
     key: &str,
     request_digest: &[u8],
     at: Timestamp,
-    forget_before: Timestamp,
 ) -> StoreResult<Reserved> {
     let attempt = "reserve an idempotency key";
-    let sql = "DELETE FROM idempotency WHERE created_at <= $1";
-    let statement = Statement::from_sql_and_values(tx.backend, sql, [forget_before.as_millisecond().into()]);
-    tx.inner.execute_raw(statement).await.attempt(attempt)?;
     let sql = "INSERT INTO idempotency (account_id, key, request_digest, status, body, created_at) \
         VALUES ($1, $2, $3, 0, '', $4) ON CONFLICT (account_id, key) DO NOTHING";
     let values: [Value; 4] =

@@ -158,16 +158,14 @@ pub async fn delete(tx: &Tx, id: TokenId) -> StoreResult<bool> {
     Ok(done.rows_affected() > 0)
 }
 
-/// Removes all tokens of an account; returns how many.
+/// Removes all tokens of an account; returns which.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn delete_of_account(tx: &Tx, account: AccountId) -> StoreResult<u64> {
-    let sql = "DELETE FROM api_token WHERE account_id = $1";
+pub async fn delete_of_account(tx: &Tx, account: AccountId) -> StoreResult<Vec<TokenId>> {
+    let attempt = "remove the tokens of an account";
+    let sql = "DELETE FROM api_token WHERE account_id = $1 RETURNING id";
     let statement = Statement::from_sql_and_values(tx.backend, sql, [account.0.into()]);
-    tx.inner
-        .execute_raw(statement)
-        .await
-        .attempt("remove the tokens of an account")
-        .map(|done| done.rows_affected())
+    let rows = tx.inner.query_all_raw(statement).await.attempt(attempt)?;
+    rows.iter().map(|row| row.try_get("", "id").map(TokenId).attempt(attempt)).collect()
 }
