@@ -333,7 +333,13 @@ impl RecordOpening {
             is_change: lists_change || !differences.is_empty(),
             ..self.row()
         };
-        clients::record_contact(tx, client, &row).await?;
+        // The usual contact says what is known: then only the row's time moves, and one index with it.
+        let known_already = known.basic_digest.as_deref() == Some(self.digest.as_slice());
+        if known_already && !row.is_change && !kept_apart {
+            clients::touch(tx, client, &row).await?;
+        } else {
+            clients::record_contact(tx, client, &row).await?;
+        }
         if self.reason == ContactReason::LocalChanges
             && let Some(details) = describe(tx, &differences)
         {
