@@ -9,13 +9,31 @@ use crate::write::item_bytes;
 use crate::{Item, ItemKey};
 
 /// Items that belong together and must reach the phone in one message, for instance all items of one
-/// key (`wpi.md` §3.5). An item that stands alone is a record of one.
+/// key (`wpi.md` §3.5). An item that belongs to no record is a record of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record(pub Vec<Item>);
+pub struct Record {
+    /// The items.
+    pub items: Vec<Item>,
+    /// Goes out in a message of its own: it can cut the phone off, and what was written before it must not be
+    /// in doubt then (`wpi.md` §7.5).
+    pub alone: bool,
+}
+
+impl Record {
+    /// A record that may share its message with others.
+    pub fn new(items: Vec<Item>) -> Self {
+        Self { items, alone: false }
+    }
+
+    /// A record that goes out alone.
+    pub fn alone(items: Vec<Item>) -> Self {
+        Self { items, alone: true }
+    }
+}
 
 impl From<Item> for Record {
     fn from(item: Item) -> Self {
-        Self(vec![item])
+        Self::new(vec![item])
     }
 }
 
@@ -69,7 +87,8 @@ pub fn split(
     let mut messages = Vec::new();
     let mut current: Vec<Item> = Vec::new();
     let mut bytes = 0_usize;
-    for Record(items) in records {
+    let mut closed = false;
+    for Record { items, alone } in records {
         let Some(first) = items.first() else { continue };
         if let Some(max_items) = hard
             && usize::try_from(max_items).is_ok_and(|number| items.len() > number)
@@ -77,12 +96,13 @@ pub fn split(
             return Err(SplitError::RecordTooLarge { first: first.key(), items: items.len(), max_items });
         }
         let size = items.iter().map(item_bytes).sum::<usize>();
-        let full = current.len() + items.len() > most || bytes + size > limits.bytes;
+        let full = closed || alone || current.len() + items.len() > most || bytes + size > limits.bytes;
         if full && !current.is_empty() {
             messages.push(std::mem::take(&mut current));
             bytes = 0;
         }
         bytes += size;
+        closed = alone;
         current.extend(items);
     }
     if !current.is_empty() {
@@ -96,7 +116,7 @@ mod tests {
     use super::*;
 
     fn record(name: &str, items: u16) -> Record {
-        Record((1..=items).map(|index| Item::indexed(name, index, "v")).collect())
+        Record::new((1..=items).map(|index| Item::indexed(name, index, "v")).collect())
     }
 
     fn lengths(messages: &[Vec<Item>]) -> Vec<usize> {
@@ -138,7 +158,15 @@ mod tests {
     }
 
     #[test]
+    fn what_can_cut_the_phone_off_goes_alone() {
+        let alone = Record::alone(vec![Item::new("vlan-id", "7")]);
+        let records = vec![record("a", 2), alone, record("b", 1), record("c", 1)];
+        let messages = split(records, None, SplitLimits::default()).unwrap();
+        assert_eq!(lengths(&messages), [2, 1, 2]);
+    }
+
+    #[test]
     fn nothing_to_write_is_no_message() {
-        assert_eq!(split(vec![Record(vec![])], Some(1), SplitLimits::default()), Ok(vec![]));
+        assert_eq!(split(vec![Record::new(vec![])], Some(1), SplitLimits::default()), Ok(vec![]));
     }
 }

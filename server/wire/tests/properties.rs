@@ -208,10 +208,10 @@ proptest! {
         bytes in 100..2_000_usize,
     ) {
         let record = |(number, size): (usize, &usize)| {
-            Record((0..*size).map(|part| Item::new(number.to_string(), part.to_string())).collect())
+            Record::new((0..*size).map(|part| Item::new(number.to_string(), part.to_string())).collect())
         };
         let records: Vec<Record> = sizes.iter().enumerate().map(record).collect();
-        let all: Vec<Item> = records.iter().flat_map(|record| record.0.clone()).collect();
+        let all: Vec<Item> = records.iter().flat_map(|record| record.items.clone()).collect();
         let most = max_items.map_or(usize::MAX, |number| number as usize);
         match split(records, max_items, SplitLimits { items, bytes }) {
             Ok(messages) => {

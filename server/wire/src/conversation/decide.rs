@@ -191,5 +191,5 @@ fn told(name: &str, value: &str) -> Vec<Item> {
 }
 
 fn empty_item(key: ItemKey) -> Record {
-    Record(vec![Item { name: key.name, index: key.index, status: None, value: String::new() }])
+    Record::new(vec![Item { name: key.name, index: key.index, status: None, value: String::new() }])
 }

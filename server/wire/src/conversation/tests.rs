@@ -497,7 +497,7 @@ fn repeating_one_request_for_ever_ends_the_session() {
 
 #[test]
 fn orders_that_cannot_be_sent_are_turned_down_and_the_next_one_goes() {
-    let line = Record((1..=4).map(|index| Item::indexed("line", index, "v")).collect());
+    let line = Record::new((1..=4).map(|index| Item::indexed("line", index, "v")).collect());
     let file = (1..=4).map(|index| Item::indexed("file", index, "v")).collect();
     let (_, answer) = Phone::starts(
         Some(3),
@@ -529,7 +529,7 @@ fn orders_that_cannot_be_sent_are_turned_down_and_the_next_one_goes() {
 
 #[test]
 fn a_bootstrapping_order_that_is_turned_down_ends_the_session() {
-    let record = Record((1..=4).map(|index| Item::indexed("b", index, "v")).collect());
+    let record = Record::new((1..=4).map(|index| Item::indexed("b", index, "v")).collect());
     let situation = Situation { bootstrap: Some(vec![record]), ..works(vec![write(1, &[("a", "1")])]) };
     let (_, answer) = Phone::starts(Some(3), situation);
     assert_eq!(cause(&answer), &EndCause::OrderRefused);

@@ -271,7 +271,9 @@ impl<'b> Drive<'b> {
     fn record(&mut self) -> Record {
         let name = format!("record-{}", self.count());
         let size = self.choose(7);
-        Record((0..size).map(|index| Item::indexed(name.clone(), index.into(), size.to_string())).collect())
+        Record::new(
+            (0..size).map(|index| Item::indexed(name.clone(), index.into(), size.to_string())).collect(),
+        )
     }
 
     fn order(&mut self) -> Order {
@@ -310,7 +312,7 @@ impl<'b> Drive<'b> {
         // When the bytes are used up there is always something to write, or the session would just be done.
         if self.bytes.len() == 0 {
             let id = WorkId(self.count());
-            let record = Record(vec![Item::new(format!("record-{}", self.number), "1")]);
+            let record = Record::new(vec![Item::new(format!("record-{}", self.number), "1")]);
             situation.work.push(Work { id, order: Order::Write(vec![record]) });
         }
         situation
