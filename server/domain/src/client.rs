@@ -2,34 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::words;
+
 /// Most digits of an E.164 number (D-3, OSEM §4).
 pub const E164_MAX_DIGITS: usize = 15;
 
 /// Whether a text is an E.164 number: one to fifteen digits.
 pub fn is_e164(text: &str) -> bool {
     (1..=E164_MAX_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
-        }
-
-        impl $name {
-            /// The word stored and shown; never an ordinal.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)+ }
-            }
-
-            /// The variant a stored word names.
-            pub fn parse(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)+ _ => None }
-            }
-        }
-    };
 }
 
 words! {
@@ -123,15 +103,6 @@ words! {
 }
 
 impl Fault {
-    /// Every fault, in the order shown.
-    pub const ALL: [Self; 5] = [
-        Self::SecurityLogArchive,
-        Self::SecurityLogEntry,
-        Self::OcspConnect,
-        Self::AdminPassword,
-        Self::UserPassword,
-    ];
-
     /// The basic item that carries the flag.
     pub fn item(self) -> &'static str {
         match self {

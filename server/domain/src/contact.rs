@@ -96,7 +96,7 @@ impl DeviceReport {
                         .then(|| crate::Secret::new(value.to_owned()));
                 }
                 name => {
-                    if let Some(fault) = Fault::ALL.into_iter().find(|fault| fault.item() == name) {
+                    if let Some(fault) = Fault::ALL.iter().copied().find(|fault| fault.item() == name) {
                         let on = boolean(value).unwrap_or(false);
                         faults.get_or_insert_default().extend(on.then_some(fault));
                     }

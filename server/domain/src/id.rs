@@ -36,4 +36,12 @@ typed_ids! {
     AuditId;
     /// A notification for administrators.
     NotificationId;
+    /// A plan: a change that was asked for and not applied yet (D-27).
+    PlanId;
+    /// A job.
+    JobId;
+    /// One client of a job.
+    TargetId;
+    /// A stored diff; equal ones are stored once.
+    DiffId;
 }

@@ -3,11 +3,14 @@
 //! Pure code: no HTTP, no SQL, no clock, no randomness, no I/O. Time is an argument. It compiles for the
 //! browser too, so that the console validates with the same code as the server.
 
+pub mod catalogue;
 pub mod client;
+pub mod configuration;
 pub mod contact;
 pub mod device_id;
 pub mod id;
 pub mod item;
+pub mod job;
 pub mod model;
 pub mod network;
 pub mod password;
@@ -15,8 +18,11 @@ pub mod role;
 pub mod secret;
 pub mod setting;
 pub mod software;
+mod words;
 
 pub use device_id::DeviceId;
-pub use id::{AccountId, AuditId, ClientId, NotificationId, SessionId, TokenId};
+pub use id::{
+    AccountId, AuditId, ClientId, DiffId, JobId, NotificationId, PlanId, SessionId, TargetId, TokenId,
+};
 pub use role::{Permission, Role, RoleSet};
 pub use secret::Secret;

@@ -1,0 +1,1 @@
+//! Rules across fields (OSEM §7).

@@ -1,0 +1,298 @@
+//! Tests of the rules with a small catalogue of their own.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Content, Desired, Difference, ItemKey, Layer, LeftOutReason, ModelRefusal, Picture, Reported, Row, Scope,
+    State, Still, difference, states, still_wanted,
+};
+use crate::catalogue::{
+    Area, Catalogue, Certainty, Choice, Delivery, ItemIndex, Kind, Parameter, ParameterKey, RecordField,
+    Section, Text, TextFormat, Value, ValueType,
+};
+
+fn text(text: &str) -> Text {
+    Text { en: text.to_owned(), de: text.to_owned() }
+}
+
+fn parameter(id: &str, item: &str) -> Parameter {
+    Parameter {
+        id: id.to_owned(),
+        label: text(id),
+        help: text(id),
+        kinds: vec![Kind::SipClient],
+        value: ValueType::Text { format: TextFormat::Any, min_length: 0, max_length: 255 },
+        default: None,
+        unit: None,
+        entries: None,
+        secret: false,
+        read_only: false,
+        care: false,
+        restarts: false,
+        same_as: None,
+        delivery: Some(Delivery {
+            item: item.to_owned(),
+            index: ItemIndex::None,
+            certainty: Certainty::Documented,
+            field: None,
+            group: None,
+            factor: 1,
+            divisor: 1,
+        }),
+    }
+}
+
+fn repeated(id: &str, item: &str, group: Option<&str>, field: Option<usize>) -> Parameter {
+    let mut parameter = Parameter { entries: Some((1, 9)), ..parameter(id, item) };
+    if let Some(delivery) = &mut parameter.delivery {
+        delivery.index = ItemIndex::Entry(0);
+        delivery.group = group.map(str::to_owned);
+        delivery.field = field.map(|position| RecordField { separator: '^', fields: 3, position });
+    }
+    parameter
+}
+
+fn catalogue() -> Catalogue {
+    let flag = Parameter {
+        value: ValueType::Bool { wire: ("false".to_owned(), "true".to_owned()) },
+        ..parameter("flag", "flag-item")
+    };
+    let mut guess = parameter("guess", "guess-item");
+    if let Some(delivery) = &mut guess.delivery {
+        delivery.certainty = Certainty::Inferred;
+    }
+    let choice = |key: &str, wire: Option<&str>| Choice {
+        key: key.to_owned(),
+        label: text(key),
+        help: None,
+        wire: wire.map(str::to_owned),
+    };
+    let mode = Parameter {
+        value: ValueType::Enum { choices: vec![choice("A", Some("7")), choice("B", None)] },
+        ..parameter("mode", "mode-item")
+    };
+    let parameters = vec![
+        Parameter { restarts: true, ..parameter("address", "reg-addr") },
+        Parameter { same_as: Some("address".to_owned()), ..parameter("address-again", "reg-addr") },
+        flag,
+        guess,
+        mode,
+        Parameter { delivery: None, ..parameter("nowhere", "x") },
+        Parameter { secret: true, ..parameter("password", "sip-pwd") },
+        Parameter { care: true, ..parameter("vlan", "vlan-id") },
+        Parameter { kinds: vec![Kind::HfaClient], ..parameter("hfa", "hfa-item") },
+        repeated("key", "key-def", Some("keys"), None),
+        repeated("key-label", "key-label", Some("keys"), None),
+        repeated("ring-name", "alert", None, Some(0)),
+        repeated("ring-melody", "alert", None, Some(1)),
+    ];
+    let section = Section { id: "s".to_owned(), title: text("s"), parameters };
+    Catalogue::from_areas(vec![Area { id: "a".to_owned(), title: text("a"), sections: vec![section] }])
+}
+
+fn plain(value: Value) -> Desired {
+    Desired { content: Content::Plain(value), layer: Layer::Client }
+}
+
+/// A phone that reports these texts and should have these values.
+fn picture(reported: &[(&str, Option<u16>, &str)], desired: &[(&str, Option<u16>, Value)]) -> Picture {
+    let mut picture = Picture::empty(Kind::SipClient);
+    for (name, index, text) in reported {
+        let said = Reported { text: Some((*text).to_owned()), status: None };
+        picture.reported.insert(ItemKey::new(*name, *index), said);
+    }
+    for (id, index, value) in desired {
+        let key = ParameterKey { parameter: (*id).to_owned(), index: *index };
+        picture.desired.insert(key, plain(value.clone()));
+    }
+    picture
+}
+
+fn written(difference: &Difference) -> Vec<(String, Option<&str>, Option<&str>)> {
+    difference.rows.iter().map(|row| (row.item.to_string(), row.from.as_deref(), row.to.as_deref())).collect()
+}
+
+fn reasons(difference: &Difference) -> Vec<LeftOutReason> {
+    difference.left_out.iter().map(|left_out| left_out.reason).collect()
+}
+
+#[test]
+fn the_difference_alone_is_written() {
+    let picture = picture(
+        &[("reg-addr", None, "old.example"), ("flag-item", None, "1"), ("mode-item", None, "7")],
+        &[
+            ("address", None, "new.example".into()),
+            ("flag", None, Value::Bool(true)),
+            ("mode", None, "A".into()),
+        ],
+    );
+    let difference = difference(&catalogue(), &picture, Scope::Pending);
+    assert_eq!(written(&difference), [("reg-addr".to_owned(), Some("old.example"), Some("new.example"))]);
+    assert!(difference.rows[0].restarts && difference.left_out.is_empty());
+}
+
+#[test]
+fn an_item_never_reported_is_written_unless_its_name_is_a_guess() {
+    let wanted = [("address", None, "a".into()), ("guess", None, "g".into())];
+    let unseen = difference(&catalogue(), &picture(&[], &wanted), Scope::All);
+    assert_eq!(written(&unseen), [("reg-addr".to_owned(), None, Some("a"))]);
+    assert_eq!(reasons(&unseen), [LeftOutReason::NotReported]);
+    let seen = picture(&[("guess-item", None, "h")], &wanted);
+    let row = difference(&catalogue(), &seen, Scope::All).rows.remove(0);
+    assert!(row.unconfirmed && row.to.as_deref() == Some("g"));
+}
+
+#[test]
+fn what_cannot_be_delivered_says_why() {
+    let wanted = [
+        ("nowhere", None, "x".into()),
+        ("mode", None, "B".into()),
+        ("hfa", None, "x".into()),
+        ("gone", None, "x".into()),
+    ];
+    let difference = difference(&catalogue(), &picture(&[], &wanted), Scope::All);
+    assert!(difference.rows.is_empty());
+    use LeftOutReason as R;
+    assert_eq!(reasons(&difference), [R::UnknownParameter, R::OtherKind, R::NoWireValue, R::NoItem]);
+}
+
+#[test]
+fn what_phone_and_model_refuse_is_left_out() {
+    let mut picture = picture(
+        &[],
+        &[
+            ("address", None, "a".into()),
+            ("flag", None, Value::Bool(true)),
+            ("mode", None, "A".into()),
+            ("key", Some(8), "1".into()),
+        ],
+    );
+    picture.refused.insert(ItemKey::new("reg-addr", None), "Read Only".to_owned());
+    picture.refused.insert(ItemKey::new("mode-item", None), "invalid data".to_owned());
+    let refusal = |status: &str, highest_index| ModelRefusal { status: status.to_owned(), highest_index };
+    picture.unsupported.insert("flag-item".to_owned(), refusal("unknown item", None));
+    picture.unsupported.insert("key-def".to_owned(), refusal("invalid index", Some(6)));
+    let left = difference(&catalogue(), &picture, Scope::All);
+    use LeftOutReason as R;
+    assert_eq!(reasons(&left), [R::LockedByPhone, R::UnknownToPhone, R::IndexTooHigh, R::RefusedBefore]);
+    picture.desired.clear();
+    picture.desired.insert(ParameterKey::entry("key", 6), plain("1".into()));
+    assert_eq!(difference(&catalogue(), &picture, Scope::All).rows.len(), 1);
+}
+
+#[test]
+fn two_parameters_of_one_item_must_agree() {
+    let same = [("address", None, "a".into()), ("address-again", None, "a".into())];
+    let agreed = difference(&catalogue(), &picture(&[], &same), Scope::All);
+    assert_eq!((agreed.rows.len(), agreed.rows[0].parameters.len()), (1, 2));
+    let other = [("address", None, "a".into()), ("address-again", None, "b".into())];
+    let conflict = difference(&catalogue(), &picture(&[], &other), Scope::All);
+    assert!(conflict.rows.is_empty(), "neither is written");
+    assert_eq!(reasons(&conflict), [LeftOutReason::Conflict, LeftOutReason::Conflict]);
+}
+
+#[test]
+fn a_field_of_a_record_keeps_the_other_fields() {
+    let wanted = [("ring-melody", Some(2), "5".into())];
+    let seen = picture(&[("alert", Some(2), "Boss^3^1")], &wanted);
+    let change = difference(&catalogue(), &seen, Scope::All);
+    assert_eq!(written(&change), [("alert[2]".to_owned(), Some("Boss^3^1"), Some("Boss^5^1"))]);
+    let both = picture(
+        &[("alert", Some(2), "Boss^3^1")],
+        &[("ring-melody", Some(2), "5".into()), ("ring-name", Some(2), "Door".into())],
+    );
+    let change = difference(&catalogue(), &both, Scope::All);
+    assert_eq!(written(&change), [("alert[2]".to_owned(), Some("Boss^3^1"), Some("Door^5^1"))]);
+    let done = picture(&[("alert", Some(2), "Boss^5^1")], &wanted);
+    assert!(difference(&catalogue(), &done, Scope::All).rows.is_empty());
+}
+
+#[test]
+fn a_logical_record_is_written_whole() {
+    let seen = picture(
+        &[("key-def", Some(3), "1"), ("key-label", Some(3), "Door"), ("key-label", Some(4), "x")],
+        &[("key", Some(3), "9".into())],
+    );
+    let change = difference(&catalogue(), &seen, Scope::All);
+    assert_eq!(
+        written(&change),
+        [
+            ("key-def[3]".to_owned(), Some("1"), Some("9")),
+            ("key-label[3]".to_owned(), Some("Door"), Some("Door"))
+        ]
+    );
+    assert!(!change.rows[0].companion && change.rows[1].companion);
+}
+
+#[test]
+fn a_secret_is_written_when_its_digest_is_another_one() {
+    let mut picture = picture(&[], &[]);
+    let secret = Desired { content: Content::Secret(vec![1]), layer: Layer::Client };
+    picture.desired.insert(ParameterKey::plain("password"), secret);
+    let row = difference(&catalogue(), &picture, Scope::Pending).rows.remove(0);
+    assert!(row.secret && row.to.is_none() && row.from.is_none());
+    picture.acknowledged.insert(ItemKey::new("sip-pwd", None), vec![1]);
+    assert!(difference(&catalogue(), &picture, Scope::Pending).rows.is_empty());
+    picture.acknowledged.insert(ItemKey::new("sip-pwd", None), vec![2]);
+    assert_eq!(difference(&catalogue(), &picture, Scope::Pending).rows.len(), 1);
+}
+
+#[test]
+fn drift_is_shown_and_not_undone_unless_asked_for() {
+    let mut picture = picture(&[("reg-addr", None, "theirs")], &[("address", None, "ours".into())]);
+    picture.drifted.insert(ItemKey::new("reg-addr", None));
+    let pending = difference(&catalogue(), &picture, Scope::Pending);
+    assert_eq!((pending.rows.len(), reasons(&pending)), (0, vec![LeftOutReason::Drift]));
+    assert_eq!(difference(&catalogue(), &picture, Scope::All).rows.len(), 1);
+    let only = BTreeSet::from([ParameterKey::plain("address")]);
+    assert_eq!(difference(&catalogue(), &picture, Scope::Only(&only)).rows.len(), 1);
+    let other = BTreeSet::from([ParameterKey::plain("flag")]);
+    assert_eq!(difference(&catalogue(), &picture, Scope::Only(&other)), Difference::default());
+    assert_eq!(states(&catalogue(), &picture)[0].state, State::Drift);
+}
+
+#[test]
+fn what_can_cut_the_phone_off_comes_last() {
+    let wanted =
+        [("vlan", None, "7".into()), ("flag", None, Value::Bool(true)), ("address", None, "a".into())];
+    let rows = difference(&catalogue(), &picture(&[], &wanted), Scope::All).rows;
+    let items: Vec<&str> = rows.iter().map(|row| row.item.name.as_str()).collect();
+    assert_eq!(items, ["flag-item", "reg-addr", "vlan-id"]);
+    assert!(rows[2].care);
+}
+
+#[test]
+fn the_servers_own_items_are_rows_without_parameter() {
+    let mut picture = picture(&[], &[]);
+    picture.system.insert(ItemKey::new("dcmp-url", None), "http://10.1.1.1:8080/dcmp".to_owned());
+    let row = difference(&catalogue(), &picture, Scope::Pending).rows.remove(0);
+    assert!(row.parameters.is_empty());
+    assert_eq!(states(&catalogue(), &picture)[0].parameter, None);
+    assert_eq!(still_wanted(&catalogue(), &picture, &[row]), [Still::Write]);
+}
+
+#[test]
+fn a_stored_diff_delivered_late_undoes_nothing() {
+    let catalogue = catalogue();
+    let wanted = |address: &str, key: &str| {
+        [("address", None, Value::Text(address.to_owned())), ("key", Some(3), Value::Text(key.to_owned()))]
+    };
+    let seen = [("reg-addr", None, "old"), ("key-def", Some(3), "1"), ("key-label", Some(3), "Door")];
+    let rows: Vec<Row> = difference(&catalogue, &picture(&seen, &wanted("new", "9")), Scope::All).rows;
+    let still = |reported: &[(&str, Option<u16>, &str)], address, key| {
+        let picture = picture(reported, &wanted(address, key));
+        let mut still: Vec<(String, Still)> = rows
+            .iter()
+            .zip(still_wanted(&catalogue, &picture, &rows))
+            .map(|(row, still)| (row.item.to_string(), still))
+            .collect();
+        still.sort_by(|a, b| a.0.cmp(&b.0));
+        still.into_iter().map(|(_, still)| still).collect::<Vec<_>>()
+    };
+    // In the order key-def, key-label (companion), reg-addr.
+    assert_eq!(still(&seen, "new", "9"), [Still::Write, Still::Write, Still::Write]);
+    let done = [("reg-addr", None, "new"), ("key-def", Some(3), "9"), ("key-label", Some(3), "Door")];
+    assert_eq!(still(&done, "new", "9"), [Still::Done, Still::Done, Still::Done]);
+    assert_eq!(still(&seen, "newer", "9"), [Still::Write, Still::Write, Still::Superseded]);
+    assert_eq!(still(&seen, "new", "8"), [Still::Superseded, Still::Done, Still::Write]);
+}
