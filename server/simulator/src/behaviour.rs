@@ -1,6 +1,9 @@
 //! The ways in which phones differ in speaking WPI (`wpi.md` Appendix B), as plain options.
 
+use std::str::FromStr;
 use std::time::Duration;
+
+use crate::models::UnknownWord;
 
 /// What a phone sends back of the cookie it got (`wpi.md` §2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +37,45 @@ pub enum FragmentAction {
     GetNextFragment,
 }
 
+/// What goes wrong when a phone should answer WriteItems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mishap {
+    /// The power fails when the values are stored and nothing has been answered.
+    VanishWritten,
+    /// The power fails before anything is stored.
+    VanishUnwritten,
+    /// The phone stores nothing and ends the session with `clean-up` (`wpi.md` §4.9).
+    GiveUp,
+}
+
+impl FromStr for Mishap {
+    type Err = UnknownWord;
+
+    /// `vanish-written`, `vanish-unwritten` or `give-up`.
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        match text {
+            "vanish-written" => Ok(Self::VanishWritten),
+            "vanish-unwritten" => Ok(Self::VanishUnwritten),
+            "give-up" => Ok(Self::GiveUp),
+            _ => Err(UnknownWord::new("mishap", text)),
+        }
+    }
+}
+
+/// Whether a phone hears contact-me requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listening {
+    /// It answers 204 and comes.
+    #[default]
+    Answers,
+    /// It answers 204 and never comes.
+    Silent,
+    /// Nobody listens at its port.
+    Refuses,
+    /// It takes the connection and never answers.
+    Hangs,
+}
+
 /// How one phone behaves. The default is a late SIP firmware in default mode.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behaviour {
@@ -46,6 +88,17 @@ pub struct Behaviour {
     pub fragment_action: FragmentAction,
     /// The next so many orders are answered `busy`.
     pub busy_requests: u32,
+    /// Wait of a phone that was busy before it follows `send-solicited`: the rest of the call.
+    pub busy_time: Duration,
+    /// The next so many WriteItems are answered `failed` as a whole, and nothing is stored.
+    pub failed_writes: u32,
+    /// What goes wrong with the next `mishaps` WriteItems.
+    pub mishap: Option<Mishap>,
+    /// How many times it goes wrong.
+    pub mishaps: u32,
+    /// Whether a phone that vanished comes back with `start-up` after `restart_time`, as after a power
+    /// failure. Otherwise it waits until it is called.
+    pub returns_after_vanishing: bool,
     /// Whether reads, too, are answered `busy`; some firmware does (`wpi.md` §4.3).
     pub busy_reads: bool,
     /// Local changes are only flagged, not attached: firmware up to V2R1 (`wpi.md` §4.5.3).
@@ -66,8 +119,20 @@ pub struct Behaviour {
     pub think_time: Duration,
     /// Wait between a restart and the `start-up` after it.
     pub restart_time: Duration,
-    /// Contact gap; `None` takes the phone's item `dls-contact-interval` (300 s out of the box).
+    /// Contact gap; `None` takes the phone's item `dls-contact-interval` (300 s out of the box); zero is
+    /// no gap.
     pub contact_gap: Option<Duration>,
+    /// Every so many-th contact-me outside the gap is acknowledged and ignored (`wpi.md` §1.5 rule 3);
+    /// 0 ignores none.
+    pub ignore_every: u32,
+    /// Whether contact-me requests are heard, to begin with.
+    pub listening: Listening,
+    /// Time between two polls of the contact-me proxy (`wpi.md` §6; the item that sets it is not public).
+    pub dcmp_interval: Duration,
+    /// Whether `dcmp-url` survives a restart; phones need not keep it (`wpi.md` §6).
+    pub keeps_dcmp_url: bool,
+    /// Whether items that DHCP delivers are read only while it does (`wpi.md` §1.4, §7.5).
+    pub locks_dhcp_items: bool,
 }
 
 impl Default for Behaviour {
@@ -77,6 +142,11 @@ impl Default for Behaviour {
             fragment_items: None,
             fragment_action: FragmentAction::default(),
             busy_requests: 0,
+            busy_time: Duration::ZERO,
+            failed_writes: 0,
+            mishap: None,
+            mishaps: 1,
+            returns_after_vanishing: true,
             busy_reads: true,
             old_local_changes: false,
             keep_alive: true,
@@ -88,6 +158,24 @@ impl Default for Behaviour {
             think_time: Duration::ZERO,
             restart_time: Duration::from_secs(2),
             contact_gap: None,
+            ignore_every: 0,
+            listening: Listening::default(),
+            dcmp_interval: Duration::from_secs(60),
+            keeps_dcmp_url: false,
+            locks_dhcp_items: true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mishaps_are_read_by_their_words() {
+        assert_eq!("vanish-written".parse(), Ok(Mishap::VanishWritten));
+        assert_eq!("vanish-unwritten".parse(), Ok(Mishap::VanishUnwritten));
+        assert_eq!("give-up".parse(), Ok(Mishap::GiveUp));
+        assert!("vanish".parse::<Mishap>().is_err());
     }
 }

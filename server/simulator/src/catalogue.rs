@@ -49,8 +49,8 @@ pub(crate) enum Check {
     Integer(RangeInclusive<i64>),
     /// One of these numbers.
     Choice(Vec<u16>),
-    /// Text of at most this many characters.
-    Text(usize),
+    /// Text of so many characters.
+    Text(RangeInclusive<usize>),
 }
 
 impl Check {
@@ -60,7 +60,7 @@ impl Check {
             Self::Boolean => matches!(value, "true" | "false"),
             Self::Integer(range) => value.parse().is_ok_and(|number| range.contains(&number)),
             Self::Choice(numbers) => value.parse().is_ok_and(|number| numbers.contains(&number)),
-            Self::Text(most) => value.chars().count() <= *most,
+            Self::Text(length) => length.contains(&value.chars().count()),
         }
     }
 }
@@ -76,6 +76,8 @@ pub(crate) struct Row {
     pub(crate) family: Option<Family>,
     /// What may be done with it.
     pub(crate) access: Access,
+    /// The item and its value that make this one writable; `None`: nothing else matters.
+    pub(crate) writable_while: Option<(&'static str, &'static str)>,
     /// Whether it goes with every opening message (`wpi.md` §7.1).
     pub(crate) basic: bool,
     /// What values it takes.
@@ -85,6 +87,9 @@ pub(crate) struct Row {
     /// Value patterns of a phone in service; one of them is taken.
     pub(crate) values: Vec<&'static str>,
 }
+
+/// The items that make others writable (column `access` of the table).
+pub(crate) const SWITCHES: [&str; 2] = ["dhcp", "vlan-method"];
 
 /// All items, in the order of reports.
 #[derive(Debug)]
@@ -99,8 +104,9 @@ pub(crate) static PADDING: LazyLock<Row> = LazyLock::new(|| Row {
     indexes: Indexes::None,
     family: None,
     access: Access::ReadWrite,
+    writable_while: None,
     basic: false,
-    check: Check::Text(255),
+    check: Check::Text(0..=255),
     factory: "",
     values: vec!["{index}"],
 });
@@ -126,6 +132,10 @@ fn row(line: &'static str) -> Option<Row> {
     if next().is_some() || name.is_empty() {
         return None;
     }
+    let (access, condition) = match access.split_once(':') {
+        Some((access, condition)) => (access, Some(condition.split_once('=')?)),
+        None => (access, None),
+    };
     let (basic, access) = match access.strip_prefix("basic-") {
         Some(access) => (true, access),
         None => (false, access),
@@ -147,6 +157,7 @@ fn row(line: &'static str) -> Option<Row> {
             "message" => Access::Message,
             _ => return None,
         },
+        writable_while: condition,
         basic,
         check: read_check(check)?,
         factory,
@@ -179,7 +190,10 @@ fn read_check(text: &str) -> Option<Check> {
             Check::Integer(argument.get(..dash)?.parse().ok()?..=argument.get(dash + 1..)?.parse().ok()?)
         }
         "enum" => Check::Choice(argument.split(',').map(|n| n.parse().ok()).collect::<Option<_>>()?),
-        "text" => Check::Text(argument.parse().ok()?),
+        "text" => Check::Text(match argument.split_once('-') {
+            Some((least, most)) => least.parse().ok()?..=most.parse().ok()?,
+            None => 0..=argument.parse().ok()?,
+        }),
         _ => return None,
     })
 }
@@ -228,6 +242,18 @@ mod tests {
     }
 
     #[test]
+    fn what_makes_an_item_writable_is_a_value_its_item_takes() {
+        let rows = &Catalogue::embedded().rows;
+        let conditions: Vec<_> = rows.iter().filter_map(|row| row.writable_while).collect();
+        assert_eq!(conditions.len(), 4);
+        for (name, value) in conditions {
+            let switch = rows.iter().find(|row| row.name == name).unwrap();
+            assert!(SWITCHES.contains(&name) && switch.check.accepts(value), "{name}={value}");
+            assert_eq!((switch.access, switch.writable_while), (Access::ReadWrite, None), "{name}");
+        }
+    }
+
+    #[test]
     fn checks_refuse_what_the_item_cannot_hold() {
         let offset = read_check("int:-720-720").unwrap();
         assert!(offset.accepts("-720") && offset.accepts("60") && !offset.accepts("721"));
@@ -236,6 +262,8 @@ mod tests {
         assert!(choice.accepts("3") && !choice.accepts("1"));
         assert!(!read_check("bool").unwrap().accepts("1"));
         assert!(read_check("text:2").unwrap().accepts("äö") && !read_check("text:2").unwrap().accepts("abc"));
+        let password = read_check("text:6-24").unwrap();
+        assert!(password.accepts("123456") && !password.accepts("12345") && !password.accepts(""));
         for wrong in ["int:", "int:5", "enum:a", "text:", "date", "text:-1"] {
             assert_eq!(read_check(wrong), None, "{wrong}");
         }

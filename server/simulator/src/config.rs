@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::address::{MacAddress, NetworkGuard, SourceBlock};
-use crate::behaviour::{Behaviour, CookieEcho, ReplyNonce};
+use crate::behaviour::{Behaviour, CookieEcho, Listening, Mishap, ReplyNonce};
 use crate::danger_tls::TlsVersions;
 use crate::identity::IdentityRules;
 use crate::models::{Family, ModelRef};
+use crate::refusal::Refusal;
 use crate::simulated_phone::BackOff;
 
 /// A simulation run. The default is 20 phones that start up once at the local server.
@@ -79,8 +80,26 @@ pub struct SimulateConfig {
     pub upper_case_status: bool,
     /// Report `user-pwd` in clear.
     pub report_user_password: bool,
-    /// Contact gap; `None` takes each phone's item.
+    /// Contact gap; `None` takes each phone's item; zero is no gap.
     pub contact_gap: Option<Duration>,
+    /// Every so many-th contact-me outside the gap is ignored; 0 ignores none.
+    pub ignore_every: u32,
+    /// Whether the phones hear contact-me requests.
+    pub listening: Listening,
+    /// Time between two polls of the contact-me proxy.
+    pub dcmp_interval: Duration,
+    /// Keep `dcmp-url` over a restart.
+    pub keep_dcmp_url: bool,
+    /// WriteItems that each phone answers with `failed` before it obeys.
+    pub failed_writes: u32,
+    /// What goes wrong at each phone with the next `mishaps` WriteItems.
+    pub mishap: Option<Mishap>,
+    /// How many times it goes wrong.
+    pub mishaps: u32,
+    /// Items that all phones refuse, besides what their model does not take.
+    pub refuse: Vec<Refusal>,
+    /// Let servers write what DHCP delivers.
+    pub unlock_dhcp_items: bool,
 
     /// TLS versions offered.
     pub tls_versions: TlsVersions,
@@ -134,6 +153,15 @@ impl Default for SimulateConfig {
             upper_case_status: false,
             report_user_password: false,
             contact_gap: None,
+            ignore_every: behaviour.ignore_every,
+            listening: behaviour.listening,
+            dcmp_interval: behaviour.dcmp_interval,
+            keep_dcmp_url: behaviour.keeps_dcmp_url,
+            failed_writes: behaviour.failed_writes,
+            mishap: behaviour.mishap,
+            mishaps: behaviour.mishaps,
+            refuse: Vec::new(),
+            unlock_dhcp_items: !behaviour.locks_dhcp_items,
             tls_versions: TlsVersions::default(),
             tls_resumption: false,
             connect_timeout: Duration::from_secs(10),
@@ -145,6 +173,14 @@ impl Default for SimulateConfig {
 }
 
 impl SimulateConfig {
+    /// The same fleet when the power comes back: all phones start up at once, as many at the same time
+    /// as `concurrency` allows, and each tries again after the waits of `back_off` until it is served.
+    #[must_use]
+    pub fn into_blackout(self) -> Self {
+        let back_off = BackOff { tries: u32::MAX, after_errors: true, ..self.back_off };
+        Self { rate: None, rounds: 1, duration: None, change_items: 0, back_off, ..self }
+    }
+
     /// From what the phones' identities are made.
     #[must_use]
     pub fn identity_rules(&self) -> IdentityRules {
@@ -177,6 +213,14 @@ impl SimulateConfig {
             think_time: self.think_time,
             restart_time: self.restart_time,
             contact_gap: self.contact_gap,
+            ignore_every: self.ignore_every,
+            listening: self.listening,
+            dcmp_interval: self.dcmp_interval,
+            keeps_dcmp_url: self.keep_dcmp_url,
+            failed_writes: self.failed_writes,
+            mishap: self.mishap,
+            mishaps: self.mishaps,
+            locks_dhcp_items: !self.unlock_dhcp_items,
             ..Behaviour::default()
         }
     }

@@ -1,4 +1,4 @@
-//! One TLS connection of a phone and the HTTP requests on it (`wpi.md` §2.1, §2.5).
+//! One connection of a phone, nearly always with TLS, and the HTTP requests on it (`wpi.md` §2.1, §2.5).
 //!
 //! This layer sends whatever bytes it is given, so that tests can send hostile ones over the same path
 //! as real messages. It knows nothing of cookies, sessions or WPI.
@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -75,6 +76,14 @@ impl Dialler {
     /// # Errors
     /// [`ConnectError`] says how far it came.
     pub async fn dial(&self, server: SocketAddr) -> Result<TlsStream<TcpStream>, ConnectError> {
+        let stream = self.tcp(server).await?;
+        timeout(self.connect_timeout, self.tls.connect(ServerName::from(server.ip()), stream))
+            .await
+            .map_err(|_| ConnectError::Timeout { server })?
+            .map_err(|source| ConnectError::Tls { server, source })
+    }
+
+    async fn tcp(&self, server: SocketAddr) -> Result<TcpStream, ConnectError> {
         self.guard.check_target(server).map_err(ConnectError::Address)?;
         let tcp = |source| ConnectError::Tcp { server, source };
         let socket = if server.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
@@ -89,10 +98,7 @@ impl Dialler {
             .map_err(|_| ConnectError::Timeout { server })?
             .map_err(tcp)?;
         stream.set_nodelay(true).map_err(tcp)?;
-        timeout(self.connect_timeout, self.tls.connect(ServerName::from(server.ip()), stream))
-            .await
-            .map_err(|_| ConnectError::Timeout { server })?
-            .map_err(|source| ConnectError::Tls { server, source })
+        Ok(stream)
     }
 
     /// A connection ready for HTTP requests.
@@ -101,6 +107,22 @@ impl Dialler {
     /// [`ConnectError`] says how far it came.
     pub async fn connect(&self, server: SocketAddr) -> Result<Connection, ConnectError> {
         let stream = self.dial(server).await?;
+        self.start_http(server, stream).await
+    }
+
+    /// A connection for HTTP requests without TLS, as to the contact-me proxy (`wpi.md` §6).
+    ///
+    /// # Errors
+    /// [`ConnectError`] says how far it came.
+    pub async fn connect_plain(&self, server: SocketAddr) -> Result<Connection, ConnectError> {
+        let stream = self.tcp(server).await?;
+        self.start_http(server, stream).await
+    }
+
+    async fn start_http<S>(&self, server: SocketAddr, stream: S) -> Result<Connection, ConnectError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (sender, driver) =
             handshake(TokioIo::new(stream)).await.map_err(|source| ConnectError::Http { server, source })?;
         // The driver ends when the sender is dropped; what goes wrong in it is seen by the request.

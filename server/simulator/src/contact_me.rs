@@ -15,7 +15,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::contact_gap::ContactGap;
+use crate::attention::Attention;
+use crate::behaviour::Listening;
 use crate::machine::Opening;
 use crate::simulated_phone::{SessionSink, SimulatedPhone};
 
@@ -70,7 +71,7 @@ impl ContactMeListener {
         let stop = CancellationToken::new();
         // One order may wait while a session runs; more would only repeat it.
         let (orders, waiting) = mpsc::channel(1);
-        let serving = serve(listener, Arc::clone(&phone), orders);
+        let serving = serve(listener, address, Arc::clone(&phone), orders);
         tokio::spawn(stop.clone().run_until_cancelled_owned(serving));
         let following = follow(phone, waiting, permits, sink, stop.clone());
         tokio::spawn(stop.clone().run_until_cancelled_owned(following));
@@ -93,20 +94,95 @@ pub struct ListenError {
     source: io::Error,
 }
 
-async fn serve(listener: TcpListener, phone: Arc<SimulatedPhone>, orders: mpsc::Sender<ContactMe>) {
-    let mut gap = ContactGap::default();
+async fn serve(
+    listener: TcpListener,
+    address: SocketAddr,
+    phone: Arc<SimulatedPhone>,
+    orders: mpsc::Sender<ContactMe>,
+) {
+    let mut listener = Some(listener);
+    let mut attention = phone.attention();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: others must finish first.
-            sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        // A caller that is slow or breaks off only hurts itself.
-        if let Ok(Ok(Some(order))) = timeout(REQUEST_TIME, answer(stream)).await
-            && gap.admit(Instant::now(), phone.contact_gap())
-        {
-            orders.try_send(order).ok();
+        let refuses = |attention: &Attention| attention.listening == Listening::Refuses;
+        if refuses(&attention.borrow_and_update()) {
+            listener = None;
+            if attention.wait_for(|attention| !refuses(attention)).await.is_err() {
+                return;
+            }
         }
+        let open = match listener.take() {
+            Some(open) => open,
+            None => match TcpListener::bind(address).await {
+                Ok(open) => open,
+                // Somebody else has the port for a moment.
+                Err(_) => {
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        let open = listener.insert(open);
+        let stream = tokio::select! {
+            // Whether anybody listens may have changed.
+            changed = attention.changed() => match changed {
+                Ok(()) => continue,
+                Err(_) => return,
+            },
+            accepted = open.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                // Out of file descriptors, most likely: others must finish first.
+                Err(_) => {
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+        };
+        Box::pin(serve_one(stream, &phone, &orders)).await;
+    }
+}
+
+/// Take one caller. One that is slow or breaks off only hurts itself.
+async fn serve_one(mut stream: TcpStream, phone: &SimulatedPhone, orders: &mpsc::Sender<ContactMe>) {
+    let (listening, is_off, rules) = {
+        let attention = phone.attention();
+        let attention = attention.borrow();
+        (attention.listening, attention.is_off, attention.contact_rules())
+    };
+    if is_off {
+        phone.book().lost(Instant::now());
+        return;
+    }
+    if listening == Listening::Hangs {
+        phone.book().lost(Instant::now());
+        hang(stream, phone).await;
+        return;
+    }
+    let Ok(Ok(Some(request))) = timeout(REQUEST_TIME, take(&mut stream)).await else { return };
+    match request {
+        Err(status) => refuse(&mut stream, status).await,
+        Ok(order) => {
+            // Booked before it is acknowledged, so that who has the answer finds it in the book.
+            let follows = phone.book().acknowledged(Instant::now(), rules);
+            let answered = timeout(REQUEST_TIME, acknowledge(&mut stream)).await;
+            if !matches!(answered, Ok(Ok(()))) {
+                tracing::debug!(phone = phone.number(), "the caller did not wait for its answer");
+            }
+            if follows {
+                // A second one while the first still waits would only repeat it.
+                orders.try_send(order).ok();
+            }
+        }
+    }
+}
+
+/// Keep the caller waiting until it gives up or the phone answers again.
+async fn hang(mut stream: TcpStream, phone: &SimulatedPhone) {
+    let mut attention = phone.attention();
+    let mut bytes = [0; 512];
+    let given_up = async { while matches!(stream.read(&mut bytes).await, Ok(1..)) {} };
+    tokio::select! {
+        () = given_up => {}
+        _ = attention.wait_for(|attention| attention.listening != Listening::Hangs) => {}
     }
 }
 
@@ -119,39 +195,46 @@ async fn follow(
 ) {
     while let Some(order) = waiting.recv().await {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-        let server = order.server(phone.server());
-        phone.contact(Opening::Solicited, server, permit, &permits, &*sink, &stop).await;
+        let server = match phone.attention().borrow().obeys_override {
+            true => order.server(phone.server()),
+            false => phone.server(),
+        };
+        // A session is large and rare: in a box, a phone that waits does not keep room for it.
+        Box::pin(phone.contact(Opening::Solicited, server, permit, &permits, &*sink, &stop)).await;
     }
 }
 
-/// Read one request, answer it, and give the order it holds.
-async fn answer(mut stream: TcpStream) -> io::Result<Option<ContactMe>> {
+/// Read one request: the order it holds or the status line of its refusal; `None` when it broke off.
+async fn take(stream: &mut TcpStream) -> io::Result<Option<Result<ContactMe, &'static str>>> {
     let mut bytes = Vec::with_capacity(512);
-    let result = loop {
+    loop {
         match read_request(&bytes) {
-            Reading::Incomplete if bytes.len() >= REQUEST_LIMIT => break Err("413 Request Entity Too Large"),
+            Reading::Incomplete if bytes.len() >= REQUEST_LIMIT => {
+                return Ok(Some(Err("413 Request Entity Too Large")));
+            }
             Reading::Incomplete => {}
-            Reading::Done(result) => break result,
+            Reading::Done(result) => return Ok(Some(result)),
         }
         if stream.read_buf(&mut bytes).await? == 0 {
             return Ok(None);
         }
-    };
-    match result {
-        Ok(order) => {
-            stream.write_all(GOOD_ANSWER.as_bytes()).await?;
-            stream.shutdown().await?;
-            Ok(Some(order))
-        }
-        Err(status) => {
-            let text = format!(
-                "HTTP/1.1 {status}\r\nServer: DlsClient\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-            );
-            stream.write_all(text.as_bytes()).await?;
-            stream.shutdown().await?;
-            Ok(None)
-        }
     }
+}
+
+async fn acknowledge(stream: &mut TcpStream) -> io::Result<()> {
+    stream.write_all(GOOD_ANSWER.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+async fn refuse(stream: &mut TcpStream, status: &str) {
+    let text =
+        format!("HTTP/1.1 {status}\r\nServer: DlsClient\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let answer = async {
+        stream.write_all(text.as_bytes()).await?;
+        stream.shutdown().await
+    };
+    // Who sends nonsense need not hear that it was refused.
+    timeout(REQUEST_TIME, answer).await.ok();
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::identity::Identity;
 use crate::phone::{ChangedValue, Phone};
+use crate::refusal::Refusal;
 
 const FORMAT: u32 = 1;
 /// Longest file that is read: a million phones with a handful of changes each.
@@ -38,6 +39,16 @@ pub struct StoredPhone {
     /// What was written or changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<ChangedValue>,
+    /// What it refuses, besides what its model does not take; written into the file by hand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refuse: Vec<Refusal>,
+}
+
+impl StoredPhone {
+    /// A phone of which nothing but the identity is known.
+    pub(crate) fn new(identity: Identity) -> Self {
+        Self { identity, factory_fresh: false, values: Vec::new(), refuse: Vec::new() }
+    }
 }
 
 impl From<&Phone> for StoredPhone {
@@ -46,6 +57,7 @@ impl From<&Phone> for StoredPhone {
             identity: phone.identity().clone(),
             factory_fresh: phone.is_factory_fresh(),
             values: phone.changed_values(),
+            refuse: phone.refusals().to_vec(),
         }
     }
 }
@@ -163,7 +175,7 @@ pub enum FleetFileErrorKind {
 
 #[cfg(test)]
 mod tests {
-    use wire::Item;
+    use wire::{Item, ItemStatus};
 
     use super::*;
     use crate::testing::openstage_40;
@@ -176,13 +188,16 @@ mod tests {
         let mut phone = openstage_40();
         phone.factory_reset();
         phone.write(vec![Item::new("e164", "4711"), Item::indexed("key-label-unicode", 2, "Tür \"1\"")]);
+        phone.refuse(vec![Refusal::of_index("alert", 2, ItemStatus::NotSupported)]);
         let file = FleetFile::new(vec![StoredPhone::from(&phone)]);
         file.save(&path).await.unwrap();
         let loaded = FleetFile::load(&path).await.unwrap().unwrap();
         assert_eq!(loaded, file);
         let mut again = openstage_40();
         let stored = loaded.phones.into_iter().next().unwrap();
+        again.refuse(stored.refuse);
         again.restore(stored.factory_fresh, stored.values);
+        assert_eq!(again.refusals(), phone.refusals());
         assert_eq!(again.read_all(), phone.read_all());
         let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
         assert_eq!(left.len(), 1, "nothing is left beside the file");

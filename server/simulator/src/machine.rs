@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 
 use wire::{Action, Fragment, Item, PhoneMessage, Reason, ReplyStatus, ServerMessage};
 
-use crate::behaviour::{Behaviour, FragmentAction, ReplyNonce};
+use crate::behaviour::{Behaviour, FragmentAction, Mishap, ReplyNonce};
+use crate::orders::OrderLog;
 use crate::phone::Phone;
 
 /// The public code that confirms a factory reset (`wpi.md` §4.5.8).
@@ -62,9 +63,19 @@ pub enum SessionEnd {
     FactoryReset,
     /// The server had nothing to say: an empty answer (`wpi.md` §2.2).
     NothingMore,
+    /// The phone went away without an answer ([`Mishap`]).
+    Vanished,
+    /// The phone ended the session with `clean-up` ([`Mishap::GiveUp`]).
+    GaveUp,
 }
 
 impl SessionEnd {
+    /// Whether the session ran to the end the server wanted.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        !self.is_overload() && !matches!(self, Self::Vanished | Self::GaveUp)
+    }
+
     /// Whether the server was too busy and the phone shall repeat the same step later (`wpi.md` §4.5.9).
     #[must_use]
     pub fn is_overload(&self) -> bool {
@@ -87,6 +98,14 @@ pub struct PhoneMachine {
     phone: Phone,
     behaviour: Behaviour,
     busy_requests: u32,
+    failed_writes: u32,
+    mishap: Option<Mishap>,
+    mishaps: u32,
+    orders: OrderLog,
+    /// It was busy in this session.
+    was_busy: bool,
+    /// It has said `clean-up` in this session.
+    gave_up: bool,
     /// Reason of the message being sent in parts, and the parts still to be sent.
     parts: Option<(Reason, VecDeque<Vec<Item>>)>,
     opened_for_local_changes: bool,
@@ -97,8 +116,20 @@ impl PhoneMachine {
     #[must_use]
     pub fn new(mut phone: Phone, behaviour: Behaviour) -> Self {
         phone.report_user_password(behaviour.reports_user_password);
-        let busy_requests = behaviour.busy_requests;
-        Self { phone, behaviour, busy_requests, parts: None, opened_for_local_changes: false }
+        phone.lock_dhcp_items(behaviour.locks_dhcp_items);
+        Self {
+            phone,
+            busy_requests: behaviour.busy_requests,
+            failed_writes: behaviour.failed_writes,
+            mishap: behaviour.mishap,
+            mishaps: behaviour.mishaps,
+            behaviour,
+            orders: OrderLog::default(),
+            was_busy: false,
+            gave_up: false,
+            parts: None,
+            opened_for_local_changes: false,
+        }
     }
 
     /// The phone.
@@ -123,9 +154,37 @@ impl PhoneMachine {
         self.busy_requests = requests;
     }
 
+    /// The next so many WriteItems are answered `failed`.
+    pub fn set_failing(&mut self, writes: u32) {
+        self.failed_writes = writes;
+    }
+
+    /// Let this go wrong with the next so many WriteItems.
+    pub fn set_mishap(&mut self, mishap: Mishap, times: u32) {
+        (self.mishap, self.mishaps) = (Some(mishap), times);
+    }
+
+    /// What servers ordered so far.
+    #[must_use]
+    pub fn orders(&self) -> &OrderLog {
+        &self.orders
+    }
+
+    /// Begin a new count of orders and give the old one.
+    pub fn take_orders(&mut self) -> OrderLog {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// Whether the phone answered `busy` in its last session.
+    #[must_use]
+    pub fn was_busy(&self) -> bool {
+        self.was_busy
+    }
+
     /// Open a session. Whatever an earlier session left behind is dropped (`wpi.md` §2.3).
     pub fn open(&mut self, opening: &Opening, nonce: String) -> PhoneMessage {
         self.parts = None;
+        (self.was_busy, self.gave_up) = (false, false);
         self.opened_for_local_changes = *opening == Opening::LocalChanges;
         let mut items = self.phone.basic_items();
         match opening {
@@ -157,29 +216,30 @@ impl PhoneMachine {
             ReplyNonce::New => nonce,
             ReplyNonce::Repeat => message.nonce,
         };
+        if self.gave_up {
+            return Step::End(SessionEnd::GaveUp);
+        }
         let action = message.action;
         if action != Action::GetNextFragment {
             self.parts = None;
         }
+        self.orders.received(&action, &message.items);
         if self.is_busy(&action) {
+            self.was_busy = true;
             return self.reply(action, ReplyStatus::Busy, vec![], nonce);
         }
         match action {
             Action::ReadAllItems => {
+                self.orders.obeyed(&action, &[]);
                 let items = self.phone.read_all();
                 self.reply(action, ReplyStatus::Accepted, items, nonce)
             }
             Action::ReadItems => {
+                self.orders.obeyed(&action, &[]);
                 let items = self.phone.read(&message.items);
                 self.reply(action, ReplyStatus::Accepted, items, nonce)
             }
-            Action::WriteItems => {
-                if self.behaviour.max_items.is_some_and(|most| message.items.len() > most as usize) {
-                    return self.reply(action, ReplyStatus::Failed, vec![], nonce);
-                }
-                let problems = self.phone.write(message.items);
-                self.reply(action, ReplyStatus::Accepted, problems, nonce)
-            }
+            Action::WriteItems => self.write(message.items, nonce),
             Action::Restart => self.restart(action, &message.items, nonce),
             Action::GetNextFragment => self.next_part(nonce),
             Action::CleanUp => self.clean_up(&message.items),
@@ -192,7 +252,7 @@ impl PhoneMachine {
     /// The server's answer had no body: the phone takes it as the end (`wpi.md` §2.2).
     pub fn nothing_more(&mut self) -> SessionEnd {
         self.parts = None;
-        SessionEnd::NothingMore
+        if self.gave_up { SessionEnd::GaveUp } else { SessionEnd::NothingMore }
     }
 
     /// The message with which a phone gives up, for instance because it cannot read the server's XML
@@ -216,11 +276,57 @@ impl PhoneMachine {
         true
     }
 
+    fn write(&mut self, items: Vec<Item>, nonce: String) -> Step {
+        let mishap = self.mishap.filter(|_| self.mishaps > 0);
+        if mishap.is_some() {
+            self.mishaps -= 1;
+        }
+        match mishap {
+            None => {}
+            Some(Mishap::GiveUp) => {
+                self.gave_up = true;
+                return Step::Send(self.give_up("writing was given up", nonce));
+            }
+            Some(Mishap::VanishWritten) => {
+                self.store(items);
+                return self.vanish();
+            }
+            Some(Mishap::VanishUnwritten) => return self.vanish(),
+        }
+        let too_many = self.behaviour.max_items.is_some_and(|most| items.len() > most as usize);
+        if too_many || self.failed_writes > 0 {
+            self.failed_writes = self.failed_writes.saturating_sub(u32::from(!too_many));
+            return self.reply(Action::WriteItems, ReplyStatus::Failed, vec![], nonce);
+        }
+        let problems = self.store(items);
+        self.reply(Action::WriteItems, ReplyStatus::Accepted, problems, nonce)
+    }
+
+    /// Write into the phone's memory and give the items it refuses.
+    fn store(&mut self, items: Vec<Item>) -> Vec<Item> {
+        self.orders.obeyed(&Action::WriteItems, &items);
+        let problems = self.phone.write(items);
+        self.orders.refused(&problems);
+        problems
+    }
+
+    fn vanish(&mut self) -> Step {
+        if self.behaviour.returns_after_vanishing {
+            self.phone.restart(self.behaviour.keeps_dcmp_url);
+        }
+        Step::End(SessionEnd::Vanished)
+    }
+
     fn restart(&mut self, action: Action, items: &[Item], nonce: String) -> Step {
         let value = |name: &str| items.iter().find(|item| item.name == name).map(|item| item.value.as_str());
         match (value("restart-type"), value("restart-password")) {
-            (None, _) => Step::End(SessionEnd::Restart),
+            (None, _) => {
+                self.orders.obeyed(&action, items);
+                self.phone.restart(self.behaviour.keeps_dcmp_url);
+                Step::End(SessionEnd::Restart)
+            }
             (Some("FactoryReset"), Some(RESET_PASSWORD)) => {
+                self.orders.obeyed(&action, items);
                 self.phone.factory_reset();
                 Step::End(SessionEnd::FactoryReset)
             }

@@ -44,7 +44,7 @@ impl FromStr for Family {
     }
 }
 
-/// A word that names no known model or family.
+/// A word that names no known model, family or mishap.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("`{text}` is no {what} of the simulated phones")]
 pub struct UnknownWord {
@@ -53,7 +53,7 @@ pub struct UnknownWord {
 }
 
 impl UnknownWord {
-    fn new(what: &'static str, text: &str) -> Self {
+    pub(crate) fn new(what: &'static str, text: &str) -> Self {
         Self { what, text: text.chars().take(60).collect() }
     }
 }

@@ -8,14 +8,20 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use wire::{Item, ItemStatus};
 
-use crate::catalogue::{Access, Check};
+use crate::catalogue::{Access, Check, SWITCHES};
 use crate::dice::Dice;
 use crate::identity::Identity;
 use crate::pattern::{Place, initial_value};
+use crate::refusal::{Refusal, Refusals};
 use crate::table::{ItemTable, ItemTables, Missing, Slot, SlotId};
 
 /// The value pattern of an item that can only be reported as failed.
 const FAILED: &str = "!failed";
+
+/// Items that decide how a phone is managed. Nobody changes them while playing with the phone.
+fn is_steering(name: &str) -> bool {
+    name.starts_with("dls-") || name == "dcmp-url" || SWITCHES.contains(&name)
+}
 
 /// A value that differs from what the phone's seed gives: what was written or changed locally.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +44,8 @@ pub struct Phone {
     changed: BTreeMap<SlotId, String>,
     factory_fresh: bool,
     reports_user_password: bool,
+    locks_dhcp_items: bool,
+    refusals: Refusals,
     /// Changed at the phone and not yet told to the server.
     local_changes: BTreeSet<SlotId>,
 }
@@ -64,6 +72,8 @@ impl Phone {
             changed: BTreeMap::new(),
             factory_fresh: false,
             reports_user_password: false,
+            locks_dhcp_items: true,
+            refusals: Refusals::default(),
             local_changes: BTreeSet::new(),
         }
     }
@@ -71,6 +81,28 @@ impl Phone {
     /// Let the phone report its user password, as old firmware does (`wpi.md` §3.5).
     pub(crate) fn report_user_password(&mut self, report: bool) {
         self.reports_user_password = report;
+    }
+
+    /// Whether what DHCP delivers is read only while it does (`wpi.md` §1.4).
+    pub(crate) fn lock_dhcp_items(&mut self, lock: bool) {
+        self.locks_dhcp_items = lock;
+    }
+
+    /// Refuse these items from now on, besides what the whole fleet refuses. Replaces what was given here
+    /// before; the rules go into the fleet file.
+    pub fn refuse(&mut self, refusals: Vec<Refusal>) {
+        self.refusals.own = refusals;
+    }
+
+    /// The phone's own refusals.
+    #[must_use]
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.refusals.own
+    }
+
+    /// Share these refusals with the other phones of the fleet.
+    pub(crate) fn refuse_with_fleet(&mut self, refusals: Arc<[Refusal]>) {
+        self.refusals.of_fleet = refusals;
     }
 
     /// Who the phone is.
@@ -101,6 +133,14 @@ impl Phone {
         self.factory_fresh = true;
         self.changed.clear();
         self.local_changes.clear();
+    }
+
+    /// Start again with the same values. `dcmp-url` is written by the server at each start-up, so a phone
+    /// need not keep it (`wpi.md` §6).
+    pub fn restart(&mut self, keeps_dcmp_url: bool) {
+        if !keeps_dcmp_url && let Ok(id) = self.table.find("dcmp-url", None) {
+            self.changed.remove(&id);
+        }
     }
 
     /// The present value, secrets included; `None` when the phone has no such item. For tests and for
@@ -153,7 +193,9 @@ impl Phone {
     pub fn read(&self, wanted: &[Item]) -> Vec<Item> {
         let mut items = Vec::with_capacity(wanted.len());
         for item in wanted {
+            let absence = self.refusals.absence(&item.name, item.index);
             match (self.table.find(&item.name, item.index), item.index) {
+                _ if absence.is_some() => items.extend(absence.map(|status| refused(item, status.clone()))),
                 (Ok(id), _) => items.push(self.item(id).unwrap_or_else(|| refused(item, ItemStatus::Failed))),
                 (Err(Missing::InvalidIndex), None) => {
                     let all = self.table.all(&item.name).unwrap_or_default();
@@ -169,8 +211,9 @@ impl Phone {
     /// (`wpi.md` §4.5.6).
     pub fn write(&mut self, items: Vec<Item>) -> Vec<Item> {
         let mut problems = Vec::new();
+        let switches = self.switches(&items);
         for item in items {
-            match self.judge(&item) {
+            match self.judge(&item, &switches) {
                 Ok((_, slot)) if slot.row.access == Access::Command => {}
                 Ok((id, _)) => {
                     self.follow_number(&item);
@@ -194,14 +237,36 @@ impl Phone {
         }
     }
 
-    fn judge(&self, item: &Item) -> Result<(SlotId, Slot), ItemStatus> {
+    /// The items of a message that make others writable, as far as they will be taken themselves. A
+    /// message is one change: an address and the switch that ends DHCP may come in any order.
+    fn switches(&self, items: &[Item]) -> Vec<Item> {
+        let is_switch = |item: &&Item| item.index.is_none() && SWITCHES.contains(&item.name.as_str());
+        items.iter().filter(is_switch).filter(|item| self.judge(item, &[]).is_ok()).cloned().collect()
+    }
+
+    /// Whether what makes this item writable has the right value, the `switches` of the same message
+    /// included.
+    fn is_unlocked(&self, slot: Slot, switches: &[Item]) -> bool {
+        let Some((switch, wanted)) = slot.row.writable_while.filter(|_| self.locks_dhcp_items) else {
+            return true;
+        };
+        match switches.iter().rev().find(|item| item.name == switch) {
+            Some(item) => item.value == wanted,
+            None => self.value(switch, None).as_deref() == Some(wanted),
+        }
+    }
+
+    fn judge(&self, item: &Item, switches: &[Item]) -> Result<(SlotId, Slot), ItemStatus> {
+        if let Some(status) = self.refusals.status(&item.name, item.index) {
+            return Err(status.clone());
+        }
         // What a message item means does not depend on its index, so it is refused for what it is.
         if self.all_slots(&item.name).any(|slot| slot.row.access == Access::Message) {
             return Err(ItemStatus::UnexpectedItem);
         }
         let id = self.table.find(&item.name, item.index)?;
         let slot = self.table.slot(id).ok_or(ItemStatus::Undefined)?;
-        if slot.row.access == Access::ReadOnly {
+        if slot.row.access == Access::ReadOnly || !self.is_unlocked(slot, switches) {
             return Err(ItemStatus::ReadOnly);
         }
         if !slot.row.check.accepts(&item.value) {
@@ -220,7 +285,7 @@ impl Phone {
     /// The status a write would have got.
     pub fn change_locally(&mut self, name: &str, index: Option<u16>, value: &str) -> Result<(), ItemStatus> {
         let item = Item { name: name.to_owned(), index, status: None, value: value.to_owned() };
-        let (id, _) = self.judge(&item)?;
+        let (id, _) = self.judge(&item, &[])?;
         self.changed.insert(id, item.value);
         self.local_changes.insert(id);
         Ok(())
@@ -234,10 +299,17 @@ impl Phone {
             .iter()
             .filter_map(|id| Some((*id, self.table.slot(*id)?)))
             .filter(|(_, slot)| slot.row.access == Access::ReadWrite && !slot.row.basic)
+            .filter(|(_, slot)| slot.row.writable_while.is_none() && !is_steering(slot.row.name))
+            .filter(|(_, slot)| self.refusals.status(slot.row.name, slot.index).is_none())
             .map(|(id, slot)| (id, slot.row))
             .collect();
+        let mut picked = BTreeSet::new();
         for _ in 0..count {
             let Some((id, row)) = eligible.get(dice.below(eligible.len() as u64) as usize) else { return };
+            // A second turn of the same knob could turn it back.
+            if !picked.insert(*id) {
+                continue;
+            }
             let now = self.value_of(*id).unwrap_or_default();
             let other = other_value(&row.check, &now, dice);
             self.changed.insert(*id, other);
@@ -283,6 +355,9 @@ impl Phone {
         if !matches!(slot.row.access, Access::ReadOnly | Access::ReadWrite) {
             return None;
         }
+        if !self.refusals.is_empty() && self.refusals.absence(slot.row.name, slot.index).is_some() {
+            return None;
+        }
         let value = self.value_of(id)?;
         let failed = value == FAILED;
         Some(Item {
@@ -312,9 +387,9 @@ fn other_value(check: &Check, now: &str, dice: &mut Dice) -> String {
                 .get(dice.below(others.len() as u64) as usize)
                 .map_or_else(|| now.to_owned(), ToString::to_string)
         }
-        Check::Text(most) => {
+        Check::Text(length) => {
             let mut text = format!("L{:05}", dice.below(100_000));
-            text.truncate(*most);
+            text.truncate(*length.end());
             text
         }
     }

@@ -15,9 +15,10 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::address::AddressError;
+use crate::attendance::Attendance;
 use crate::config::SimulateConfig;
 use crate::connection::Dialler;
-use crate::contact_me::{ContactMeListener, ListenError};
+use crate::contact_me::ListenError;
 use crate::danger_tls::{TlsOptions, TlsSetupError, tls_settings};
 use crate::dice::{Dice, mix};
 use crate::fleet_file::{FleetFile, FleetFileError, StoredPhone};
@@ -25,9 +26,11 @@ use crate::identity::Identity;
 use crate::machine::{Opening, PhoneMachine};
 use crate::pattern::Place;
 use crate::phone::Phone;
-use crate::simulated_phone::{ContactEnd, SimulatedPhone};
+use crate::refusal::Refusal;
+use crate::simulated_phone::{ContactEnd, SessionSink, SimulatedPhone};
 use crate::summary::{Phase, Progress, Recorder, Summary};
 use crate::table::ItemTables;
+use crate::totals::{ContactTotals, OrderTotals};
 
 /// The phones of a run, ready to speak.
 pub struct Fleet {
@@ -59,6 +62,7 @@ impl Fleet {
         let mut stored = stored.into_iter();
         let (rules, behaviour) = (config.identity_rules(), config.behaviour());
         let tables = ItemTables::default();
+        let refusals: Arc<[Refusal]> = config.refuse.clone().into();
         let nonce_seed = config.nonce_seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
         let mut phones = Vec::with_capacity(config.phones as usize);
         for number in 0..config.phones {
@@ -66,7 +70,7 @@ impl Fleet {
                 Some(stored) => stored,
                 None => {
                     let identity = Identity::generate(&rules, number).map_err(RunError::Address)?;
-                    StoredPhone { identity, factory_fresh: false, values: Vec::new() }
+                    StoredPhone::new(identity)
                 }
             };
             let source = config.source.map(|block| block.address(number)).transpose();
@@ -78,6 +82,8 @@ impl Fleet {
                 server_port: server.port(),
             };
             let mut phone = Phone::of_fleet(stored.identity, place, config.items, &tables);
+            phone.refuse_with_fleet(Arc::clone(&refusals));
+            phone.refuse(stored.refuse);
             phone.restore(stored.factory_fresh, stored.values);
             let mut dialler =
                 Dialler::new(Arc::clone(&tls), source, config.guard()).map_err(RunError::Address)?;
@@ -94,6 +100,36 @@ impl Fleet {
     #[must_use]
     pub fn phones(&self) -> &[Arc<SimulatedPhone>] {
         &self.phones
+    }
+
+    /// Let all phones be called and poll, until the result is dropped. Each session holds one of
+    /// `permits`; `sink` hears of the sessions.
+    ///
+    /// # Errors
+    /// [`ListenError`] of the first phone that cannot listen at `port` of its address; 0 takes free ones.
+    pub async fn attend(
+        &self,
+        port: u16,
+        permits: &Arc<Semaphore>,
+        sink: &Arc<dyn SessionSink>,
+    ) -> Result<Vec<Attendance>, ListenError> {
+        let mut all = Vec::with_capacity(self.phones.len());
+        for phone in &self.phones {
+            let (phone, permits, sink) = (Arc::clone(phone), Arc::clone(permits), Arc::clone(sink));
+            all.push(Attendance::start(phone, port, permits, sink).await?);
+        }
+        Ok(all)
+    }
+
+    /// What all phones were told so far, and how they were called. Waits for running sessions, phone by
+    /// phone.
+    pub async fn totals(&self) -> (OrderTotals, ContactTotals) {
+        let (mut orders, mut contacts) = (OrderTotals::default(), ContactTotals::default());
+        for phone in &self.phones {
+            phone.with_machine(|machine, _| orders.add(machine.orders())).await;
+            contacts.add(phone.mac(), phone.book().log());
+        }
+        (orders, contacts)
     }
 
     /// The fleet as it is now. Waits for running sessions, phone by phone.
@@ -136,14 +172,11 @@ pub async fn run_fleet(
     let recorder = Arc::new(Recorder::new(config.phones, progress));
     let fleet = Fleet::prepare(config).await?;
     let permits = Arc::new(Semaphore::new(config.concurrency.clamp(1, Semaphore::MAX_PERMITS)));
-    let mut listeners = Vec::new();
+    let mut attendances = Vec::new();
     if config.stay {
-        for phone in fleet.phones() {
-            let sink = Arc::clone(&recorder) as Arc<_>;
-            let (phone, permits) = (Arc::clone(phone), Arc::clone(&permits));
-            let listener = ContactMeListener::start(phone, config.contact_me_port, permits, sink).await;
-            listeners.push(listener.map_err(RunError::Listen)?);
-        }
+        let sink: Arc<dyn SessionSink> = Arc::clone(&recorder) as Arc<_>;
+        attendances =
+            fleet.attend(config.contact_me_port, &permits, &sink).await.map_err(RunError::Listen)?;
     }
     recorder.phase(Phase::Rounds);
     let begin = Instant::now();
@@ -153,9 +186,11 @@ pub async fn run_fleet(
     if config.stay && !cancel.is_cancelled() {
         recorder.phase(Phase::Staying);
         cancel.cancelled().await;
-        drop(listeners);
+        drop(attendances);
         save(config, &fleet).await?;
     }
+    let (orders, contacts) = fleet.totals().await;
+    recorder.totals(orders, contacts);
     recorder.phase(Phase::Done);
     Ok(recorder.summary())
 }
@@ -206,7 +241,8 @@ async fn run_rounds(
                 };
                 let server = phone.server();
                 match phone.contact(opening, server, permit, &permits, &*recorder, &stop).await {
-                    ContactEnd::Done | ContactEnd::Failed => {}
+                    ContactEnd::Done => recorder.complete(begin.elapsed()),
+                    ContactEnd::Failed => {}
                     ContactEnd::GivenUp | ContactEnd::Endless => recorder.given_up(),
                 }
             });

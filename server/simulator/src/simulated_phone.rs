@@ -4,30 +4,37 @@
 //! There is never more than one session of a phone at a time.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as SyncMutex, MutexGuard as SyncMutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use crate::address::MacAddress;
+use crate::attention::Attention;
+use crate::behaviour::Listening;
 use crate::channel::PhoneChannel;
 use crate::connection::Dialler;
+use crate::contact_log::{ContactBook, ContactLog, PollOutcome};
 use crate::dice::Dice;
 use crate::machine::{Opening, PhoneMachine, SessionEnd};
+use crate::orders::OrderLog;
 use crate::session::{SessionError, SessionOutcome, run_session};
 
-/// Most sessions that follow one another without a new cause; a server that asks for more is caught in
-/// a loop.
+/// Most complete sessions that follow one another without a new cause; a server that asks for more is
+/// caught in a loop.
 const MOST_FOLLOW_UPS: u32 = 50;
-/// The contact gap of a phone whose `dls-contact-interval` cannot be read (`wpi.md` §1.5).
-const USUAL_GAP: Duration = Duration::from_secs(300);
 
 /// Hears of every session.
 pub trait SessionSink: Send + Sync {
     /// Phone `number` had this session. Called once per session, directly after it; must not block.
     fn session(&self, number: u32, result: &Result<SessionOutcome, SessionError>);
+}
+
+/// Nobody listens.
+impl SessionSink for () {
+    fn session(&self, _number: u32, _result: &Result<SessionOutcome, SessionError>) {}
 }
 
 /// How a phone repeats what the server was too busy for (`wpi.md` §4.5.9; real waits are not public).
@@ -39,11 +46,14 @@ pub struct BackOff {
     pub longest: Duration,
     /// Tries in all, the first one included.
     pub tries: u32,
+    /// Whether a session that broke off, or a server that cannot be reached, is tried again as well.
+    pub after_errors: bool,
 }
 
 impl Default for BackOff {
     fn default() -> Self {
-        Self { first: Duration::from_secs(2), longest: Duration::from_secs(30), tries: 8 }
+        let (first, longest) = (Duration::from_secs(2), Duration::from_secs(30));
+        Self { first, longest, tries: 8, after_errors: false }
     }
 }
 
@@ -86,10 +96,14 @@ pub struct SimulatedPhone {
     server: SocketAddr,
     number: u32,
     address: Ipv4Addr,
+    mac: MacAddress,
     back_off: BackOff,
     restart_time: Duration,
-    /// The contact gap in milliseconds, readable while a session holds `state`.
-    gap: AtomicU64,
+    busy_time: Duration,
+    returns_after_vanishing: bool,
+    /// Readable while a session holds `state`.
+    attention: watch::Sender<Attention>,
+    contacts: SyncMutex<ContactBook>,
 }
 
 impl SimulatedPhone {
@@ -98,17 +112,20 @@ impl SimulatedPhone {
     /// (`wpi.md` §3.4).
     #[must_use]
     pub fn new(machine: PhoneMachine, dialler: Dialler, server: SocketAddr, nonce_seed: u64) -> Self {
-        let identity = machine.phone().identity();
-        let number = identity.number;
-        let gap = AtomicU64::new(gap_of(&machine));
+        let (identity, behaviour) = (machine.phone().identity(), machine.behaviour());
+        let (number, now) = (identity.number, Instant::now());
         Self {
             dialler,
             server,
             number,
             address: machine.phone().place().address,
+            mac: identity.mac,
             back_off: BackOff::default(),
-            restart_time: machine.behaviour().restart_time,
-            gap,
+            restart_time: behaviour.restart_time,
+            busy_time: behaviour.busy_time,
+            returns_after_vanishing: behaviour.returns_after_vanishing,
+            attention: watch::Sender::new(Attention::new(&machine, now)),
+            contacts: SyncMutex::new(ContactBook::new(now)),
             state: Mutex::new(State { machine, dice: Dice::new(nonce_seed, u64::from(number)) }),
         }
     }
@@ -132,16 +149,61 @@ impl SimulatedPhone {
         self.address
     }
 
+    /// Hardware address.
+    #[must_use]
+    pub fn mac(&self) -> MacAddress {
+        self.mac
+    }
+
     /// The configured server.
     #[must_use]
     pub fn server(&self) -> SocketAddr {
         self.server
     }
 
+    pub(crate) fn dialler(&self) -> &Dialler {
+        &self.dialler
+    }
+
+    pub(crate) fn attention(&self) -> watch::Receiver<Attention> {
+        self.attention.subscribe()
+    }
+
     /// The contact gap in force: the phone's option, else its item `dls-contact-interval`.
     #[must_use]
     pub fn contact_gap(&self) -> Duration {
-        Duration::from_millis(self.gap.load(Ordering::Relaxed))
+        self.attention.borrow().gap
+    }
+
+    /// Let the phone hear contact-me requests or not, from now on.
+    pub fn set_listening(&self, listening: Listening) {
+        self.attention.send_modify(|attention| attention.listening = listening);
+    }
+
+    /// How the phone was called and how it polled, up to now. Does not wait for a running session.
+    #[must_use]
+    pub fn contacts(&self) -> ContactLog {
+        self.book().log().clone()
+    }
+
+    pub(crate) fn book(&self) -> SyncMutexGuard<'_, ContactBook> {
+        self.contacts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn polled(&self, outcome: PollOutcome) {
+        self.book().polled(outcome);
+        self.attention.send_modify(|attention| attention.contacted(Instant::now()));
+    }
+
+    /// What servers ordered so far. Waits for a running session to end.
+    pub async fn orders(&self) -> OrderLog {
+        self.state.lock().await.machine.orders().clone()
+    }
+
+    /// The present value of an item, secrets included; `None` when the phone has no such item. Waits for
+    /// a running session to end.
+    pub async fn value(&self, name: &str, index: Option<u16>) -> Option<String> {
+        self.state.lock().await.machine.phone().value(name, index)
     }
 
     /// Look into or change the machine between two sessions.
@@ -149,7 +211,7 @@ impl SimulatedPhone {
         let mut state = self.state.lock().await;
         let State { machine, dice } = &mut *state;
         let result = change(machine, dice);
-        self.gap.store(gap_of(machine), Ordering::Relaxed);
+        self.attention.send_modify(|attention| attention.follow(machine));
         result
     }
 
@@ -160,6 +222,11 @@ impl SimulatedPhone {
             machine.phone_mut().set_place(place);
         })
         .await;
+    }
+
+    /// How the phone names itself when it polls (`wpi.md` §6).
+    pub(crate) fn device_id(&self) -> String {
+        self.mac.to_string()
     }
 
     /// A fresh channel of this phone to its server, for tests that send their own bytes.
@@ -187,15 +254,55 @@ impl SimulatedPhone {
         opening: &Opening,
     ) -> Result<SessionOutcome, SessionError> {
         let mut state = self.state.lock().await;
-        let State { machine, dice } = &mut *state;
+        self.hold_session(&mut state, server, opening, |_| false).await
+    }
+
+    /// A session while nobody else can begin one. `turns_off` says after which ends the phone is off.
+    async fn hold_session(
+        &self,
+        state: &mut State,
+        server: SocketAddr,
+        opening: &Opening,
+        turns_off: impl Fn(&SessionEnd) -> bool,
+    ) -> Result<SessionOutcome, SessionError> {
+        let State { machine, dice } = state;
         let mut channel = self.channel_to(server, machine);
+        self.attention.send_modify(|attention| {
+            attention.is_off = false;
+            attention.contacted(Instant::now());
+        });
         let result = run_session(machine, &mut channel, opening, dice).await;
-        self.gap.store(gap_of(machine), Ordering::Relaxed);
+        self.attention.send_modify(|attention| {
+            attention.is_off = result.as_ref().is_ok_and(|outcome| turns_off(&outcome.end));
+            attention.follow(machine);
+            attention.contacted(Instant::now());
+        });
         result
     }
 
+    /// Whether the phone is off for a while after this end and starts up again by itself.
+    fn turns_off(&self, end: &SessionEnd) -> bool {
+        match end {
+            SessionEnd::Restart | SessionEnd::FactoryReset => true,
+            SessionEnd::Vanished => self.returns_after_vanishing,
+            SessionEnd::CleanUp { .. } | SessionEnd::NothingMore | SessionEnd::GaveUp => false,
+        }
+    }
+
+    /// What the phone does by itself after this end, and how much later.
+    fn follow_up(&self, end: &SessionEnd, was_busy: bool) -> Option<(Opening, Duration)> {
+        match end {
+            end if self.turns_off(end) => Some((Opening::StartUp, self.restart_time)),
+            SessionEnd::CleanUp { send_solicited: true, .. } => {
+                Some((Opening::Solicited, if was_busy { self.busy_time } else { Duration::ZERO }))
+            }
+            _ => None,
+        }
+    }
+
     /// A session with `server` and all that follows from it. Each session holds one of `permits`
-    /// (the first one `permit`), waits between them hold none. `stop` ends waits, not sessions.
+    /// (the first one `permit`), waits between them hold none. `stop` ends waits, not sessions. A phone
+    /// that is off, because it restarts, does nothing but start up.
     pub async fn contact(
         &self,
         opening: Opening,
@@ -207,8 +314,9 @@ impl SimulatedPhone {
     ) -> ContactEnd {
         let mut opening = opening;
         let mut permit = Some(permit);
-        let mut tried = 0;
-        for _ in 0..MOST_FOLLOW_UPS {
+        let mut off = None;
+        let (mut tried, mut complete) = (0, 0);
+        while complete < MOST_FOLLOW_UPS {
             let held = match permit.take() {
                 Some(held) => held,
                 None => match Arc::clone(permits).acquire_owned().await {
@@ -216,27 +324,29 @@ impl SimulatedPhone {
                     Err(_) => return ContactEnd::GivenUp,
                 },
             };
+            let mut state = self.state.lock().await;
+            if opening != Opening::StartUp && self.attention.borrow().is_off {
+                return ContactEnd::Done;
+            }
+            drop(off.take());
             tried += 1;
-            let result = self.session_with(server, &opening).await;
-            drop(held);
+            let result = self.hold_session(&mut state, server, &opening, |end| self.turns_off(end)).await;
+            let was_busy = state.machine.was_busy();
+            let back_off = self.back_off.wait(tried, &mut state.dice);
+            off = self.attention.borrow().is_off.then(|| Off { attention: &self.attention });
+            drop((state, held));
             sink.session(self.number, &result);
-            let Ok(outcome) = result else { return ContactEnd::Failed };
-            let wait = match outcome.end {
-                ref end if end.is_overload() => {
-                    let wait = self.back_off.wait(tried, &mut self.state.lock().await.dice);
-                    let Some(wait) = wait else { return ContactEnd::GivenUp };
-                    wait
+            let wait = match result.as_ref().map(|outcome| &outcome.end) {
+                Err(_) if self.back_off.after_errors => back_off,
+                Err(_) => return ContactEnd::Failed,
+                Ok(end) if end.is_overload() => back_off,
+                Ok(end) => {
+                    let Some((next, wait)) = self.follow_up(end, was_busy) else { return ContactEnd::Done };
+                    (opening, tried, complete) = (next, 0, complete + 1);
+                    Some(wait)
                 }
-                SessionEnd::Restart | SessionEnd::FactoryReset => {
-                    (opening, tried) = (Opening::StartUp, 0);
-                    self.restart_time
-                }
-                SessionEnd::CleanUp { send_solicited: true, .. } => {
-                    (opening, tried) = (Opening::Solicited, 0);
-                    Duration::ZERO
-                }
-                SessionEnd::CleanUp { .. } | SessionEnd::NothingMore => return ContactEnd::Done,
             };
+            let Some(wait) = wait else { return ContactEnd::GivenUp };
             if stop.is_cancelled() {
                 return ContactEnd::GivenUp;
             }
@@ -248,13 +358,16 @@ impl SimulatedPhone {
     }
 }
 
-fn gap_of(machine: &PhoneMachine) -> u64 {
-    let item = || {
-        let seconds = machine.phone().value("dls-contact-interval", None)?.parse().ok()?;
-        Some(Duration::from_secs(seconds))
-    };
-    let gap = machine.behaviour().contact_gap.or_else(item).unwrap_or(USUAL_GAP);
-    u64::try_from(gap.as_millis()).unwrap_or(u64::MAX)
+/// The phone is off until this is dropped, also when the whole conversation is: nobody else would switch
+/// it on again.
+struct Off<'p> {
+    attention: &'p watch::Sender<Attention>,
+}
+
+impl Drop for Off<'_> {
+    fn drop(&mut self) {
+        self.attention.send_modify(|attention| attention.is_off = false);
+    }
 }
 
 #[cfg(test)]

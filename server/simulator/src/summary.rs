@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::machine::SessionEnd;
 use crate::session::{SessionError, SessionOutcome};
 use crate::simulated_phone::SessionSink;
+use crate::totals::{ContactTotals, OrderTotals};
 
 /// What a run is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -72,8 +73,16 @@ pub struct Summary {
     pub sessions_failed: u64,
     /// Sessions the server was too busy for.
     pub sessions_overloaded: u64,
+    /// Sessions the phone broke off by itself, as it was told to.
+    pub sessions_left: u64,
     /// Chains of sessions given up because the server stayed too busy or kept on asking.
     pub given_up: u64,
+    /// Chains of sessions of the rounds that came to their end: in a blackout, phones that are served.
+    pub chains_complete: u64,
+    /// When the last of them came to its end, in seconds from the begin of the rounds.
+    pub last_complete_seconds: f64,
+    /// When they came to their end, from the begin of the rounds.
+    pub completion: Latency,
     /// Length of the rounds.
     pub seconds: f64,
     /// Sessions that ran to their end during the rounds, per second.
@@ -94,6 +103,10 @@ pub struct Summary {
     pub connect_latency: Latency,
     /// Single requests without connecting.
     pub request_latency: Latency,
+    /// What the phones were told.
+    pub orders: OrderTotals,
+    /// How the phones were called and polled.
+    pub contacts: ContactTotals,
     /// Orders of the server by name.
     pub actions: BTreeMap<String, u64>,
     /// Broken-off sessions by kind.
@@ -113,14 +126,16 @@ struct Tally {
     sessions: Histogram<u64>,
     connecting: Histogram<u64>,
     requests: Histogram<u64>,
+    completion: Histogram<u64>,
 }
 
 impl Recorder {
     pub(crate) fn new(phones: u32, progress: watch::Sender<Progress>) -> Self {
         progress.send_modify(|progress| progress.phones = phones);
         let summary = Summary { phones, ..Summary::default() };
-        let (sessions, connecting, requests) = (histogram(), histogram(), histogram());
-        Self { tally: Mutex::new(Tally { summary, sessions, connecting, requests }), progress }
+        let [sessions, connecting, requests] = [(); 3].map(|()| histogram(MINUTE));
+        let completion = histogram(DAY);
+        Self { tally: Mutex::new(Tally { summary, sessions, connecting, requests, completion }), progress }
     }
 
     pub(crate) fn phase(&self, phase: Phase) {
@@ -134,6 +149,21 @@ impl Recorder {
 
     pub(crate) fn given_up(&self) {
         self.with(|tally| tally.summary.given_up += 1);
+    }
+
+    /// A chain of sessions of the rounds came to its end, so long after their begin.
+    pub(crate) fn complete(&self, after: Duration) {
+        self.with(|tally| {
+            tally.completion.saturating_record(micros(after));
+            let summary = &mut tally.summary;
+            summary.chains_complete += 1;
+            summary.last_complete_seconds = summary.last_complete_seconds.max(after.as_secs_f64());
+        });
+    }
+
+    /// What the phones themselves noted.
+    pub(crate) fn totals(&self, orders: OrderTotals, contacts: ContactTotals) {
+        self.with(|tally| (tally.summary.orders, tally.summary.contacts) = (orders, contacts));
     }
 
     /// The rounds are over after this time: fix the rate.
@@ -152,6 +182,7 @@ impl Recorder {
             session_latency: latency(&tally.sessions),
             connect_latency: latency(&tally.connecting),
             request_latency: latency(&tally.requests),
+            completion: latency(&tally.completion),
             ..tally.summary.clone()
         })
     }
@@ -173,6 +204,7 @@ impl SessionSink for Recorder {
         }
         self.progress.send_modify(|progress| match result {
             Ok(_) if overloaded => progress.overloaded += 1,
+            Ok(outcome) if !outcome.end.is_complete() => {}
             Ok(_) => progress.ok += 1,
             Err(_) => progress.failed += 1,
         });
@@ -184,6 +216,8 @@ impl Tally {
         let summary = &mut self.summary;
         if overloaded {
             summary.sessions_overloaded += 1;
+        } else if !outcome.end.is_complete() {
+            summary.sessions_left += 1;
         } else {
             summary.sessions_ok += 1;
             self.sessions.saturating_record(micros(outcome.duration));
@@ -228,10 +262,14 @@ fn in_full(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Microseconds up to a minute, to three digits.
+/// A minute and a day in microseconds.
+const MINUTE: u64 = 60_000_000;
+const DAY: u64 = 24 * 60 * MINUTE;
+
+/// Microseconds up to `longest`, to three digits.
 #[expect(clippy::expect_used, reason = "constant bounds that the library takes")]
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds are sound")
+fn histogram(longest: u64) -> Histogram<u64> {
+    Histogram::new_with_bounds(1, longest, 3).expect("bounds are sound")
 }
 
 fn micros(time: Duration) -> u64 {
@@ -283,17 +321,24 @@ mod tests {
         recorder.session(1, &Ok(outcome(5000, Some("overload"))));
         recorder.session(2, &Err(SessionError::WrongNonce));
         recorder.session(2, &Err(SessionError::WrongNonce));
+        let vanished = SessionOutcome { end: SessionEnd::Vanished, ..outcome(5000, None) };
+        recorder.session(1, &Ok(vanished));
+        recorder.complete(Duration::from_secs(90));
+        recorder.complete(Duration::from_secs(30));
         recorder.rounds_end(Duration::from_secs(10));
         let summary = recorder.summary();
         assert_eq!((summary.sessions_ok, summary.sessions_overloaded, summary.sessions_failed), (100, 1, 2));
         assert!((summary.sessions_per_second - 10.0).abs() < 1e-9);
+        assert_eq!((summary.sessions_left, summary.chains_complete), (1, 2));
+        assert!((summary.last_complete_seconds - 90.0).abs() < 1e-9);
+        assert!((summary.completion.max_ms - 90_000.0).abs() < 100.0, "{:?}", summary.completion);
         let latency = summary.session_latency;
         assert_eq!(latency.count, 100);
         assert!((latency.p50_ms - 50.0).abs() < 0.5, "{latency:?}");
         assert!((latency.p99_ms - 99.0).abs() < 0.5, "{latency:?}");
         assert!((latency.max_ms - 100.0).abs() < 0.5, "{latency:?}");
-        assert_eq!(summary.request_latency.count, 202);
-        assert_eq!(summary.actions["ReadAllItems"], 101);
+        assert_eq!(summary.request_latency.count, 204);
+        assert_eq!(summary.actions["ReadAllItems"], 102);
         assert_eq!(summary.errors["wrong-nonce"], 2);
         assert_eq!(summary.error_examples.len(), 1);
         let seen = *watcher.borrow();

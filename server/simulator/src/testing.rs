@@ -4,10 +4,15 @@ pub(crate) mod server;
 
 use std::net::Ipv4Addr;
 
+use tokio::sync::mpsc;
+use wire::Reason;
+
 use crate::identity::{Identity, IdentityRules};
 use crate::models::{Family, Model, ModelRef};
 use crate::pattern::Place;
 use crate::phone::Phone;
+use crate::session::{SessionError, SessionOutcome};
+use crate::simulated_phone::SessionSink;
 
 pub(crate) fn place() -> Place {
     Place {
@@ -30,4 +35,24 @@ pub(crate) fn identity(device_type: &str, family: Family) -> Identity {
 /// An OpenStage 40 with SIP firmware, six keys, number 100000, reporting 300 items.
 pub(crate) fn openstage_40() -> Phone {
     Phone::new(identity("OpenStage 40", Family::Sip), place(), 300)
+}
+
+/// The reason of each session, or how it broke off.
+pub(crate) type HeardReasons = mpsc::UnboundedReceiver<Result<Reason, &'static str>>;
+
+/// Passes the reason of each session on.
+pub(crate) struct Reasons(mpsc::UnboundedSender<Result<Reason, &'static str>>);
+
+impl Reasons {
+    pub(crate) fn new() -> (Self, HeardReasons) {
+        let (sender, heard) = mpsc::unbounded_channel();
+        (Self(sender), heard)
+    }
+}
+
+impl SessionSink for Reasons {
+    fn session(&self, _number: u32, result: &Result<SessionOutcome, SessionError>) {
+        let reason = result.as_ref().map(|outcome| outcome.reason.clone()).map_err(SessionError::kind);
+        self.0.send(reason).ok();
+    }
 }

@@ -1,12 +1,14 @@
 //! `workpoint simulate`: options to the simulator's configuration, progress, summary.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use simulator::{
-    Family, Latency, MacAddress, ModelRef, Phase, Progress, SimulateConfig, SourceBlock, Summary, run_fleet,
+    BackOff, ContactTotals, Family, Latency, Listening, MacAddress, Mishap, ModelRef, OrderTotals, Phase,
+    Progress, SimulateConfig, SourceBlock, Summary, load_refusals, run_fleet,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -63,15 +65,38 @@ pub(super) struct SimulateArguments {
     /// Share of the phones (0 to 1) that change items in a round.
     #[arg(long, default_value_t = 1.0)]
     change_share: f64,
-    /// Keep listening for contact-me until interrupted.
+    /// All phones start up at once and try again until each is served; the result tells when the last
+    /// one was.
+    #[arg(long, conflicts_with_all = ["rate", "rounds", "duration", "change_items", "overload_tries"])]
+    blackout: bool,
+    /// Seconds until a phone repeats what the server was too busy for; doubled each time, up to 30.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = seconds)]
+    overload_wait: f64,
+    /// Tries of a phone whose server is too busy.
+    #[arg(long, value_name = "TIMES", default_value_t = 8)]
+    overload_tries: u32,
+    /// Keep listening for contact-me, and polling, until interrupted.
     #[arg(long)]
     stay: bool,
     /// Port of the contact-me listeners; 0 takes free ones.
     #[arg(long, default_value_t = 8085)]
     contact_me_port: u16,
-    /// Seconds in which a phone ignores a second contact-me.
+    /// Seconds in which a phone ignores a second contact-me; 0 is none. Otherwise the phone's item says
+    /// it: 300.
     #[arg(long, value_name = "SECONDS")]
     contact_gap: Option<u64>,
+    /// Every so many-th contact-me is acknowledged and ignored.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    ignore_contact_me: u32,
+    /// Acknowledge every contact-me and never come.
+    #[arg(long)]
+    silent: bool,
+    /// Seconds between two polls of the contact-me proxy, once a server has written its address.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0, value_parser = seconds)]
+    dcmp_interval: f64,
+    /// Keep the address of the contact-me proxy over a restart.
+    #[arg(long)]
+    keep_dcmp_url: bool,
     /// Items per message: longer messages come in fragments.
     #[arg(long, value_name = "ITEMS")]
     fragment_size: Option<usize>,
@@ -81,6 +106,23 @@ pub(super) struct SimulateArguments {
     /// Orders each phone answers with busy before it obeys.
     #[arg(long, default_value_t = 0)]
     busy: u32,
+    /// WriteItems each phone answers with failed before it obeys.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    failed_writes: u32,
+    /// Items the phones refuse: a JSON list like [{"item":"reg-addr","status":"read only"}], each with
+    /// "index" where only one is meant.
+    #[arg(long, value_name = "FILE")]
+    refuse: Option<PathBuf>,
+    /// Let the server write what DHCP delivers: addresses and VLAN.
+    #[arg(long)]
+    unlock_dhcp_items: bool,
+    /// What goes wrong once at each phone when it is written to: vanish-written, vanish-unwritten
+    /// (the power fails after or before the values are stored) or give-up (it ends the session).
+    #[arg(long)]
+    mishap: Option<Mishap>,
+    /// Seconds between a restart and the start-up after it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = seconds)]
+    restart_time: f64,
     /// Milliseconds a phone thinks before each message.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
     think_time: u64,
@@ -108,9 +150,13 @@ pub(super) struct SimulateArguments {
 }
 
 impl SimulateArguments {
-    fn into_config(self) -> SimulateConfig {
+    async fn into_config(self) -> Result<SimulateConfig, Failure> {
         let default = SimulateConfig::default();
-        SimulateConfig {
+        let refuse = match &self.refuse {
+            Some(path) => load_refusals(path).await?,
+            None => Vec::new(),
+        };
+        let config = SimulateConfig {
             phones: self.phones,
             server: self.server,
             source: self.source,
@@ -129,7 +175,22 @@ impl SimulateArguments {
             change_share: self.change_share,
             stay: self.stay,
             contact_me_port: self.contact_me_port,
+            back_off: BackOff {
+                first: Duration::from_secs_f64(self.overload_wait),
+                longest: default.back_off.longest.max(Duration::from_secs_f64(self.overload_wait)),
+                tries: self.overload_tries,
+                ..default.back_off
+            },
             contact_gap: self.contact_gap.map(Duration::from_secs),
+            ignore_every: self.ignore_contact_me,
+            listening: if self.silent { Listening::Silent } else { Listening::Answers },
+            dcmp_interval: Duration::from_secs_f64(self.dcmp_interval),
+            keep_dcmp_url: self.keep_dcmp_url,
+            failed_writes: self.failed_writes,
+            refuse,
+            unlock_dhcp_items: self.unlock_dhcp_items,
+            mishap: self.mishap,
+            restart_time: Duration::from_secs_f64(self.restart_time),
             fragment_size: self.fragment_size,
             max_items: self.max_items,
             busy: self.busy,
@@ -142,12 +203,20 @@ impl SimulateArguments {
             tls_resumption: self.tls_resumption,
             allow_any_target: self.allow_any_target,
             ..default
-        }
+        };
+        Ok(if self.blackout { config.into_blackout() } else { config })
     }
 }
 
+/// Seconds from 0 to a day, with fractions.
+fn seconds(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if (0.0..=86_400.0).contains(&number) { Ok(number) } else { Err("not between 0 and 86400".to_owned()) }
+}
+
 pub(super) async fn run(arguments: SimulateArguments, output: Output) -> Result<ExitCode, Failure> {
-    let config = arguments.into_config();
+    let blackout = arguments.blackout;
+    let config = arguments.into_config().await?;
     let (sender, receiver) = watch::channel(Progress::default());
     let cancel = CancellationToken::new();
     let stop = cancel.clone();
@@ -161,7 +230,12 @@ pub(super) async fn run(arguments: SimulateArguments, output: Output) -> Result<
     progress.abort();
     let summary = summary?;
     output.result(&serde_json::to_value(&summary)?, &text(&summary));
-    let failed = summary.sessions_failed > 0 || summary.given_up > 0;
+    // After a blackout a broken session is part of the matter, a phone without a server is not.
+    let failed = if blackout {
+        summary.chains_complete < u64::from(summary.phones)
+    } else {
+        summary.sessions_failed > 0 || summary.given_up > 0
+    };
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -201,6 +275,12 @@ fn text(summary: &Summary) -> String {
             summary.sessions_overloaded,
             summary.given_up
         ),
+        format!(
+            "{} phones done; the last one after {:.1} s, half of them after {:.1} s",
+            summary.chains_complete,
+            summary.last_complete_seconds,
+            summary.completion.p50_ms / 1000.0
+        ),
         latency("session", &summary.session_latency),
         latency("connection", &summary.connect_latency),
         latency("request", &summary.request_latency),
@@ -209,10 +289,63 @@ fn text(summary: &Summary) -> String {
             summary.items_sent, summary.bytes_sent, summary.bytes_received
         ),
     ];
+    lines.extend(contacts(&summary.contacts));
+    lines.extend(orders(&summary.orders));
     lines.extend(summary.actions.iter().map(|(action, count)| format!("action {action}: {count}")));
     lines.extend(summary.errors.iter().map(|(kind, count)| {
         let example = summary.error_examples.get(kind).map(String::as_str).unwrap_or_default();
         format!("error {kind}: {count} ({example})")
     }));
     lines.join("\n")
+}
+
+/// How the phones were called, when they were.
+fn contacts(totals: &ContactTotals) -> Vec<String> {
+    let mut lines = Vec::new();
+    if totals.accepted + totals.ignored + totals.lost > 0 {
+        lines.push(format!(
+            "contact-me: {} followed, {} ignored, {} not heard; {} inside the contact gap",
+            totals.accepted, totals.ignored, totals.lost, totals.violations
+        ));
+        lines.extend(totals.violation_examples.iter().map(|violation| {
+            format!(
+                "contact gap broken: {} at {:.1} s, {:.1} s after the one before",
+                violation.phone, violation.at_seconds, violation.after_seconds
+            )
+        }));
+    }
+    if totals.polls > 0 {
+        lines.push(format!(
+            "polls: {}, with work {}, without a good answer {}",
+            totals.polls, totals.polls_with_work, totals.polls_failed
+        ));
+    }
+    lines
+}
+
+/// What the phones were told to write and do, when they were.
+fn orders(totals: &OrderTotals) -> Vec<String> {
+    let sum = |counts: &BTreeMap<String, u64>| counts.values().sum::<u64>();
+    let mut lines = Vec::new();
+    if totals.writes > 0 {
+        lines.push(format!(
+            "written: {} messages, {} not accepted; {} items taken, {} of them again at the same phone, {} refused",
+            totals.writes,
+            totals.writes_refused,
+            sum(&totals.items_taken),
+            totals.items_taken_twice,
+            sum(&totals.items_refused)
+        ));
+    }
+    if totals.restarts + totals.factory_resets > 0 {
+        lines.push(format!(
+            "restarts: {} ({} phones more than once), factory resets: {} ({} refused, {} phones more than once)",
+            totals.restarts,
+            totals.phones_restarted_twice,
+            totals.factory_resets,
+            totals.factory_resets_refused,
+            totals.phones_reset_twice
+        ));
+    }
+    lines
 }

@@ -1,6 +1,7 @@
 //! One test per behaviour of Appendix B.
 
 use super::*;
+use crate::orders::{ItemCount, OrderCount};
 use crate::testing::openstage_40;
 
 fn machine(behaviour: Behaviour) -> PhoneMachine {
@@ -243,4 +244,79 @@ fn giving_up_names_the_reason() {
     let message = machine(Behaviour::default()).give_up("message not understood", "A".to_owned());
     assert_eq!(message.reason, Reason::CleanUp);
     assert_eq!(message.items, [Item::new("cleanup-reason", "message not understood")]);
+}
+
+#[test]
+fn a_phone_may_fail_so_many_writes_as_a_whole() {
+    let mut machine = machine(Behaviour { failed_writes: 1, ..Behaviour::default() });
+    let write = || vec![Item::new("reg-addr", "a")];
+    let failed = ask(&mut machine, Action::WriteItems, write());
+    assert_eq!((status(&failed), failed.items.len()), (ReplyStatus::Failed, 0));
+    assert_ne!(machine.phone().value("reg-addr", None).as_deref(), Some("a"));
+    assert_eq!(status(&ask(&mut machine, Action::WriteItems, write())), ReplyStatus::Accepted);
+    machine.set_failing(1);
+    assert_eq!(status(&ask(&mut machine, Action::WriteItems, write())), ReplyStatus::Failed);
+}
+
+#[test]
+fn a_phone_may_vanish_before_or_after_it_stored_the_values() {
+    let write = || order(Action::WriteItems, vec![Item::new("reg-addr", "a")]);
+    for (mishap, stored) in [(Mishap::VanishWritten, true), (Mishap::VanishUnwritten, false)] {
+        let mut machine = machine(Behaviour { mishap: Some(mishap), ..Behaviour::default() });
+        machine.phone_mut().write(vec![Item::new("dcmp-url", "127.0.0.1:1")]);
+        assert_eq!(machine.answer(write(), "B".to_owned()), Step::End(SessionEnd::Vanished));
+        assert_eq!(machine.phone().value("reg-addr", None).as_deref() == Some("a"), stored);
+        assert_eq!(machine.phone().value("dcmp-url", None).as_deref(), Some(""), "the power was off");
+        assert_eq!(machine.orders().item("reg-addr", None).taken, u32::from(stored));
+        assert_eq!(
+            status(&sent(machine.answer(write(), "C".to_owned()))),
+            ReplyStatus::Accepted,
+            "only once"
+        );
+        machine.set_mishap(mishap, 1);
+        assert_eq!(machine.answer(write(), "D".to_owned()), Step::End(SessionEnd::Vanished));
+    }
+}
+
+#[test]
+fn a_phone_may_give_up_with_clean_up_and_heeds_no_order_then() {
+    let behaviour = Behaviour { mishap: Some(Mishap::GiveUp), ..Behaviour::default() };
+    let mut machine = machine(behaviour);
+    machine.open(&Opening::StartUp, "A".to_owned());
+    let message = ask(&mut machine, Action::WriteItems, vec![Item::new("reg-addr", "a")]);
+    assert_eq!((message.reason, message.items[0].name.as_str()), (Reason::CleanUp, "cleanup-reason"));
+    let end = machine.answer(order(Action::Restart, vec![]), "C".to_owned());
+    assert_eq!(end, Step::End(SessionEnd::GaveUp));
+    assert_eq!(machine.nothing_more(), SessionEnd::GaveUp);
+    assert_eq!(machine.orders().restarts.received, 0);
+    assert_ne!(machine.phone().value("reg-addr", None).as_deref(), Some("a"));
+    machine.open(&Opening::StartUp, "D".to_owned());
+    assert_eq!(machine.nothing_more(), SessionEnd::NothingMore);
+}
+
+#[test]
+fn orders_are_counted_by_what_became_of_them() {
+    let mut machine = machine(Behaviour { busy_requests: 1, ..Behaviour::default() });
+    let write =
+        || vec![Item::new("reg-addr", "a"), Item::new("mac-addr", "x"), Item::new("clear-calllog", "true")];
+    let reset = |code: &str| {
+        order(
+            Action::Restart,
+            vec![Item::new("restart-type", "FactoryReset"), Item::new("restart-password", code)],
+        )
+    };
+    ask(&mut machine, Action::WriteItems, write());
+    ask(&mut machine, Action::WriteItems, write());
+    ask(&mut machine, Action::ReadAllItems, vec![]);
+    machine.answer(order(Action::Restart, vec![]), "A".to_owned());
+    machine.answer(reset("000000"), "B".to_owned());
+    machine.answer(reset("124816"), "C".to_owned());
+    let orders = machine.take_orders();
+    let count = |received, obeyed| OrderCount { received, obeyed };
+    assert_eq!((orders.writes, orders.reads), (count(2, 1), count(1, 1)));
+    assert_eq!((orders.restarts, orders.factory_resets), (count(1, 1), count(2, 1)));
+    assert_eq!(orders.item("reg-addr", None), ItemCount { received: 2, taken: 1, refused: 0 });
+    assert_eq!(orders.item("mac-addr", None), ItemCount { received: 2, taken: 0, refused: 1 });
+    assert_eq!(orders.item("clear-calllog", None).taken, 1);
+    assert_eq!(*machine.orders(), OrderLog::default());
 }

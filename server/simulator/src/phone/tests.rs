@@ -185,3 +185,107 @@ fn an_hfa_phone_reports_hfa_items_and_no_sip_ones() {
     assert!(items.iter().all(|item| item.name != "sip-user-id"));
     assert!(items.contains(&Item::new("software-type", "Siemens HFA")));
 }
+
+#[test]
+fn what_dhcp_delivers_is_read_only_until_dhcp_is_switched_off() {
+    let mut phone = openstage_40();
+    let addresses = || vec![Item::new("dls-addr", "10.1.1.1"), Item::new("vlan-id", "7")];
+    let problems = phone.write(addresses());
+    let read_only = ItemStatus::ReadOnly;
+    assert_eq!(
+        statuses(&problems),
+        [("dls-addr", None, read_only.clone()), ("vlan-id", None, read_only.clone())]
+    );
+    // The switch and what it frees are one change, in whatever order; a switch that is not taken is none.
+    let problems = phone.write([addresses(), vec![Item::new("dhcp", "no")]].concat());
+    assert_eq!(problems.len(), 3);
+    let problems = phone.write([addresses(), vec![Item::new("dhcp", "false")]].concat());
+    assert_eq!(statuses(&problems), [("vlan-id", None, read_only)]);
+    assert_eq!(phone.write(vec![Item::new("vlan-method", "0"), Item::new("vlan-id", "7")]), vec![]);
+    let value = |name| phone.value(name, None).unwrap();
+    assert_eq!((value("dls-addr"), value("vlan-id")), ("10.1.1.1".to_owned(), "7".to_owned()));
+    let locked = phone.write(vec![Item::new("dls-addr", "10.2.2.2"), Item::new("dhcp", "true")]);
+    assert_eq!(locked.len(), 1, "the message that switches DHCP on again");
+    let mut stubborn = openstage_40();
+    stubborn.refuse(vec![Refusal::of("dhcp", ItemStatus::Failed)]);
+    let problems = stubborn.write(vec![Item::new("dhcp", "false"), Item::new("dls-addr", "10.1.1.1")]);
+    assert_eq!(problems.len(), 2, "a switch that is refused frees nothing");
+    let mut free = openstage_40();
+    free.lock_dhcp_items(false);
+    assert_eq!(free.write(addresses()), vec![]);
+}
+
+#[test]
+fn a_refused_item_gets_the_wished_status_and_keeps_its_value() {
+    let mut phone = openstage_40();
+    phone.refuse(vec![
+        Refusal::of("reg-addr", ItemStatus::Failed),
+        Refusal::of_index("key-label-unicode", 2, ItemStatus::Other("not today".to_owned())),
+    ]);
+    let before = phone.value("reg-addr", None);
+    let problems = phone.write(vec![
+        Item::new("reg-addr", "sip9.example.net"),
+        Item::indexed("key-label-unicode", 1, "one"),
+        Item::indexed("key-label-unicode", 2, "two"),
+    ]);
+    assert_eq!(
+        statuses(&problems),
+        [
+            ("reg-addr", None, ItemStatus::Failed),
+            ("key-label-unicode", Some(2), ItemStatus::Other("not today".to_owned()))
+        ]
+    );
+    assert_eq!(phone.value("reg-addr", None), before);
+    assert_eq!(phone.value("key-label-unicode", Some(1)).as_deref(), Some("one"));
+    assert_eq!(phone.read(&[Item::new("reg-addr", "")])[0].value, before.unwrap(), "it can still be read");
+}
+
+#[test]
+fn an_item_the_firmware_does_not_have_is_in_no_report() {
+    let mut phone = openstage_40();
+    let all = phone.read_all().len();
+    phone.refuse_with_fleet(Arc::from([Refusal::of("reg-addr", ItemStatus::UnknownItem)]));
+    phone.refuse(vec![Refusal::of_index("codec-type", 2, ItemStatus::NotSupported)]);
+    assert_eq!(phone.read_all().len(), all - 2);
+    let read = phone.read(&[
+        Item::new("reg-addr", ""),
+        Item::new("codec-type", ""),
+        Item::indexed("codec-type", 2, ""),
+    ]);
+    assert_eq!(statuses(&read[..1]), [("reg-addr", None, ItemStatus::UnknownItem)]);
+    assert_eq!(read[1..3].iter().map(|item| item.index).collect::<Vec<_>>(), [Some(1), Some(3)]);
+    assert_eq!(statuses(&read[3..]), [("codec-type", Some(2), ItemStatus::NotSupported)]);
+    let problems = phone.write(vec![Item::new("reg-addr", "x")]);
+    assert_eq!(statuses(&problems), [("reg-addr", None, ItemStatus::UnknownItem)]);
+}
+
+#[test]
+fn a_restart_keeps_the_values_but_not_the_address_of_the_proxy() {
+    let mut phone = openstage_40();
+    let written = || vec![Item::new("reg-addr", "sip9.example.net"), Item::new("dcmp-url", "127.0.0.1:80/x")];
+    phone.write(written());
+    phone.restart(true);
+    assert_eq!(phone.value("dcmp-url", None).as_deref(), Some("127.0.0.1:80/x"));
+    phone.restart(false);
+    assert_eq!(phone.value("dcmp-url", None).as_deref(), Some(""));
+    assert_eq!(phone.value("reg-addr", None).as_deref(), Some("sip9.example.net"));
+}
+
+#[test]
+fn an_administrator_password_has_six_to_24_characters() {
+    let mut phone = openstage_40();
+    let short = phone.write(vec![Item::new("admin-pwd", "12345")]);
+    assert_eq!(statuses(&short), [("admin-pwd", None, ItemStatus::InvalidData)]);
+    assert_eq!(phone.write(vec![Item::new("admin-pwd", "1234567")]), vec![]);
+    assert_eq!(phone.value("admin-pwd", None).as_deref(), Some("1234567"), "kept, though never reported");
+    assert!(phone.read_all().iter().all(|item| item.name != "admin-pwd"));
+}
+
+#[test]
+fn nobody_standing_at_the_phone_changes_how_it_is_managed() {
+    let mut phone = openstage_40();
+    phone.change_some(5000, &mut Dice::new(3, 3));
+    let changed = phone.local_changes();
+    assert!(changed.len() > 150, "{}", changed.len());
+    assert!(changed.iter().all(|item| !is_steering(&item.name) && item.name != "vlan-id"));
+}

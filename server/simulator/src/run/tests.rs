@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use http::StatusCode;
 use wire::{Action, Item, Reason};
 
 use super::*;
-use crate::testing::server::{ScriptedServer, Seen, order, read_all};
+use crate::testing::server::{ScriptedServer, Seen, answered, order, read_all};
 
 fn config(server: &ScriptedServer) -> SimulateConfig {
     SimulateConfig { phones: 12, server: server.address.to_string(), ..SimulateConfig::default() }
@@ -186,4 +187,91 @@ fn starts_are_spaced_by_the_rate() {
     assert_eq!(pace.step, Some(Duration::from_millis(20)));
     assert_eq!(Pace::new(Some(0.0), begin).step, None);
     assert_eq!(Pace::new(Some(1e-300), begin).step, None);
+}
+
+#[tokio::test]
+async fn after_a_blackout_every_phone_comes_until_it_is_served() {
+    let refusals = std::sync::atomic::AtomicU32::new(0);
+    let server = ScriptedServer::start(move |seen: &Seen| {
+        match refusals.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0..30 => order(&seen.message(), Action::CleanUp, vec![Item::new("cleanup-reason", "overload")]),
+            30..40 => answered(StatusCode::SERVICE_UNAVAILABLE, ""),
+            _ => read_all(seen),
+        }
+    })
+    .await;
+    let mut config = config(&server);
+    (config.back_off.first, config.back_off.tries, config.rounds) = (Duration::ZERO, 1, 5);
+    let summary = run(&config.into_blackout()).await.unwrap();
+    assert_eq!((summary.rounds, summary.chains_complete, summary.given_up), (1, 12, 0));
+    assert_eq!((summary.sessions_ok, summary.sessions_overloaded, summary.sessions_failed), (12, 30, 10));
+    assert_eq!(summary.completion.count, 12);
+    assert!(summary.last_complete_seconds > 0.0 && summary.last_complete_seconds <= summary.seconds);
+}
+
+#[tokio::test]
+async fn the_summary_tells_what_the_fleet_took_refused_and_got_twice() {
+    let server = ScriptedServer::start(|seen: &Seen| {
+        let message = seen.message();
+        let items = || vec![Item::new("reg-addr", "a"), Item::new("reg-port", "5061")];
+        match message.reason {
+            Reason::StartUp => order(&message, Action::WriteItems, items()),
+            _ => order(&message, Action::CleanUp, vec![]),
+        }
+    })
+    .await;
+    let config = SimulateConfig {
+        rounds: 2,
+        family: Some(crate::Family::Sip),
+        refuse: vec![Refusal::of("reg-port", wire::ItemStatus::ReadOnly)],
+        failed_writes: 1,
+        ..config(&server)
+    };
+    let orders = run(&config).await.unwrap().orders;
+    assert_eq!((orders.writes, orders.writes_refused), (24, 12));
+    assert_eq!((orders.items_taken["reg-addr"], orders.items_taken_twice), (12, 0));
+    assert_eq!(orders.items_refused["reg-port"], 12);
+    let again = run(&SimulateConfig { failed_writes: 0, ..config }).await.unwrap().orders;
+    assert_eq!((again.items_taken["reg-addr"], again.items_taken_twice), (24, 12));
+}
+
+#[tokio::test]
+async fn a_fleet_is_called_and_its_contacts_are_summed_up() {
+    let server = ScriptedServer::start(read_all).await;
+    let config = SimulateConfig { phones: 3, contact_me_port: 0, ..config(&server) };
+    let fleet = Fleet::prepare(&config).await.unwrap();
+    let (permits, sink) = (Arc::new(Semaphore::new(2)), Arc::new(()) as Arc<dyn SessionSink>);
+    let attendances = fleet.attend(0, &permits, &sink).await.unwrap();
+    for attendance in attendances.iter().chain(&attendances[..1]) {
+        let mut stream = tokio::net::TcpStream::connect(attendance.address()).await.unwrap();
+        let request = b"GET /contact_dls.html/ContactDLS HTTP/1.1\r\n\r\n";
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request).await.unwrap();
+        let mut answer = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
+    }
+    let (_, contacts) = fleet.totals().await;
+    assert_eq!((contacts.accepted, contacts.ignored, contacts.violations), (3, 1, 1));
+    assert_eq!(contacts.violation_examples[0].phone, "00:1A:E8:10:00:00");
+}
+
+#[tokio::test]
+async fn what_a_phone_of_the_file_refuses_only_that_phone_refuses() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fleet.json");
+    let server = ScriptedServer::start(|seen: &Seen| {
+        let message = seen.message();
+        match message.reason {
+            Reason::StartUp => order(&message, Action::WriteItems, vec![Item::new("sntp-addr", "a")]),
+            _ => order(&message, Action::CleanUp, vec![]),
+        }
+    })
+    .await;
+    let config = SimulateConfig { phones: 2, fleet_file: Some(path.clone()), ..config(&server) };
+    let mut file = Fleet::prepare(&config).await.unwrap().to_file().await;
+    file.phones[1].refuse = vec![Refusal::of("sntp-addr", wire::ItemStatus::NotSupported)];
+    file.save(&path).await.unwrap();
+    let orders = run(&config).await.unwrap().orders;
+    assert_eq!((orders.items_taken["sntp-addr"], orders.items_refused["sntp-addr"]), (1, 1));
+    let kept = FleetFile::load(&path).await.unwrap().unwrap();
+    assert_eq!(kept.phones[1].refuse, file.phones[1].refuse);
 }

@@ -1,40 +1,35 @@
 //! What a phone does by itself between sessions, and when it is called.
 
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::sync::mpsc;
-use wire::{Action, Item, PhoneMessage, Reason};
+use http::StatusCode;
+use wire::{Action, Item, PhoneMessage, Reason, ReplyStatus};
 
 use super::*;
-use crate::behaviour::Behaviour;
-use crate::contact_me::ContactMeListener;
-use crate::testing::openstage_40;
-use crate::testing::server::{Reply, ScriptedServer, Seen, order, phone, read_all};
-
-/// Passes the reason of each session on.
-struct Reasons(mpsc::UnboundedSender<Result<Reason, &'static str>>);
-
-impl SessionSink for Reasons {
-    fn session(&self, _number: u32, result: &Result<SessionOutcome, SessionError>) {
-        let reason = result.as_ref().map(|outcome| outcome.reason.clone()).map_err(SessionError::kind);
-        self.0.send(reason).ok();
-    }
-}
+use crate::behaviour::{Behaviour, Mishap};
+use crate::orders::OrderCount;
+use crate::testing::Reasons;
+use crate::testing::server::{Reply, ScriptedServer, Seen, answered, order, phone, read_all};
 
 async fn contact(phone: &SimulatedPhone, stop: &CancellationToken) -> (ContactEnd, Vec<Reason>) {
-    let (sink, mut reasons) = mpsc::unbounded_channel();
-    let permits = Arc::new(Semaphore::new(1));
-    let permit = Arc::clone(&permits).acquire_owned().await.unwrap();
-    let (server, sink) = (phone.server(), Reasons(sink));
-    let end = phone.contact(Opening::StartUp, server, permit, &permits, &sink, stop).await;
+    let (sink, mut reasons) = Reasons::new();
+    let end = contact_with(phone, &sink, stop).await;
     drop(sink);
     let mut seen = Vec::new();
     while let Some(reason) = reasons.recv().await {
         seen.push(reason.unwrap());
     }
     (end, seen)
+}
+
+async fn contact_with(
+    phone: &SimulatedPhone,
+    sink: &dyn SessionSink,
+    stop: &CancellationToken,
+) -> ContactEnd {
+    let permits = Arc::new(Semaphore::new(1));
+    let permit = Arc::clone(&permits).acquire_owned().await.unwrap();
+    phone.contact(Opening::StartUp, phone.server(), permit, &permits, sink, stop).await
 }
 
 /// Sends this order to the first session and closes all others.
@@ -105,7 +100,8 @@ async fn a_server_that_stays_overloaded_is_given_up() {
 #[tokio::test]
 async fn a_wait_ends_when_the_run_does() {
     let server = ScriptedServer::start(always_overloaded).await;
-    let back_off = BackOff { first: Duration::from_secs(3600), longest: Duration::MAX, tries: 3 };
+    let back_off =
+        BackOff { first: Duration::from_secs(3600), longest: Duration::MAX, tries: 3, ..BackOff::default() };
     let phone = phone(&server, prompt()).with_back_off(back_off);
     let stop = CancellationToken::new();
     stop.cancel();
@@ -121,71 +117,6 @@ async fn a_server_that_always_asks_for_another_session_is_left() {
     .await;
     let (end, reasons) = contact(&phone(&server, prompt()), &CancellationToken::new()).await;
     assert_eq!((end, reasons.len() as u32), (ContactEnd::Endless, MOST_FOLLOW_UPS));
-}
-
-async fn call(listener: &ContactMeListener, body: &str) -> String {
-    let mut stream = TcpStream::connect(listener.address()).await.unwrap();
-    let request =
-        format!("POST /contact_dls.html/ContactDLS HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
-}
-
-async fn listening(
-    server: &ScriptedServer,
-    behaviour: Behaviour,
-) -> (Arc<SimulatedPhone>, ContactMeListener, mpsc::UnboundedReceiver<Result<Reason, &'static str>>) {
-    let phone = Arc::new(phone(server, behaviour));
-    let (sink, reasons) = mpsc::unbounded_channel();
-    let permits = Arc::new(Semaphore::new(4));
-    let sink = Arc::new(Reasons(sink));
-    let listener = ContactMeListener::start(Arc::clone(&phone), 0, permits, sink).await.unwrap();
-    (phone, listener, reasons)
-}
-
-#[tokio::test]
-async fn a_contact_me_is_answered_204_and_followed_by_a_solicited_session() {
-    let server = ScriptedServer::start(read_all).await;
-    let (phone, listener, mut reasons) = listening(&server, Behaviour::default()).await;
-    assert_eq!(
-        call(&listener, "ContactMe=true").await,
-        "HTTP/1.1 204 No Content\r\nServer: DlsClient\r\nContent-Type: text/html\r\nContent-Length: 0\r\n\r\n"
-    );
-    assert_eq!(reasons.recv().await, Some(Ok(Reason::Solicited)));
-    let uri = format!("http://{}/contact_dls.html/ContactDLS", listener.address());
-    let message = server.seen()[0].message();
-    assert!(message.items.contains(&Item::new("contact-me-uri", uri)), "the phone names its real port");
-    assert_eq!(phone.contact_gap(), Duration::from_secs(300));
-}
-
-#[tokio::test]
-async fn a_contact_me_may_name_another_server_but_none_outside_the_machine() {
-    let (configured, other) = (ScriptedServer::start(read_all).await, ScriptedServer::start(read_all).await);
-    let behaviour = Behaviour { contact_gap: Some(Duration::ZERO), ..Behaviour::default() };
-    let (_phone, listener, mut reasons) = listening(&configured, behaviour).await;
-    let port = other.address.port();
-    call(&listener, &format!("ContactMe=true&dls_ip_addr=127.0.0.1&dls_ip_port={port}")).await;
-    assert_eq!(reasons.recv().await, Some(Ok(Reason::Solicited)));
-    assert_eq!((configured.seen().len(), other.seen().len()), (0, 2));
-    call(&listener, "ContactMe=true&dls_ip_addr=192.0.2.1&dls_ip_port=18443").await;
-    assert_eq!(reasons.recv().await, Some(Err("address-refused")));
-}
-
-#[tokio::test]
-async fn a_second_contact_me_inside_the_gap_gets_204_and_no_session() {
-    let server = ScriptedServer::start(read_all).await;
-    let (phone, listener, mut reasons) = listening(&server, Behaviour::default()).await;
-    call(&listener, "ContactMe=true").await;
-    assert_eq!(reasons.recv().await, Some(Ok(Reason::Solicited)));
-    assert!(call(&listener, "ContactMe=true").await.starts_with("HTTP/1.1 204 "));
-    // The gap is looked at after the answer; a third call is served only when that is done.
-    assert!(call(&listener, "ContactMe=true").await.starts_with("HTTP/1.1 204 "));
-    phone.session(&Opening::StartUp).await.unwrap();
-    let opened: Vec<_> = server.seen().iter().map(|seen| seen.message().reason).collect();
-    assert_eq!(opened.iter().filter(|reason| **reason == Reason::Solicited).count(), 1);
-    assert!(reasons.try_recv().is_err());
 }
 
 #[tokio::test]
@@ -212,17 +143,14 @@ async fn a_phone_never_has_two_sessions_at_once() {
     assert_eq!(most.load(Ordering::SeqCst), 1);
 }
 
-#[tokio::test]
-async fn a_stopped_listener_is_gone() {
-    let server = ScriptedServer::start(read_all).await;
-    let (_phone, listener, mut reasons) = listening(&server, Behaviour::default()).await;
-    drop(listener);
-    assert_eq!(reasons.recv().await, None, "the listener's tasks have ended and dropped the sink");
-}
-
 #[test]
 fn waits_double_up_to_the_longest_and_end() {
-    let back_off = BackOff { first: Duration::from_secs(2), longest: Duration::from_secs(10), tries: 5 };
+    let back_off = BackOff {
+        first: Duration::from_secs(2),
+        longest: Duration::from_secs(10),
+        tries: 5,
+        ..BackOff::default()
+    };
     let mut dice = Dice::new(1, 1);
     for (tried, most) in [(1, 2), (2, 4), (3, 8), (4, 10)] {
         let wait = back_off.wait(tried, &mut dice).unwrap();
@@ -232,13 +160,97 @@ fn waits_double_up_to_the_longest_and_end() {
     assert_eq!(back_off.wait(5, &mut dice), None);
 }
 
-#[test]
-fn the_contact_gap_is_the_option_or_the_item() {
-    let gap = |behaviour| gap_of(&PhoneMachine::new(openstage_40(), behaviour));
-    assert_eq!(gap(Behaviour::default()), 300_000);
-    let set = Behaviour { contact_gap: Some(Duration::from_secs(5)), ..Behaviour::default() };
-    assert_eq!(gap(set), 5_000);
-    let mut written = PhoneMachine::new(openstage_40(), Behaviour::default());
-    written.phone_mut().write(vec![Item::new("dls-contact-interval", "60")]);
-    assert_eq!(gap_of(&written), 60_000);
+/// Writes once into every session, then closes as told.
+fn writes(close: Vec<Item>) -> impl Fn(&Seen) -> Reply + Send + Sync {
+    move |seen| {
+        let message = seen.message();
+        match &message.reason {
+            Reason::ReplyTo { status: Some(ReplyStatus::Busy), .. } => {
+                order(&message, Action::CleanUp, close.clone())
+            }
+            Reason::ReplyTo { .. } | Reason::CleanUp => order(&message, Action::CleanUp, vec![]),
+            _ => order(&message, Action::WriteItems, vec![Item::new("reg-addr", "a")]),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_busy_phone_comes_back_by_itself_until_it_is_idle() {
+    let server = ScriptedServer::start(writes(vec![Item::new("send-solicited", "true")])).await;
+    let phone = phone(&server, Behaviour { busy_requests: 2, ..prompt() });
+    let (end, reasons) = contact(&phone, &CancellationToken::new()).await;
+    assert_eq!(end, ContactEnd::Done);
+    assert_eq!(reasons, [Reason::StartUp, Reason::Solicited, Reason::Solicited]);
+    assert_eq!(phone.orders().await.writes, OrderCount { received: 3, obeyed: 1 });
+    assert_eq!(phone.value("reg-addr", None).await.as_deref(), Some("a"));
+}
+
+#[tokio::test]
+async fn a_phone_that_was_busy_comes_back_when_its_call_has_ended() {
+    let server = ScriptedServer::start(read_all).await;
+    let behaviour = Behaviour { busy_time: Duration::from_secs(90), ..Behaviour::default() };
+    let phone = phone(&server, behaviour);
+    let asked = SessionEnd::CleanUp { reason: None, send_solicited: true };
+    assert_eq!(phone.follow_up(&asked, true), Some((Opening::Solicited, Duration::from_secs(90))));
+    assert_eq!(phone.follow_up(&asked, false), Some((Opening::Solicited, Duration::ZERO)));
+    assert_eq!(phone.follow_up(&SessionEnd::Restart, true), Some((Opening::StartUp, Duration::from_secs(2))));
+    let plain = SessionEnd::CleanUp { reason: None, send_solicited: false };
+    assert_eq!(phone.follow_up(&plain, true), None);
+}
+
+#[tokio::test]
+async fn a_vanished_phone_starts_up_again_or_waits_to_be_called() {
+    for (returns, sessions) in [(true, 2), (false, 1)] {
+        let server = ScriptedServer::start(writes(vec![])).await;
+        let behaviour =
+            Behaviour { mishap: Some(Mishap::VanishUnwritten), returns_after_vanishing: returns, ..prompt() };
+        let phone = phone(&server, behaviour);
+        let (end, reasons) = contact(&phone, &CancellationToken::new()).await;
+        assert_eq!((end, reasons), (ContactEnd::Done, vec![Reason::StartUp; sessions]));
+        assert_eq!(server.seen().len(), if returns { 3 } else { 1 }, "no reply to the first WriteItems");
+    }
+}
+
+#[tokio::test]
+async fn a_phone_that_gives_up_says_so_and_the_server_is_not_asked_again() {
+    let server = ScriptedServer::start(writes(vec![])).await;
+    let behaviour = Behaviour { mishap: Some(Mishap::GiveUp), ..prompt() };
+    let outcome = phone(&server, behaviour).session(&Opening::StartUp).await.unwrap();
+    assert_eq!(outcome.end, SessionEnd::GaveUp);
+    assert_eq!(server.seen()[1].message().reason, Reason::CleanUp);
+}
+
+#[tokio::test]
+async fn a_patient_phone_tries_a_broken_server_again() {
+    let refusals = AtomicU32::new(0);
+    let server = ScriptedServer::start(move |seen: &Seen| {
+        if refusals.fetch_add(1, Ordering::Relaxed) < 2 {
+            return answered(StatusCode::SERVICE_UNAVAILABLE, "");
+        }
+        read_all(seen)
+    })
+    .await;
+    let patient = BackOff { first: Duration::ZERO, after_errors: true, ..BackOff::default() };
+    let phone = phone(&server, prompt()).with_back_off(patient);
+    let end = contact_with(&phone, &(), &CancellationToken::new()).await;
+    assert_eq!((end, server.seen().len()), (ContactEnd::Done, 4));
+}
+
+#[tokio::test]
+async fn a_restarting_phone_does_nothing_but_start_up() {
+    let server = ScriptedServer::start(first_session(Action::Restart, vec![])).await;
+    let long = Behaviour { restart_time: Duration::from_secs(3600), ..Behaviour::default() };
+    let phone = Arc::new(phone(&server, long));
+    let stop = CancellationToken::new();
+    let mut attention = phone.attention();
+    let (waiting, token) = (Arc::clone(&phone), stop.clone());
+    let restart = tokio::spawn(async move { contact_with(&waiting, &(), &token).await });
+    attention.wait_for(|attention| attention.is_off).await.unwrap();
+    let permits = Arc::new(Semaphore::new(1));
+    let permit = Arc::clone(&permits).acquire_owned().await.unwrap();
+    let called = phone.contact(Opening::Solicited, phone.server(), permit, &permits, &(), &stop).await;
+    assert_eq!((called, server.seen().len()), (ContactEnd::Done, 1), "the call was not followed");
+    stop.cancel();
+    assert_eq!(restart.await.unwrap(), ContactEnd::GivenUp);
+    assert!(!phone.attention().borrow().is_off, "who gives up waiting leaves the phone usable");
 }
