@@ -5,6 +5,7 @@
 
 pub mod dialect;
 mod m20261121_000001_foundation;
+mod m20261121_000002_configuration_and_jobs;
 
 pub use sea_orm_migration::{MigratorTrait, sea_orm};
 
@@ -15,6 +16,9 @@ pub struct Migrator;
 #[sea_orm_migration::async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
-        vec![Box::new(m20261121_000001_foundation::Migration)]
+        vec![
+            Box::new(m20261121_000001_foundation::Migration),
+            Box::new(m20261121_000002_configuration_and_jobs::Migration),
+        ]
     }
 }

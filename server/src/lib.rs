@@ -16,6 +16,7 @@ pub mod net;
 pub mod routes;
 mod server;
 pub mod settings;
+pub mod signals;
 pub mod status;
 pub mod store;
 pub mod vault;
@@ -45,6 +46,12 @@ pub struct App {
     pub phones: Arc<status::PhoneStatus>,
     /// Cancelled when the node stops: what waits for ever must end then.
     pub stop: tokio_util::sync::CancellationToken,
+    /// The parameter catalogue.
+    pub catalogue: Arc<domain::catalogue::Catalogue>,
+    /// Wake-ups between the parts of the node.
+    pub signals: Arc<signals::Signals>,
+    /// Name of this run of this node: it owns what it has under way.
+    pub node: Arc<str>,
     /// Diagnosis of failed TLS handshakes of phones.
     pub handshake_failures: Arc<net::HandshakeFailures>,
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Secret;
+use domain::catalogue::{Catalogue, CatalogueError, MOST_OVERRIDE_BYTES};
 use domain::setting::SettingKey;
+use tokio::io::AsyncReadExt as _;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -73,6 +75,18 @@ pub enum StartError {
     /// Randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// The parameter catalogue, or the file that overrides it.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The override file of the catalogue cannot be read.
+    #[error("could not read {}", .path.display())]
+    OverrideFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 /// Where the node listens; `None` for a port that is off.
@@ -129,6 +143,23 @@ pub async fn create_data_dir(path: &Path) -> std::io::Result<()> {
     tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).await
 }
 
+/// File in the data directory by which an administrator maps parameters to items (D-13).
+const OVERRIDE_FILE: &str = "parameters-override.yaml";
+
+async fn read_catalogue(data_dir: &Path) -> Result<Catalogue, StartError> {
+    let path = data_dir.join(OVERRIDE_FILE);
+    let file = match tokio::fs::File::open(&path).await {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Catalogue::load(None)?),
+        Err(source) => return Err(StartError::OverrideFile { path, source }),
+    };
+    let mut text = String::new();
+    let most = MOST_OVERRIDE_BYTES as u64 + 1;
+    let read = file.take(most).read_to_string(&mut text).await;
+    read.map_err(|source| StartError::OverrideFile { path, source })?;
+    Ok(Catalogue::load(Some(&text))?)
+}
+
 /// A known text sealed with the key: a database opened with another key must not go unnoticed until the
 /// first secret is needed.
 async fn check_key(store: &Store, vault: &Vault) -> Result<(), StartError> {
@@ -148,8 +179,10 @@ impl Server {
     /// # Errors
     /// When one of them cannot be had; nothing keeps running then.
     pub async fn start(config: &Config, clock: Clock, entropy: Entropy) -> Result<Self, StartError> {
+        let catalogue = Arc::new(read_catalogue(&config.data_dir).await?);
         let Opened { store, vault } = open(config, &entropy).await?;
         let settings = Settings::load(&store, config.overrides.clone()).await?;
+        let node_name: [u8; 8] = entropy.bytes()?;
         let app = App {
             reports: GroupWriter::start(&store),
             store,
@@ -160,6 +193,9 @@ impl Server {
             events: Events::default(),
             phones: Arc::default(),
             stop: CancellationToken::new(),
+            catalogue,
+            signals: Arc::default(),
+            node: hex::encode(node_name).into(),
             handshake_failures: Arc::default(),
         };
         let certificates = Certificates::load(&Workshop {
@@ -258,7 +294,8 @@ impl Listeners<'_> {
             TlsProfile::PhoneSecure { client_roots: vec![certificates.authority.certificate_der().clone()] };
         let serve = |device: &Device| {
             let device = device.clone();
-            tower::service_fn(move |request| device.clone().handle(request))
+            // Boxed, so that an idle connection does not keep the room of a whole conversation.
+            tower::service_fn(move |request| Box::pin(device.clone().handle(request)))
         };
         Ok(Listening {
             phones: self.listen(

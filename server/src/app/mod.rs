@@ -9,6 +9,7 @@ pub mod audit;
 pub mod brake;
 pub mod caller;
 pub mod clients;
+pub mod configuration;
 pub mod contacts;
 pub mod cursor;
 pub mod dashboard;

@@ -111,7 +111,24 @@ async fn insert(tx: &Tx, name: &str) -> StoreResult<i64> {
     row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)
 }
 
+impl Store {
+    /// Number of an item's name, as far as this node has met it; every item of the item table has one.
+    pub fn item_number(&self, name: &str) -> Option<i64> {
+        self.names.ids(&[name]).into_iter().next().flatten()
+    }
+
+    /// Name of an item's number, as far as this node has met it; the number itself otherwise.
+    pub fn item_name(&self, id: i64) -> Arc<str> {
+        self.names.name(id).unwrap_or_else(|| format!("#{id}").into())
+    }
+}
+
 impl Tx {
+    /// Number of an item's name; see [`Store::item_number`].
+    pub fn item_number(&self, name: &str) -> Option<i64> {
+        self.names.ids(&[name]).into_iter().next().flatten()
+    }
+
     /// Name of an item's number, as far as this node has met it; the number itself otherwise.
     pub fn item_name(&self, id: i64) -> Arc<str> {
         self.names.name(id).unwrap_or_else(|| format!("#{id}").into())

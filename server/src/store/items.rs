@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use domain::ClientId;
+use domain::configuration::{ItemKey, Reported};
 use jiff::Timestamp;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, Statement};
@@ -292,6 +293,46 @@ pub async fn list(store: &Store, client: ClientId) -> StoreResult<Vec<StoredItem
     }
     items.sort_by(|a, b| (&a.name, a.index).cmp(&(&b.name, b.index)));
     Ok(items)
+}
+
+/// What a client reports, for comparing with what is desired: all items, or those with these numbers. Secrets
+/// come without their text.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn reported(
+    on: &impl Source,
+    client: ClientId,
+    only: Option<&[i64]>,
+    name_of: impl Fn(i64) -> String,
+) -> StoreResult<HashMap<ItemKey, Reported>> {
+    let attempt = "read the reported items of a client";
+    if only.is_some_and(<[i64]>::is_empty) {
+        return Ok(HashMap::new());
+    }
+    let connection = on.connection();
+    let mut sql = "SELECT item_id, item_index, value, status, sealed FROM reported_item WHERE client_id = $1"
+        .to_owned();
+    if let Some(numbers) = only {
+        // Numbers of our own making: they need no places, whose count would make each statement a new one.
+        let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
+        sql.push_str(&format!(" AND item_id IN ({})", numbers.join(",")));
+    }
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [client.0.into()]);
+    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
+    rows.iter()
+        .map(|row| {
+            let index: i32 = row.try_get_by_index(1).attempt(attempt)?;
+            let name = name_of(row.try_get_by_index(0).attempt(attempt)?);
+            let text: String = row.try_get_by_index(2).attempt(attempt)?;
+            let sealed: bool = row.try_get_by_index(4).attempt(attempt)?;
+            let reported = Reported {
+                text: (!sealed).then_some(text),
+                status: row.try_get_by_index(3).attempt(attempt)?,
+            };
+            Ok((ItemKey::new(name, u16::try_from(index).ok()), reported))
+        })
+        .collect()
 }
 
 /// Number of reported items of a client.

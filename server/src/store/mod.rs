@@ -10,6 +10,9 @@ pub mod accounts;
 pub mod audit;
 pub mod client_list;
 pub mod clients;
+pub mod desired;
+pub mod diffs;
+pub mod drift;
 pub mod error;
 pub mod group;
 pub mod idempotency;
@@ -17,6 +20,8 @@ pub mod item_names;
 pub mod items;
 pub mod meta;
 pub mod notifications;
+pub mod refusals;
+pub mod secret_writes;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;
@@ -123,12 +128,16 @@ impl Store {
         Self { writer, reader, backend, names: Arc::default(), totals: Arc::default() }
     }
 
-    /// Loads what is kept in memory; once after the schema is up to date.
+    /// Loads what is kept in memory; once after the schema is up to date. Every item of the item table has a
+    /// number then: desired values refer to items no phone has reported yet.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn warm_up(&self) -> StoreResult<()> {
-        item_names::load(self).await
+        item_names::load(self).await?;
+        let mut names: Vec<&str> = domain::item::all().map(|item| item.name).collect();
+        names.sort_unstable();
+        item_names::resolve(self, &names).await.map(|_| ())
     }
 
     /// Brings the schema up to date; safe to run again and from several nodes.

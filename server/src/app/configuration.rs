@@ -1,0 +1,228 @@
+//! The picture of one client: what is desired, what is reported, what it refuses, put together for the rules
+//! of `domain::configuration`. Secrets enter it as keyed digests only (D-16).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use domain::catalogue::{ParameterKey, Value};
+use domain::client::SecureMode;
+use domain::configuration::{Content, Desired, ItemKey, Picture, Row, kind_of};
+use domain::{ClientId, Secret};
+use sha2::{Digest, Sha256};
+
+use crate::App;
+use crate::store::clients::{self, Client};
+use crate::store::desired::StoredValue;
+use crate::store::{Source, StoreError, StoreResult, desired, drift, items, refusals, secret_writes};
+use crate::vault::VaultError;
+
+/// A client and everything the rules need to know of it.
+#[derive(Clone, Debug)]
+pub struct Portrait {
+    /// For the rules.
+    pub picture: Picture,
+    /// The client.
+    pub client: Client,
+    /// Number of its configuration (D-27).
+    pub configuration_revision: i64,
+    /// Digests of the secrets that were handed out last (D-24 d).
+    pub handed_out: HashMap<ItemKey, Vec<u8>>,
+}
+
+/// How much of what a client reports is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    /// All of it.
+    Everything,
+    /// What the desired values are compared with: some rows instead of hundreds, at every contact.
+    Compared,
+}
+
+/// The portrait of a client with everything it reports; `None` when there is no such client.
+///
+/// # Errors
+/// When the database cannot be asked, or a desired value cannot be read.
+pub async fn picture(app: &App, on: &impl Source, client: ClientId) -> StoreResult<Option<Portrait>> {
+    draw(app, on, client, Detail::Everything).await
+}
+
+/// As [`picture`], with those reported items only that the desired values are compared with: what a contact
+/// of a phone needs.
+///
+/// # Errors
+/// As [`picture`].
+pub async fn lean_picture(app: &App, on: &impl Source, client: ClientId) -> StoreResult<Option<Portrait>> {
+    draw(app, on, client, Detail::Compared).await
+}
+
+async fn draw(
+    app: &App,
+    on: &impl Source,
+    client: ClientId,
+    detail: Detail,
+) -> StoreResult<Option<Portrait>> {
+    let Some(row) = clients::by_id(on, client).await? else { return Ok(None) };
+    let configuration_revision = desired::revision_of(on, client).await?.unwrap_or_default();
+    let mut picture = Picture::empty(kind_of(row.software_type.as_deref()));
+    for stored in desired::values(on, client).await? {
+        let (key, wanted) = desired_value(app, client, stored)?;
+        picture.desired.insert(key, wanted);
+    }
+    picture.system = system_items(app, &row);
+    let name_of = |id| app.store.item_name(id).to_string();
+    picture.reported = match detail {
+        Detail::Everything => items::reported(on, client, None, name_of).await?,
+        Detail::Compared => {
+            let numbers = compared(app, &picture);
+            items::reported(on, client, Some(&numbers), name_of).await?
+        }
+    };
+    let key = |item: i64, index| ItemKey::new(app.store.item_name(item).to_string(), index);
+    for (item, index, _) in drift::of_client(on, client).await? {
+        picture.drifted.insert(key(item, index));
+    }
+    let mut handed_out = HashMap::new();
+    for write in secret_writes::of_client(on, client).await? {
+        let item = key(write.item, write.index);
+        if let Some(digest) = write.acknowledged {
+            picture.acknowledged.insert(item.clone(), digest);
+        }
+        handed_out.extend(write.handed_out.map(|digest| (item, digest)));
+    }
+    for (item, index, status) in refusals::of_client(on, client).await? {
+        picture.refused.insert(key(item, index), status);
+    }
+    if let (Some(model), Some(version)) = (model_of(&row), row.software_version.as_deref()) {
+        for (item, refusal) in refusals::of_model(on, model, version).await? {
+            picture.unsupported.insert(app.store.item_name(item).to_string(), refusal);
+        }
+    }
+    Ok(Some(Portrait { picture, client: row, configuration_revision, handed_out }))
+}
+
+/// Numbers of the items the desired values stand on, with those of their records.
+fn compared(app: &App, picture: &Picture) -> Vec<i64> {
+    let deliveries = picture.desired.keys().filter_map(|key| {
+        app.catalogue.parameter(&key.parameter).and_then(|parameter| parameter.delivery.as_ref())
+    });
+    let mut numbers = BTreeSet::new();
+    for delivery in deliveries {
+        numbers.extend(app.store.item_number(&delivery.item));
+        let group = delivery.group.as_deref().map(|group| app.catalogue.group(group));
+        numbers.extend(group.into_iter().flatten().filter_map(|name| app.store.item_number(name)));
+    }
+    numbers.extend(picture.system.keys().filter_map(|item| app.store.item_number(&item.name)));
+    numbers.into_iter().collect()
+}
+
+/// The name under which refusals of a model are learnt: the short name, or what the phone says it is.
+pub fn model_of(client: &Client) -> Option<&str> {
+    client.model.as_deref().or(client.device_type.as_deref())
+}
+
+/// A stored desired value as the rules see it.
+///
+/// # Errors
+/// When it is damaged, or sealed with another key.
+pub fn desired_value(
+    app: &App,
+    client: ClientId,
+    stored: StoredValue,
+) -> StoreResult<(ParameterKey, Desired)> {
+    let attempt = "read a desired value";
+    let corrupt = || StoreError::Corrupt { attempt, what: "client_value.value" };
+    let layer = stored.layer;
+    if !stored.sealed {
+        let value: Value = serde_json::from_str(&stored.value).map_err(|_| corrupt())?;
+        return Ok((stored.key, Desired { content: Content::Plain(value), layer }));
+    }
+    let text = open_value(app, client, &stored).map_err(|_| corrupt())?;
+    let digest = match wire_of(app, &stored.key, &text) {
+        Some((item, text)) => secret_digest(app, client, &item, text.expose()),
+        // Without an item nothing is ever written; any digest that is no other secret's will do.
+        None => secret_digest(app, client, &ItemKey::new(stored.key.to_string(), None), text.expose()),
+    };
+    Ok((stored.key, Desired { content: Content::Secret(digest), layer }))
+}
+
+/// Item and text on the wire of a secret value, which is stored as its JSON.
+fn wire_of(app: &App, key: &ParameterKey, json: &Secret) -> Option<(ItemKey, Secret)> {
+    let parameter = app.catalogue.parameter(&key.parameter)?;
+    let (name, index) = parameter.item_of(key.index)?;
+    let value: Value = serde_json::from_str(json.expose()).ok()?;
+    let text = parameter.to_wire(&value).ok()?;
+    Some((ItemKey::new(name, index), Secret::new(text)))
+}
+
+/// The text of a desired secret as it goes to the phone; `None` when nothing is desired, or it cannot be
+/// delivered.
+///
+/// # Errors
+/// When the database cannot be asked, or the secret cannot be opened.
+pub async fn secret_text(
+    app: &App,
+    on: &impl Source,
+    client: ClientId,
+    key: &ParameterKey,
+) -> StoreResult<Option<Secret>> {
+    let stored = desired::values(on, client).await?;
+    // Layers come strongest first (D-18).
+    let stored = stored.into_iter().filter(|value| value.sealed && value.key == *key);
+    let Some(stored) = stored.min_by_key(|value| value.layer) else { return Ok(None) };
+    let corrupt = |_| StoreError::Corrupt { attempt: "open a desired secret", what: "client_value.value" };
+    let json = open_value(app, client, &stored).map_err(corrupt)?;
+    Ok(wire_of(app, key, &json).map(|(_, text)| text))
+}
+
+fn place(client: ClientId, key: &ParameterKey) -> String {
+    let index = key.index.map(|index| index.to_string()).unwrap_or_default();
+    format!("desired:{client}:{}:{index}", key.parameter)
+}
+
+fn open_value(app: &App, client: ClientId, stored: &StoredValue) -> Result<Secret, VaultError> {
+    app.vault.open(&place(client, &stored.key), &stored.value)
+}
+
+/// Seals a desired value for its place in the table.
+///
+/// # Errors
+/// When the cipher refuses.
+pub fn seal_value(
+    app: &App,
+    client: ClientId,
+    key: &ParameterKey,
+    value: &Value,
+) -> Result<String, VaultError> {
+    let json = serde_json::to_string(value).map_err(|_| VaultError::Seal)?;
+    app.vault.seal(&place(client, key), &Secret::new(json))
+}
+
+/// Keyed digest of the text of a secret item: tells whether it must be written, and nothing else (D-16).
+pub fn secret_digest(app: &App, client: ClientId, item: &ItemKey, text: &str) -> Vec<u8> {
+    app.vault.digest(&format!("written:{client}:{item}"), text)
+}
+
+/// What the server itself wants on a phone: where a polling phone polls (D-10).
+pub fn system_items(app: &App, client: &Client) -> BTreeMap<ItemKey, String> {
+    let _ = (app, client);
+    BTreeMap::new()
+}
+
+/// Whether both sides of a session with this client are authenticated.
+pub fn is_secure(client: &Client) -> bool {
+    client.secure_mode == SecureMode::Secure
+}
+
+/// Digest of what a plan was made of: the items it touches with what was reported of them (D-27).
+pub fn basis(rows: &[Row]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    let mut text = |part: &str| {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    };
+    for row in rows {
+        text(&row.item.to_string());
+        text(if row.from.is_some() { "=" } else { "-" });
+        text(row.from.as_deref().unwrap_or_default());
+    }
+    hasher.finalize().into()
+}
