@@ -275,12 +275,6 @@ fn text(summary: &Summary) -> String {
             summary.sessions_overloaded,
             summary.given_up
         ),
-        format!(
-            "{} phones done; the last one after {:.1} s, half of them after {:.1} s",
-            summary.chains_complete,
-            summary.last_complete_seconds,
-            summary.completion.p50_ms / 1000.0
-        ),
         latency("session", &summary.session_latency),
         latency("connection", &summary.connect_latency),
         latency("request", &summary.request_latency),
@@ -289,6 +283,17 @@ fn text(summary: &Summary) -> String {
             summary.items_sent, summary.bytes_sent, summary.bytes_received
         ),
     ];
+    // With more rounds every phone comes to its end several times.
+    if summary.rounds == 1 {
+        let half = summary.completion.p50_ms / 1000.0;
+        lines.insert(
+            1,
+            format!(
+                "{} phones done; the last one after {:.1} s, half of them after {half:.1} s",
+                summary.chains_complete, summary.last_complete_seconds
+            ),
+        );
+    }
     lines.extend(contacts(&summary.contacts));
     lines.extend(orders(&summary.orders));
     lines.extend(summary.actions.iter().map(|(action, count)| format!("action {action}: {count}")));
