@@ -19,6 +19,8 @@ pub enum Resource {
     Sessions,
     /// A setting.
     Settings,
+    /// A job or its targets.
+    Jobs,
     /// A notification.
     Notifications,
 }

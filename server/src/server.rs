@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
+use crate::app::jobs::pulse;
 use crate::app::{accounts, idempotency};
 use crate::certificates::{CertificateError, Certificates, Workshop};
 use crate::clock::{Clock, Entropy, EntropyError};
@@ -108,6 +109,7 @@ pub struct Server {
     first_password: Option<Secret>,
     tasks: Vec<JoinHandle<()>>,
     sweeper: JoinHandle<()>,
+    pulse: JoinHandle<()>,
 }
 
 /// A database that is open and migrated, with the vault that belongs to it; what the command line works on.
@@ -217,7 +219,8 @@ impl Server {
             .map_err(|error| StartError::FirstAccount(Box::new(error)))?;
         app.phones.set_listening(true);
         let sweeper = tokio::spawn(sweep(app.clone(), device));
-        Ok(Self { app, listening, certificates, first_password, tasks, sweeper })
+        let pulse = tokio::spawn(pulse::run(app.clone()));
+        Ok(Self { app, listening, certificates, first_password, tasks, sweeper, pulse })
     }
 
     /// Where it listens.
@@ -250,6 +253,9 @@ impl Server {
             }
         }
         self.sweeper.abort();
+        if let Err(error) = self.pulse.await {
+            tracing::error!(%error, "the pulse of the jobs broke off");
+        }
         self.app.store.close().await;
     }
 }

@@ -160,6 +160,16 @@ impl Settings {
         }
     }
 
+    /// A moment; `None` when none is set.
+    pub fn instant(&self, key: SettingKey) -> Option<Timestamp> {
+        self.text(key).parse().ok()
+    }
+
+    /// Networks. The setting must be one of these; others give none.
+    pub fn networks(&self, key: SettingKey) -> Vec<domain::network::Network> {
+        domain::network::parse_list(&self.text(key)).unwrap_or_default()
+    }
+
     /// Yes or no. The setting must be one of these; others give `false`.
     pub fn bool(&self, key: SettingKey) -> bool {
         match self.value(key) {

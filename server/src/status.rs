@@ -1,9 +1,11 @@
 //! What operators see of a running node: live figures, written by the device side and read by the API, and
 //! how errors are written down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use domain::DeviceId;
 
 /// An error with everything that caused it, for operators: one line of a log, or of a terminal.
 pub fn causes(error: &(dyn std::error::Error + 'static)) -> String {
@@ -25,6 +27,7 @@ pub struct PhoneStatus {
     overloaded: AtomicU64,
     listening: AtomicBool,
     refused: Mutex<BTreeMap<&'static str, u64>>,
+    devices: Mutex<HashMap<DeviceId, usize>>,
 }
 
 impl PhoneStatus {
@@ -58,13 +61,28 @@ impl PhoneStatus {
         self.listening.store(listening, Ordering::Release);
     }
 
+    /// Whether a session with this phone is open on this node.
+    pub fn has_session(&self, device: &DeviceId) -> bool {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner).contains_key(device)
+    }
+
     /// A session was opened.
-    pub fn session_opened(&self) {
+    pub fn session_opened(&self, device: &DeviceId) {
         self.open_sessions.fetch_add(1, Ordering::Relaxed);
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        *devices.entry(device.clone()).or_default() += 1;
     }
 
     /// A session is over.
-    pub fn session_ended(&self) {
+    pub fn session_ended(&self, device: &DeviceId) {
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = devices.get_mut(device) {
+            *open -= 1;
+            if *open == 0 {
+                devices.remove(device);
+            }
+        }
+        drop(devices);
         self.open_sessions.fetch_sub(1, Ordering::Relaxed);
         self.finished_sessions.fetch_add(1, Ordering::Relaxed);
     }

@@ -57,6 +57,12 @@ codes! {
     CsrfTokenMissing = "csrf_token_missing", 403, "CSRF token missing or wrong";
     /// The password must be changed before anything else (D-32).
     PasswordChangeRequired = "password_change_required", 403, "Password change required";
+    /// The job has come to its end.
+    JobFinished = "job_finished", 409, "The job has come to its end";
+    /// The job has not come to its end.
+    JobNotFinished = "job_not_finished", 409, "The job has not come to its end";
+    /// No target of the job can be tried again.
+    NothingToRetry = "nothing_to_retry", 409, "Nothing to retry";
     /// There is no such thing, or none the caller may know of.
     NotFound = "not_found", 404, "Not found";
     /// The address does not take this method.

@@ -32,7 +32,7 @@ macro_rules! words {
 words! {
     Role { Admin, Operator, Viewer, Auditor }
     ClientState { Prepared, Active, Quarantined }
-    QuarantineReason { OtherNetwork, OtherPartNumber, OtherModel }
+    QuarantineReason { OtherNetwork, OtherPartNumber, OtherModel, SeveralMatches }
     SecureMode { Default, Secure }
     Access { Direct, Dcmp }
     Mobility { Disabled, Enabled, LoggedOn, Interim }

@@ -41,6 +41,12 @@ pub enum Kind {
     },
     /// `https://host[:port]`, or empty.
     Url,
+    /// `http://…` or `https://…`, or empty.
+    HttpUrl,
+    /// Networks as address/length, separated by commas, or empty.
+    Networks,
+    /// A moment in UTC (RFC 3339), or empty.
+    Instant,
 }
 
 /// A setting.

@@ -33,6 +33,8 @@ words! {
         OtherPartNumber = "other-part-number",
         /// It reports another model than before.
         OtherModel = "other-model",
+        /// Several prepared clients could be it (D-1).
+        SeveralMatches = "several-matches",
     }
 }
 

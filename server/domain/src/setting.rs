@@ -4,7 +4,10 @@
 //! what a setting is and which values it takes; where a value comes from is the server's business.
 //! A setting stands here only when something reads it.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::network;
 
 /// The value of a setting, as in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,6 +73,12 @@ pub enum SettingKind {
     Choice(&'static [&'static str]),
     /// An `https://host[:port]` address, or empty.
     Url,
+    /// An `http://` or `https://` address with any path, or empty.
+    HttpUrl,
+    /// Networks as address/length, separated by commas, or empty.
+    Networks,
+    /// A moment in UTC (RFC 3339), or empty.
+    Instant,
 }
 
 /// The default of a setting.
@@ -163,6 +172,40 @@ settings! {
         "Most open connections of phones on one port; further ones are closed at once.";
     MaximumSessions: "phones.maximum-sessions", count(1, 1_000_000), D::Integer(5_000), false,
         "Most open sessions with phones; beyond it phones are told to come back later (overload).";
+    DcmpPort: "ports.dcmp-server-port", PORT, D::Integer(8_080), true,
+        "Port on which phones that cannot be called ask whether work waits (DCMP); 0 switches the listener off.";
+    PhoneUrl: "phones.phone-url", K::Url, D::Text(""), false,
+        "Host and port by which phones reach this server; named in contact-me and DHCP options. Required behind NAT or a load balancer.";
+    DcmpOperationMode: "dcmp.dcmp-operation-mode", K::Choice(&["Automatic", "Disabled", "Enabled"]), D::Text("Automatic"), false,
+        "Whether phones poll: those that cannot be called (Automatic), none (Disabled) or all (Enabled).";
+    DcmpServerUrl: "dcmp.dcmp-server-url", K::HttpUrl, D::Text(""), false,
+        "Address at which phones poll, written to them at start-up; they append /contact-me.";
+    DcmpQueryInterval: "dcmp.dcmp-query-interval", K::Integer { min: 1, max: 1_440, unit: "minutes" }, D::Integer(5), false,
+        "Time between two polls of a phone. It is kept, and cannot be written to phones until the name of its item is known.";
+    DcmpSecureMode: "dcmp.dcmp-server-secure-mode", K::Bool, D::Bool(false), true,
+        "Whether the port for polls speaks TLS.";
+    JobFailureTimeout: "other.job-failure-timeout", seconds(60, 86_400), D::Integer(600), false,
+        "Time after which a target without a sign of life from its phone counts as timed out.";
+    JobLifetime: "other.job-lifetime", K::Integer { min: 1, max: 3_650, unit: "days" }, D::Integer(7), false,
+        "Time a target waits for its phone, and afterwards the time a finished job is kept.";
+    ContactMeGap: "contact-me.gap", seconds(0, 86_400), D::Integer(300), false,
+        "Shortest time between two contact-me to one phone that does not report its own.";
+    ContactMeRate: "contact-me.rate", count(1, 1_000), D::Integer(10), false,
+        "Most contact-me in a second.";
+    ContactMeRatePerSubnet: "contact-me.rate-per-subnet", count(1, 1_000), D::Integer(2), false,
+        "Most contact-me in a second to one /24 or /64.";
+    ContactMeTries: "contact-me.tries", count(1, 100), D::Integer(4), false,
+        "Contact-me without a session after which the server waits until the phone comes by itself.";
+    ContactMeNetworks: "contact-me.allowed-networks", K::Networks, D::Text(""), false,
+        "Networks to which contact-me may go although the phone was not seen at that address.";
+    OnboardingWindowUntil: "onboarding.window-until", K::Instant, D::Text(""), false,
+        "Until when the onboarding window is open: new phones may be matched by number, prepared ones get their secrets when they come by themselves.";
+    OnboardingNetworks: "onboarding.networks", K::Networks, D::Text(""), false,
+        "Networks in which prepared phones get their secrets although they are not bound to them yet.";
+    ConfirmBeyond: "jobs.confirm-beyond", count(0, 1_000_000), D::Integer(20), false,
+        "Targets from which on a dangerous action must be confirmed with their number.";
+    MostDangerousTargets: "jobs.most-dangerous-targets", count(1, 1_000_000), D::Integer(1_000), false,
+        "Most targets of a dangerous action ordered by anybody but an administrator.";
     SessionIdleTimeout: "phones.session-idle-timeout", seconds(10, 3_600), D::Integer(90), false,
         "Time after which a silent session with a phone is dropped.";
     KeepAliveTimeout: "phones.keep-alive-timeout", seconds(30, 600), D::Integer(45), true,
@@ -211,6 +254,15 @@ pub enum SettingFault {
     /// Not an address.
     #[error("must be empty or https://host or https://host:port")]
     Url,
+    /// Not an address with a scheme.
+    #[error("must be empty or begin with http:// or https:// and a host")]
+    HttpUrl,
+    /// Not a list of networks.
+    #[error("must be empty or networks as address/length, separated by commas, at most 64")]
+    Networks,
+    /// Not a moment.
+    #[error("must be empty or a moment like 2030-01-31T12:00:00Z")]
+    Instant,
 }
 
 impl SettingFault {
@@ -220,7 +272,9 @@ impl SettingFault {
             Self::Type(_) => "wrong_type",
             Self::Range { .. } => "out_of_range",
             Self::Choice(_) => "not_a_choice",
-            Self::Url => "not_an_address",
+            Self::Url | Self::HttpUrl => "not_an_address",
+            Self::Networks => "not_networks",
+            Self::Instant => "not_a_moment",
         }
     }
 }
@@ -264,7 +318,31 @@ impl SettingKey {
                     Err(SettingFault::Url)
                 }
             }
-            (SettingKind::Choice(_) | SettingKind::Url, _) => Err(SettingFault::Type("a text")),
+            (SettingKind::HttpUrl, SettingValue::Text(text)) => {
+                if text.is_empty() || is_http_url(text) {
+                    Ok(())
+                } else {
+                    Err(SettingFault::HttpUrl)
+                }
+            }
+            (SettingKind::Networks, SettingValue::Text(text)) => {
+                network::parse_list(text).map(|_| ()).ok_or(SettingFault::Networks)
+            }
+            (SettingKind::Instant, SettingValue::Text(text)) => {
+                if text.is_empty() || text.parse::<Timestamp>().is_ok() {
+                    Ok(())
+                } else {
+                    Err(SettingFault::Instant)
+                }
+            }
+            (
+                SettingKind::Choice(_)
+                | SettingKind::Url
+                | SettingKind::HttpUrl
+                | SettingKind::Networks
+                | SettingKind::Instant,
+                _,
+            ) => Err(SettingFault::Type("a text")),
         }
     }
 
@@ -283,11 +361,23 @@ impl SettingKey {
             SettingKind::Integer { .. } => {
                 SettingValue::Integer(text.parse().map_err(|_| SettingFault::Type("a whole number"))?)
             }
-            SettingKind::Choice(_) | SettingKind::Url => SettingValue::Text(text.to_owned()),
+            SettingKind::Choice(_)
+            | SettingKind::Url
+            | SettingKind::HttpUrl
+            | SettingKind::Networks
+            | SettingKind::Instant => SettingValue::Text(text.to_owned()),
         };
         self.check(&value)?;
         Ok(value)
     }
+}
+
+/// Whether a text is an `http://` or `https://` address with a host, a sane length and no blanks.
+fn is_http_url(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let bounded = text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'&');
+    let authority = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    bounded && host_of(&format!("https://{authority}")).is_some()
 }
 
 /// Host of an `https://host[:port]` address; `None` when the text is none.

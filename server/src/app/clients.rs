@@ -13,14 +13,16 @@ use serde_json::json;
 use super::caller::Caller;
 use super::cursor;
 use super::error::{AppError, AppResult};
+use super::jobs;
 use super::paging::{Paging, sort};
 use super::revision::Expected;
 use crate::App;
 use crate::events::{Change, Resource};
-use crate::store::audit::NewRecord;
+use crate::store::audit::{Actor, NewRecord};
 use crate::store::client_list::{self, ClientFilter, ClientSort, Cursor, Window};
 use crate::store::clients::{self as rows, Client};
-use crate::store::{Tx, audit, items};
+use crate::store::job_targets::JobTarget;
+use crate::store::{StoreResult, Tx, audit, items};
 
 /// Clients read at once by an export.
 const CHUNK: u64 = 500;
@@ -234,6 +236,29 @@ pub async fn delete(app: &App, caller: &Caller, id: ClientId, expected: &Expecte
     app.store.clients_changed();
     app.events.publish(Resource::Clients, Change::Deleted, id);
     Ok(())
+}
+
+/// Deletes the client of a job's target, in the pulse's transaction; `None` when it is gone already.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn delete_by_job(
+    app: &App,
+    tx: &Tx,
+    id: ClientId,
+    target: &JobTarget,
+) -> StoreResult<Option<ClientId>> {
+    let Some(row) = rows::by_id(tx, id).await? else { return Ok(None) };
+    jobs::cancel_targets_of_client(app, tx, id).await?;
+    rows::delete(tx, id, row.revision).await?;
+    let details = json!({"job": target.job, "before": {
+        "device_id": row.device_id.map(|device| device.to_string()), "e164": row.e164,
+        "device_type": row.device_type, "state": row.state,
+    }});
+    let (at, actor, object_id) = (app.clock.now(), &Actor::system(), id.to_string());
+    let record = NewRecord { at, actor, action: "client.delete", object_kind: "client", object_id, details };
+    audit::append(tx, &record).await?;
+    Ok(Some(id))
 }
 
 /// Asks for everything to be read at the client's next contact (OSEM §4.5.2, D-5).

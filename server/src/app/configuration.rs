@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::catalogue::{ParameterKey, Value};
-use domain::client::SecureMode;
+use domain::client::{Access, ClientState, SecureMode};
 use domain::configuration::{Content, Desired, ItemKey, Picture, Row, kind_of};
-use domain::{ClientId, Secret};
+use domain::setting::SettingKey;
+use domain::{ClientId, Secret, item};
 use sha2::{Digest, Sha256};
 
 use crate::App;
@@ -24,6 +25,8 @@ pub struct Portrait {
     pub client: Client,
     /// Number of its configuration (D-27).
     pub configuration_revision: i64,
+    /// An administrator prepared or approved the client (D-24 a).
+    pub approved: bool,
     /// Digests of the secrets that were handed out last (D-24 d).
     pub handed_out: HashMap<ItemKey, Vec<u8>>,
 }
@@ -61,7 +64,7 @@ async fn draw(
     detail: Detail,
 ) -> StoreResult<Option<Portrait>> {
     let Some(row) = clients::by_id(on, client).await? else { return Ok(None) };
-    let configuration_revision = desired::revision_of(on, client).await?.unwrap_or_default();
+    let (configuration_revision, approved) = (row.configuration_revision, row.approved);
     let mut picture = Picture::empty(kind_of(row.software_type.as_deref()));
     for stored in desired::values(on, client).await? {
         let (key, wanted) = desired_value(app, client, stored)?;
@@ -96,7 +99,7 @@ async fn draw(
             picture.unsupported.insert(app.store.item_name(item).to_string(), refusal);
         }
     }
-    Ok(Some(Portrait { picture, client: row, configuration_revision, handed_out }))
+    Ok(Some(Portrait { picture, client: row, configuration_revision, approved, handed_out }))
 }
 
 /// Numbers of the items the desired values stand on, with those of their records.
@@ -203,8 +206,18 @@ pub fn secret_digest(app: &App, client: ClientId, item: &ItemKey, text: &str) ->
 
 /// What the server itself wants on a phone: where a polling phone polls (D-10).
 pub fn system_items(app: &App, client: &Client) -> BTreeMap<ItemKey, String> {
-    let _ = (app, client);
-    BTreeMap::new()
+    let mut items = BTreeMap::new();
+    let polls = match app.settings.text(SettingKey::DcmpOperationMode).as_str() {
+        "Enabled" => true,
+        "Disabled" => false,
+        _ => client.access == Access::Dcmp,
+    };
+    let url = app.settings.text(SettingKey::DcmpServerUrl);
+    let known = client.state == ClientState::Active && item::describe("dcmp-url").is_some();
+    if polls && known && !url.is_empty() {
+        items.insert(ItemKey::new("dcmp-url", None), url);
+    }
+    items
 }
 
 /// Whether both sides of a session with this client are authenticated.

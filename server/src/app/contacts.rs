@@ -5,22 +5,27 @@
 
 use std::net::IpAddr;
 
-use domain::client::{ClientState, ContactReason, FaultSet};
+use domain::client::{ClientState, ContactReason, FaultSet, QuarantineReason};
 use domain::contact::{self, DeviceReport, FullReadReason, ReportedValue};
 use domain::network::Subnet;
 use domain::setting::SettingKey;
 use domain::software::SoftwareVersion;
-use domain::{ClientId, DeviceId, Secret, item, model};
+use domain::{ClientId, DeviceId, JobId, Secret, item, model};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::jobs::converge;
+use super::jobs::outcome::{self, Result as JobResult};
+use super::jobs::work::{self, Attempt, Piece, Visit};
 use crate::App;
 use crate::events::{Change as Happened, Resource};
 use crate::store::audit::{Actor, ActorKind, NewRecord};
 use crate::store::group::Change;
 use crate::store::items::{Difference, NewItem, Scope};
-use crate::store::{StoreError, StoreResult, Tx, audit, clients, item_names, items, notifications};
+use crate::store::{
+    StoreError, StoreResult, Tx, audit, calls, clients, item_names, items, notifications, refusals,
+};
 use crate::vault::{Vault, VaultError};
 
 /// Most differences written into one audit record; the number of all is always there.
@@ -71,14 +76,25 @@ pub struct Opened {
 }
 
 /// What a recorded contact means for the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Contact {
-    /// The client.
-    pub client: ClientId,
+    /// The client, and what the engine needs to know of the session.
+    pub visit: Visit,
     /// Its state; a quarantined client is read but not written (D-4).
     pub state: ClientState,
     /// Why everything must be read, if it must (D-5).
     pub full_read: Option<FullReadReason>,
+    /// The next piece of work, committed as sent.
+    pub piece: Option<Piece>,
+}
+
+/// What follows on a recorded result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The session goes on: the next piece of work is taken.
+    TakeWork,
+    /// The session is over, or the phone has said that it is busy.
+    Leave,
 }
 
 /// Records an opening message and decides whether everything must be read.
@@ -92,6 +108,8 @@ pub async fn record_opening(app: &App, opened: Opened) -> Result<Contact, Contac
     let (items, digest) = prepare(app, &opened.device, items).await?;
     let model = report.device_type.as_deref().and_then(model::model_of).map(|model| model.name.as_str());
     let change = RecordOpening {
+        app: app.clone(),
+        pin: report.deployment_pin.as_ref().map(|pin| pin_digest(app, pin)),
         software_sort: software_sort(&report),
         device: opened.device,
         device_text: opened.device_text,
@@ -110,10 +128,12 @@ pub async fn record_opening(app: &App, opened: Opened) -> Result<Contact, Contac
         app.store.clients_changed();
     }
     let happened = if recorded.created { Happened::Created } else { Happened::Updated };
-    app.events.publish(Resource::Clients, happened, recorded.contact.client);
+    let client = recorded.contact.visit.client;
+    app.events.publish(Resource::Clients, happened, client);
     if recorded.notified {
-        app.events.publish(Resource::Notifications, Happened::Created, recorded.contact.client);
+        app.events.publish(Resource::Notifications, Happened::Created, client);
     }
+    touched(app, recorded.touched);
     Ok(recorded.contact)
 }
 
@@ -123,43 +143,55 @@ pub async fn record_opening(app: &App, opened: Opened) -> Result<Contact, Contac
 /// As [`record_opening`].
 pub async fn record_full_read(
     app: &App,
-    client: ClientId,
-    device: &DeviceId,
-    items: Vec<Reported>,
-) -> Result<(), ContactError> {
-    record_items(app, client, device, items, Scope::Everything).await
+    visit: Visit,
+    mut items: Vec<Reported>,
+    attempt: Option<Attempt>,
+) -> Result<Option<Piece>, ContactError> {
+    items.retain(|item| contact::is_state(&item.name));
+    let report = device_report(&items);
+    let (items, digest) = prepare(app, &visit.device, items).await?;
+    let (lane, client) = (lane(&visit.device), visit.client);
+    let at = app.clock.now();
+    let change = RecordFullRead { app: app.clone(), visit, attempt, report, items, digest, at };
+    let recorded = app.reports.submit(lane, change).await?;
+    if recorded.changed {
+        app.events.publish(Resource::Clients, Happened::Updated, client);
+    }
+    touched(app, recorded.touched);
+    Ok(recorded.piece)
 }
 
-/// Records the reply to ReadItems: other items stay as they are.
+/// Records what became of a piece of work, and takes the next one when the session goes on.
 ///
 /// # Errors
 /// As [`record_opening`].
-pub async fn record_some_items(
+pub async fn record_result(
     app: &App,
-    client: ClientId,
-    device: &DeviceId,
-    items: Vec<Reported>,
-) -> Result<(), ContactError> {
-    record_items(app, client, device, items, Scope::Some).await
-}
-
-async fn record_items(
-    app: &App,
-    client: ClientId,
-    device: &DeviceId,
-    mut items: Vec<Reported>,
-    scope: Scope,
-) -> Result<(), ContactError> {
-    items.retain(|item| contact::is_state(&item.name));
-    let report = device_report(&items);
-    let (items, digest) = prepare(app, device, items).await?;
-    let change =
-        RecordItems { client, device: device.clone(), scope, report, items, digest, at: app.clock.now() };
-    let changed = app.reports.submit(lane(device), change).await?;
-    if changed {
+    visit: Visit,
+    attempt: Attempt,
+    result: JobResult,
+    then: Then,
+) -> Result<Option<Piece>, ContactError> {
+    let (lane, client) = (lane(&visit.device), visit.client);
+    let written = matches!(result, JobResult::Written(_));
+    let change = RecordResult { app: app.clone(), visit, attempt, result, then, at: app.clock.now() };
+    let recorded = app.reports.submit(lane, change).await?;
+    if written {
         app.events.publish(Resource::Clients, Happened::Updated, client);
     }
-    Ok(())
+    touched(app, recorded.touched);
+    Ok(recorded.piece)
+}
+
+fn touched(app: &App, jobs: Vec<JobId>) {
+    for job in jobs {
+        app.signals.job_touched(job);
+    }
+}
+
+/// Deployment PINs are looked up by their keyed digest: the table holds none in clear (D-1).
+pub fn pin_digest(app: &App, pin: &Secret) -> Vec<u8> {
+    app.vault.digest("deployment-pin", pin.expose())
 }
 
 /// What a mobile user types is a password of theirs, not a setting of the phone (`wpi.md` §4.7.1).
@@ -243,6 +275,8 @@ fn phone(device: &DeviceId, client: ClientId, peer: Option<IpAddr>) -> Actor {
 }
 
 struct RecordOpening {
+    app: App,
+    pin: Option<Vec<u8>>,
     device: DeviceId,
     device_text: String,
     peer: IpAddr,
@@ -262,6 +296,7 @@ struct Recorded {
     created: bool,
     lists_change: bool,
     notified: bool,
+    touched: Vec<JobId>,
 }
 
 impl Change for RecordOpening {
@@ -269,7 +304,7 @@ impl Change for RecordOpening {
 
     async fn run(&self, tx: &Tx) -> StoreResult<Recorded> {
         match clients::for_contact(tx, &self.device).await? {
-            None => self.create(tx).await,
+            None => self.unknown(tx).await,
             Some(known) => self.update(tx, &known).await,
         }
     }
@@ -297,7 +332,35 @@ impl RecordOpening {
         contact::full_read(known, &self.report, self.reason, self.attached_complete, self.at, self.interval)
     }
 
-    async fn create(&self, tx: &Tx) -> StoreResult<Recorded> {
+    /// A device id never seen: a prepared client may wait for it (D-1).
+    async fn unknown(&self, tx: &Tx) -> StoreResult<Recorded> {
+        let mut candidates = Vec::new();
+        if let Some(pin) = &self.pin {
+            candidates = clients::prepared_by_pin(tx, pin).await?;
+        }
+        let window = self.app.settings.instant(SettingKey::OnboardingWindowUntil);
+        if candidates.is_empty()
+            && window.is_some_and(|until| self.at < until)
+            && let Some(number) = self.report.e164.as_deref().filter(|number| !number.is_empty())
+        {
+            candidates = clients::prepared_by_number(tx, number).await?;
+        }
+        match candidates.as_slice() {
+            [] => self.create(tx, None).await,
+            [only] => {
+                clients::adopt(tx, *only, &self.device).await?;
+                let details = json!({"device_id": self.device.to_string(), "reason": self.reason.as_str()});
+                self.audit(tx, *only, "client.match", details).await?;
+                match clients::for_contact(tx, &self.device).await? {
+                    Some(known) => self.update(tx, &known).await,
+                    None => self.create(tx, None).await,
+                }
+            }
+            _ => self.create(tx, Some(QuarantineReason::SeveralMatches)).await,
+        }
+    }
+
+    async fn create(&self, tx: &Tx, quarantine: Option<QuarantineReason>) -> StoreResult<Recorded> {
         let client = clients::insert(tx, &self.device, &self.row()).await?;
         items::store(tx, client, &self.items, Scope::Some, true, self.at).await?;
         let details = json!({"after": {
@@ -306,9 +369,15 @@ impl RecordOpening {
         }});
         self.audit(tx, client, "client.create", details).await?;
         let none = FaultSet::default();
-        let notified = self.notify_faults(tx, client, &none).await?;
-        let contact = Contact { client, state: ClientState::Active, full_read: self.full_read(None) };
-        Ok(Recorded { contact, created: true, lists_change: true, notified })
+        let mut notified = self.notify_faults(tx, client, &none).await?;
+        if let Some(reason) = quarantine {
+            clients::record_contact(tx, client, &clients::Contact { quarantine, ..self.row() }).await?;
+            notified |= self.notify_quarantine(tx, client, reason).await?;
+        }
+        let state = if quarantine.is_some() { ClientState::Quarantined } else { ClientState::Active };
+        let visit = self.visit(client, false);
+        let contact = Contact { visit, state, full_read: self.full_read(None), piece: None };
+        Ok(Recorded { contact, created: true, lists_change: true, notified, touched: Vec::new() })
     }
 
     async fn update(&self, tx: &Tx, known: &clients::ForContact) -> StoreResult<Recorded> {
@@ -347,16 +416,89 @@ impl RecordOpening {
         }
         let mut notified = self.notify_faults(tx, client, &known.faults).await?;
         if let Some(reason) = quarantine {
-            let details = json!({"reason": reason.as_str(), "address": self.peer.to_string()});
-            self.audit(tx, client, "client.quarantine", details.clone()).await?;
-            let args = json!({"device_id": self.device.to_string(), "reason": reason.as_str(), "address": self.peer.to_string()});
-            notified |= notifications::insert(tx, self.at, "client-quarantined", &args, Some(client))
-                .await?
-                .is_some();
+            notified |= self.notify_quarantine(tx, client, reason).await?;
         }
         let state = if quarantine.is_some() { ClientState::Quarantined } else { known.state };
-        let contact = Contact { client, state, full_read: self.full_read(Some(&known.known)) };
-        Ok(Recorded { contact, created: false, lists_change, notified })
+        let call = calls::session_opened(tx, client).await?;
+        let visit = self.visit(client, call.is_some_and(|call| self.answers(&call)));
+        let mut contact =
+            Contact { visit, state, full_read: self.full_read(Some(&known.known)), piece: None };
+        let mut touched = Vec::new();
+        if state != ClientState::Quarantined {
+            touched = self.engine(tx, known, &differences, &mut contact).await?;
+        }
+        Ok(Recorded { contact, created: false, lists_change, notified, touched })
+    }
+
+    /// What the contact means for jobs.
+    async fn engine(
+        &self,
+        tx: &Tx,
+        known: &clients::ForContact,
+        differences: &[Difference],
+        contact: &mut Contact,
+    ) -> StoreResult<Vec<JobId>> {
+        let client = contact.visit.client;
+        let starts = self.reason == ContactReason::StartUp;
+        let mut touched = Vec::new();
+        if starts {
+            touched = outcome::started_up(tx, client, self.at).await?;
+            refusals::forget_status(tx, client, "read only").await?;
+            if self.report.software_version.is_some()
+                && self.report.software_version != known.software_version
+            {
+                refusals::forget(tx, client, None).await?;
+            }
+            if touched.len() == 1 && contact.full_read.is_none() {
+                // A reset we ordered asks for a full read in this very session.
+                contact.full_read = self
+                    .full_read(clients::for_contact(tx, &self.device).await?.map(|row| row.known).as_ref());
+            }
+        }
+        if contact.full_read.is_some() {
+            return Ok(touched);
+        }
+        if starts || !differences.is_empty() {
+            let lost_configuration = starts && lost_number(known, &self.report);
+            let news = converge::Contact { differences, lost_configuration };
+            touched.extend(converge::look(&self.app, tx, &contact.visit, &news, self.at).await?);
+        }
+        let taken = work::take(&self.app, tx, &contact.visit, self.at).await?;
+        touched.extend(taken.touched);
+        contact.piece = taken.piece;
+        Ok(touched)
+    }
+
+    /// Whether the session answers our contact-me, at the very address that was called (D-24 c).
+    fn answers(&self, call: &calls::Call) -> bool {
+        let gap = SignedDuration::from_secs(self.app.settings.integer(SettingKey::ContactMeGap) + 30);
+        self.reason == ContactReason::Solicited
+            && call.called_address.as_deref() == Some(self.peer.to_canonical().to_string().as_str())
+            && call.called_at.is_some_and(|called| self.at.duration_since(called) <= gap)
+    }
+
+    fn visit(&self, client: ClientId, answers_call: bool) -> Visit {
+        Visit {
+            client,
+            device: self.device.clone(),
+            peer: self.peer,
+            reason: self.reason,
+            answers_call,
+            secure: false,
+        }
+    }
+
+    async fn notify_quarantine(
+        &self,
+        tx: &Tx,
+        client: ClientId,
+        reason: QuarantineReason,
+    ) -> StoreResult<bool> {
+        let details = json!({"reason": reason.as_str(), "address": self.peer.to_string()});
+        self.audit(tx, client, "client.quarantine", details).await?;
+        let args = json!({"device_id": self.device.to_string(), "reason": reason.as_str(), "address": self.peer.to_string()});
+        let raised = notifications::insert(tx, self.at, "client-quarantined", &args, Some(client)).await?;
+        Ok(raised.is_some())
     }
 
     /// Whether a column that lists show, filter or sort by changes; the last contact always does.
@@ -395,55 +537,100 @@ impl RecordOpening {
     }
 }
 
-struct RecordItems {
-    client: ClientId,
-    device: DeviceId,
-    scope: Scope,
+/// A phone that had a number and starts up without one was reset at the phone: what it reports now is no wish
+/// of its user (`wpi.md` §4.5.8).
+fn lost_number(known: &clients::ForContact, report: &DeviceReport) -> bool {
+    let had = known.e164.as_deref().is_some_and(|number| !number.is_empty());
+    had && report.e164.as_deref().is_some_and(str::is_empty)
+}
+
+struct RecordFullRead {
+    app: App,
+    visit: Visit,
+    attempt: Option<Attempt>,
     report: DeviceReport,
     items: Vec<NewItem>,
     digest: Vec<u8>,
     at: Timestamp,
 }
 
-impl Change for RecordItems {
-    /// Whether anything was different from before.
-    type Output = bool;
+struct Continued {
+    changed: bool,
+    touched: Vec<JobId>,
+    piece: Option<Piece>,
+}
 
-    async fn run(&self, tx: &Tx) -> StoreResult<bool> {
-        let Some((digest, read_before)) = clients::items_digest(tx, self.client).await? else {
+impl Change for RecordFullRead {
+    type Output = Continued;
+
+    async fn run(&self, tx: &Tx) -> StoreResult<Continued> {
+        let client = self.visit.client;
+        let mut continued = Continued { changed: false, touched: Vec::new(), piece: None };
+        let Some((digest, read_before)) = clients::items_digest(tx, client).await? else {
             // Deleted while the phone was answering: there is nothing to record on.
-            return Ok(false);
+            return Ok(continued);
         };
         let unchanged = digest.as_deref() == Some(self.digest.as_slice());
         let differences = if unchanged {
             Vec::new()
         } else {
-            items::store(tx, self.client, &self.items, self.scope, false, self.at).await?
+            items::store(tx, client, &self.items, Scope::Everything, false, self.at).await?
         };
-        let changed = !differences.is_empty();
+        continued.changed = !differences.is_empty();
         let overrides = differences.iter().any(|difference| !difference.new);
-        match self.scope {
-            Scope::Everything => {
-                clients::record_full_read(
-                    tx,
-                    self.client,
-                    &self.digest,
-                    &self.report,
-                    changed,
-                    overrides,
-                    self.at,
-                )
-                .await?;
-            }
-            Scope::Some if changed => clients::forget_items_digest(tx, self.client, self.at).await?,
-            Scope::Some => {}
-        }
+        let (report, changed) = (&self.report, continued.changed);
+        clients::record_full_read(tx, client, &self.digest, report, changed, overrides, self.at).await?;
         // The first full read is the phone's whole configuration: it is the inventory, not a change of it.
         if read_before && let Some(details) = describe(tx, &differences) {
-            let actor = phone(&self.device, self.client, None);
-            write_audit(tx, &actor, self.client, "client.items-changed", details, self.at).await?;
+            let actor = phone(&self.visit.device, client, None);
+            write_audit(tx, &actor, client, "client.items-changed", details, self.at).await?;
         }
-        Ok(changed)
+        if let Some(attempt) = self.attempt {
+            let job = outcome::record(&self.app, tx, &self.visit, attempt, &JobResult::Read, self.at).await?;
+            continued.touched.extend(job);
+        }
+        if clients::state_of(tx, client).await? == Some(ClientState::Quarantined) {
+            return Ok(continued);
+        }
+        let lost_configuration = self.report.e164.as_deref().is_none_or(str::is_empty)
+            && differences.iter().any(|difference| {
+                &*tx.item_name(difference.name) == "e164"
+                    && difference.before.as_deref().is_some_and(|text| !text.is_empty())
+            });
+        let known: Vec<Difference> = if read_before { differences } else { Vec::new() };
+        let news = converge::Contact { differences: &known, lost_configuration };
+        continued.touched.extend(converge::look(&self.app, tx, &self.visit, &news, self.at).await?);
+        let taken = work::take(&self.app, tx, &self.visit, self.at).await?;
+        continued.touched.extend(taken.touched);
+        continued.piece = taken.piece;
+        Ok(continued)
+    }
+}
+
+struct RecordResult {
+    app: App,
+    visit: Visit,
+    attempt: Attempt,
+    result: JobResult,
+    then: Then,
+    at: Timestamp,
+}
+
+impl Change for RecordResult {
+    type Output = Continued;
+
+    async fn run(&self, tx: &Tx) -> StoreResult<Continued> {
+        let job = outcome::record(&self.app, tx, &self.visit, self.attempt, &self.result, self.at).await?;
+        let mut continued = Continued { changed: false, touched: job.into_iter().collect(), piece: None };
+        match self.then {
+            Then::TakeWork => {
+                let taken = work::take(&self.app, tx, &self.visit, self.at).await?;
+                continued.touched.extend(taken.touched);
+                continued.piece = taken.piece;
+            }
+            Then::Leave => work::wait_for_call(&self.app, tx, &self.visit, &self.result, self.at).await?,
+        }
+        Ok(continued)
     }
 }
 

@@ -151,7 +151,7 @@ impl Burst {
                 event.change == Change::Deleted && caller.token().is_some_and(|id| id.to_string() == event.id)
             }
             Resource::Accounts => event.change != Change::Created && caller.account.to_string() == event.id,
-            Resource::Clients | Resource::Settings | Resource::Notifications => false,
+            Resource::Clients | Resource::Jobs | Resource::Settings | Resource::Notifications => false,
         };
         self.lost || self.events.iter().any(ends)
     }
@@ -169,7 +169,7 @@ impl Burst {
 /// What one must be allowed to read to hear of changes of it.
 fn needed(resource: Resource) -> Permission {
     match resource {
-        Resource::Clients | Resource::Notifications => Permission::ReadClients,
+        Resource::Clients | Resource::Jobs | Resource::Notifications => Permission::ReadClients,
         Resource::Accounts | Resource::Tokens | Resource::Sessions => Permission::ReadAccounts,
         Resource::Settings => Permission::ReadSettings,
     }

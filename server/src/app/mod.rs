@@ -17,6 +17,7 @@ pub mod diagnosis;
 pub mod error;
 pub mod health;
 pub mod idempotency;
+pub mod jobs;
 pub mod live;
 pub mod models;
 pub mod notifications;

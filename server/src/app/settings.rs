@@ -36,6 +36,9 @@ fn view(state: SettingState) -> SettingView {
                 Kind::Choice { choices: choices.iter().map(|&choice| choice.to_owned()).collect() }
             }
             SettingKind::Url => Kind::Url,
+            SettingKind::HttpUrl => Kind::HttpUrl,
+            SettingKind::Networks => Kind::Networks,
+            SettingKind::Instant => Kind::Instant,
         },
         environment: state.key.environment_name(),
         help: row.help.to_owned(),
@@ -145,7 +148,7 @@ fn refused(fault: &SettingFault) -> AppError {
         SettingFault::Type(expected) => error.arg("expected", *expected),
         SettingFault::Range { min, max } => error.arg("min", *min).arg("max", *max),
         SettingFault::Choice(choices) => error.arg("choices", choices.to_vec()),
-        SettingFault::Url => error,
+        SettingFault::Url | SettingFault::HttpUrl | SettingFault::Networks | SettingFault::Instant => error,
     })
 }
 

@@ -7,18 +7,20 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use domain::DeviceId;
 use domain::setting::SettingKey;
-use domain::{ClientId, DeviceId};
 use wire::conversation::{
     Conversation, End, Fingerprint, Millis, Opening, Outcome, Purpose, Report, Rules, Situation, Step,
-    WorkResult, device_address,
+    WorkId, WorkResult, device_address,
 };
 use wire::{Action, Item, Limits, ParseError, PhoneMessage, ServerMessage};
 
 use super::sessions::{Place, Session, Sessions, Signs};
 use super::translate;
 use crate::App;
-use crate::app::contacts::{self, ContactError, Opened};
+use crate::app::contacts::{self, ContactError, Opened, Then};
+use crate::app::jobs::outcome::Result as JobResult;
+use crate::app::jobs::work::{Attempt, Piece, Visit};
 use crate::status::causes;
 
 /// A request of a phone, as far as WPI goes.
@@ -109,7 +111,12 @@ impl Exchange {
             if let Ok(mut conversation) = session.conversation.try_lock()
                 && let Some(conversation) = conversation.as_mut()
             {
-                log_end(&session, &conversation.time_out());
+                let end = conversation.time_out();
+                log_end(&session, &end);
+                if let Some((attempt, result)) = unfinished(&end) {
+                    let (app, session) = (self.app.clone(), Arc::clone(&session));
+                    tokio::spawn(async move { settle(&app, &session, attempt, result).await });
+                }
             }
         }
     }
@@ -142,7 +149,12 @@ impl Exchange {
             && let Some(conversation) = old.conversation.lock().await.as_mut()
             && conversation.end().is_none()
         {
-            log_end(&old, &conversation.supersede());
+            let end = conversation.supersede();
+            log_end(&old, &end);
+            // Before the new session looks for work: what was under way is put back first.
+            if let Some((attempt, result)) = unfinished(&end) {
+                settle(&self.app, &old, attempt, result).await;
+            }
         }
         let (mut conversation, step) =
             Conversation::open(signs.message.clone(), fingerprint, now, self.rules());
@@ -181,6 +193,9 @@ impl Exchange {
             Step::Answer(message) => message,
             Step::End { answer, end } => {
                 log_end(session, &end);
+                if let Some((attempt, result)) = unfinished(&end) {
+                    settle(&self.app, session, attempt, result).await;
+                }
                 answer
             }
             Step::Record(report) => {
@@ -192,8 +207,10 @@ impl Exchange {
                         Situation { overloaded: true, ..Situation::default() }
                     }
                 };
+                let given = situation.work.first().map(|work| work.id);
                 match conversation.proceed(situation, self.now()) {
                     Ok(answer) => {
+                        self.release(session, given, &answer).await;
                         if let Some(end) = &answer.end {
                             log_end(session, end);
                         }
@@ -211,12 +228,10 @@ impl Exchange {
     async fn record(&self, session: &Session, report: Report) -> Result<Situation, ContactError> {
         match report {
             Report::Opened(opening) => self.record_opening(session, opening).await,
-            Report::Replied(outcome) => {
-                if let Some(client) = session.client() {
-                    self.record_outcome(session, client, outcome).await?;
-                }
-                Ok(Situation::default())
-            }
+            Report::Replied(outcome) => match session.visit() {
+                Some(visit) => self.record_outcome(session, visit, outcome).await,
+                None => Ok(Situation::default()),
+            },
         }
     }
 
@@ -230,40 +245,69 @@ impl Exchange {
             items: translate::opening_items(opening),
         };
         let contact = contacts::record_opening(&self.app, opened).await?;
-        session.set_client(contact.client);
+        session.set_visit(contact.visit.clone());
         tracing::debug!(
-            device = %session.device, client = %contact.client, state = contact.state.as_str(),
+            device = %session.device, client = %contact.visit.client, state = contact.state.as_str(),
             full_read = ?contact.full_read, "contact"
         );
-        Ok(Situation { full_read: contact.full_read.is_some(), ..Situation::default() })
+        Ok(Situation { full_read: contact.full_read.is_some(), ..situation(contact.piece) })
     }
 
     async fn record_outcome(
         &self,
         session: &Session,
-        client: ClientId,
+        visit: Visit,
         outcome: Outcome,
-    ) -> Result<(), ContactError> {
-        match (outcome.purpose, outcome.result) {
+    ) -> Result<Situation, ContactError> {
+        let attempt = match outcome.purpose {
+            Purpose::Work(id) => Some(Attempt::from_number(id.0)),
+            Purpose::FullRead => None,
+            Purpose::Bootstrap | Purpose::Mobility => {
+                tracing::error!(device = %session.device, "reply to an order nobody gave");
+                return Ok(Situation::default());
+            }
+        };
+        let piece = match (attempt, outcome.result) {
             // A phone that has nothing to say has not been read: what is stored stays, and is read again.
-            (Purpose::FullRead, WorkResult::Read { items, problems }) if items.is_empty() => {
+            (attempt, WorkResult::Read { items, problems }) if items.is_empty() => {
                 tracing::warn!(device = %session.device, problems = problems.len(), "a full read without items");
-                Ok(())
+                match attempt {
+                    Some(attempt) => {
+                        let result = JobResult::Failed(Vec::new());
+                        contacts::record_result(&self.app, visit, attempt, result, Then::TakeWork).await?
+                    }
+                    None => None,
+                }
             }
-            (Purpose::FullRead, WorkResult::Read { items, problems }) => {
+            (attempt, WorkResult::Read { items, problems }) => {
                 let items = items.into_iter().chain(problems).map(translate::reported).collect();
-                contacts::record_full_read(&self.app, client, &session.device, items).await
+                contacts::record_full_read(&self.app, visit, items, attempt).await?
             }
-            (Purpose::FullRead, result) => {
+            (Some(attempt), result) => {
+                let then = match result {
+                    WorkResult::Busy | WorkResult::Started { .. } => Then::Leave,
+                    _ => Then::TakeWork,
+                };
+                contacts::record_result(&self.app, visit, attempt, translate::result(result), then).await?
+            }
+            (None, result) => {
                 // Read again at the next contact: the time of the last full read has not moved.
                 tracing::info!(device = %session.device, result = result.code(), "full read not answered");
-                Ok(())
+                None
             }
-            (Purpose::Work(_) | Purpose::Bootstrap | Purpose::Mobility, result) => {
-                tracing::error!(device = %session.device, result = result.code(), "reply to an order nobody gave");
-                Ok(())
-            }
+        };
+        Ok(situation(piece))
+    }
+
+    /// The piece of work that was committed as sent and does not go out after all is put back first.
+    async fn release(&self, session: &Session, given: Option<WorkId>, answer: &wire::conversation::Answer) {
+        let Some(id) = given else { return };
+        if answer.sends == Some(Purpose::Work(id)) {
+            return;
         }
+        let refused = answer.outcomes.iter().find(|outcome| outcome.purpose == Purpose::Work(id));
+        let result = refused.map_or(JobResult::NotSent, |outcome| translate::result(outcome.result.clone()));
+        settle(&self.app, session, Attempt::from_number(id.0), result).await;
     }
 
     fn now(&self) -> Millis {
@@ -315,6 +359,25 @@ fn fingerprint(body: &[u8]) -> Fingerprint {
 
 fn log_end(session: &Session, end: &End) {
     tracing::debug!(device = %session.device, cause = end.cause.code(), "session with a phone ended");
+}
+
+fn situation(piece: Option<Piece>) -> Situation {
+    Situation { work: piece.map(translate::work).into_iter().collect(), ..Situation::default() }
+}
+
+/// The piece of work a session ended with, unanswered.
+fn unfinished(end: &End) -> Option<(Attempt, JobResult)> {
+    let outcome = end.outcome.as_ref()?;
+    let Purpose::Work(id) = outcome.purpose else { return None };
+    Some((Attempt::from_number(id.0), translate::result(outcome.result.clone())))
+}
+
+/// Records what became of a piece of work when no answer depends on it. A failure is mended by the pulse.
+async fn settle(app: &App, session: &Session, attempt: Attempt, result: JobResult) {
+    let Some(visit) = session.visit() else { return };
+    if let Err(error) = contacts::record_result(app, visit, attempt, result, Then::Leave).await {
+        log_failure(session, &error);
+    }
 }
 
 fn log_failure(session: &Session, error: &ContactError) {

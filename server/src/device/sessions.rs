@@ -8,9 +8,10 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::app::jobs::work::Visit;
 use crate::status::PhoneStatus;
+use domain::DeviceId;
 use domain::network::Subnet;
-use domain::{ClientId, DeviceId};
 use wire::conversation::{Conversation, Fingerprint, Millis, Replay, ReplayGuard, is_opening};
 use wire::{Action, PhoneMessage, Reason, ServerMessage};
 
@@ -26,8 +27,8 @@ pub(super) struct Session {
     pub(super) peer: IpAddr,
     /// The conversation; `None` until the first message was taken.
     pub(super) conversation: tokio::sync::Mutex<Option<Conversation>>,
-    /// Row of the client, once known.
-    client: Mutex<Option<ClientId>>,
+    /// What the engine knows of the visit, once the opening message was recorded.
+    visit: Mutex<Option<Visit>>,
     /// What the conversation waits for, readable without its lock.
     awaited: Mutex<Awaited>,
     connection: AtomicU64,
@@ -47,14 +48,14 @@ pub(super) struct Awaited {
 }
 
 impl Session {
-    /// Row of the client, once the opening message was recorded.
-    pub(super) fn client(&self) -> Option<ClientId> {
-        *lock(&self.client)
+    /// What the engine knows of the visit, once the opening message was recorded.
+    pub(super) fn visit(&self) -> Option<Visit> {
+        lock(&self.visit).clone()
     }
 
-    /// Remembers the row of the client.
-    pub(super) fn set_client(&self, client: ClientId) {
-        *lock(&self.client) = Some(client);
+    /// Remembers what the engine knows of the visit.
+    pub(super) fn set_visit(&self, visit: Visit) {
+        *lock(&self.visit) = Some(visit);
     }
 
     /// Whether it is over. It is kept a little longer, to answer a repeated request.
@@ -166,7 +167,7 @@ impl Sessions {
 
     fn end(&self, session: &Session) {
         if !session.ended.swap(true, Ordering::AcqRel) {
-            self.status.session_ended();
+            self.status.session_ended(&session.device);
         }
     }
 
@@ -282,7 +283,7 @@ impl Sessions {
             device_text,
             peer: signs.peer,
             conversation: tokio::sync::Mutex::default(),
-            client: Mutex::default(),
+            visit: Mutex::default(),
             awaited: Mutex::default(),
             connection: AtomicU64::new(signs.connection),
             active_at: AtomicU64::new(now.0),
@@ -294,7 +295,7 @@ impl Sessions {
             table.remove(old);
             self.end(old);
         }
-        self.status.session_opened();
+        self.status.session_opened(&session.device);
         table.by_cookie.insert(session.cookie.clone(), Arc::clone(&session));
         table.by_device.insert(session.device.clone(), Arc::clone(&session));
         table.by_connection.insert(signs.connection, Arc::clone(&session));

@@ -5,7 +5,13 @@ use domain::client::ContactReason;
 use wire::Item;
 use wire::conversation::{Changes, Opening, OpeningReason};
 
+use domain::configuration::ItemKey;
+use wire::Record;
+use wire::conversation::{Order, Work, WorkId, WorkResult};
+
 use crate::app::contacts::Reported;
+use crate::app::jobs::outcome::{Problem, Result as JobResult};
+use crate::app::jobs::work::{Order as JobOrder, Piece};
 
 /// The reason of a contact.
 pub(super) fn contact_reason(reason: OpeningReason) -> ContactReason {
@@ -41,4 +47,51 @@ pub(super) fn reported(item: Item) -> Reported {
         value,
         status: item.status.map(|status| status.as_str().to_owned()),
     }
+}
+
+/// A piece of work as the conversation takes it.
+pub(super) fn work(piece: Piece) -> Work {
+    let item =
+        |(key, value): (ItemKey, String)| Item { name: key.name, index: key.index, status: None, value };
+    let order = match piece.order {
+        JobOrder::ReadAll => Order::ReadAll,
+        JobOrder::Restart(items) => Order::Restart(items.into_iter().map(item).collect()),
+        JobOrder::Write(records) => Order::Write(
+            records
+                .into_iter()
+                .map(|record| Record {
+                    items: record.items.into_iter().map(item).collect(),
+                    alone: record.alone,
+                })
+                .collect(),
+        ),
+    };
+    Work { id: WorkId(piece.attempt.to_number()), order }
+}
+
+/// What became of a piece of work, in the engine's words. Items that were read are recorded elsewhere.
+pub(super) fn result(result: WorkResult) -> JobResult {
+    match result {
+        WorkResult::Written { problems } => JobResult::Written(self::problems(problems)),
+        WorkResult::Read { .. } => JobResult::Read,
+        WorkResult::Started { .. } => JobResult::Started,
+        WorkResult::Busy => JobResult::Busy,
+        WorkResult::Failed { problems, .. } => JobResult::Failed(self::problems(problems)),
+        WorkResult::Refused(refusal) => JobResult::NotSendable(refusal.to_string()),
+        WorkResult::PhoneGaveUp { reason } => {
+            JobResult::GaveUp(reason.map(|text| text.chars().take(200).collect()))
+        }
+        WorkResult::TooLarge(_) => JobResult::TooLarge,
+        WorkResult::Unanswered => JobResult::Unanswered,
+    }
+}
+
+fn problems(items: Vec<Item>) -> Vec<Problem> {
+    items
+        .into_iter()
+        .filter_map(|item| {
+            let status = item.status.as_ref()?.as_str().chars().take(64).collect();
+            Some(Problem { item: ItemKey::new(item.name, item.index), status })
+        })
+        .collect()
 }

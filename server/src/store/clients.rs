@@ -64,6 +64,10 @@ pub struct Client {
     pub full_read_at: Option<Timestamp>,
     /// A full read is wanted at the next contact.
     pub full_read_wanted: bool,
+    /// An administrator prepared or approved it (D-24).
+    pub approved: bool,
+    /// Number of its desired configuration; 0 when nothing was ever desired (D-27).
+    pub configuration_revision: i64,
     /// First seen or prepared.
     pub created_at: Timestamp,
     /// Last change that counts as one (not: a contact that said nothing new).
@@ -75,7 +79,8 @@ pub struct Client {
 pub(super) const COLUMNS: &str = "id, device_id, device_id_text, state, quarantine_reason, e164, basic_e164, \
     device_type, model, software_type, software_version, part_number, key_modules, backlight, gigabit, \
     contact_me_uri, peer_address, bound_network, secure_mode, mobility, access, faults, last_contact_at, \
-    last_contact_reason, full_read_at, full_read_wanted, created_at, updated_at, revision";
+    last_contact_reason, full_read_at, full_read_wanted, approved, configuration_revision, created_at, updated_at, \
+    revision";
 
 #[derive(FromQueryResult)]
 pub(super) struct Row {
@@ -105,6 +110,8 @@ pub(super) struct Row {
     last_contact_reason: Option<String>,
     full_read_at: Option<i64>,
     full_read_wanted: bool,
+    approved: bool,
+    configuration_revision: i64,
     created_at: i64,
     updated_at: i64,
     revision: i64,
@@ -145,6 +152,8 @@ impl Row {
             last_contact_reason: self.last_contact_reason.as_deref().and_then(ContactReason::parse),
             full_read_at: self.full_read_at.map(time).transpose()?,
             full_read_wanted: self.full_read_wanted,
+            approved: self.approved,
+            configuration_revision: self.configuration_revision,
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
             revision: self.revision,
@@ -499,4 +508,56 @@ pub async fn delete(tx: &Tx, id: ClientId, revision: i64) -> StoreResult<bool> {
         .await
         .attempt(attempt)?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Prepared clients that wait for a phone with a deployment PIN (its keyed digest).
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn prepared_by_pin(tx: &Tx, digest: &[u8]) -> StoreResult<Vec<ClientId>> {
+    let sql = "SELECT id FROM client WHERE deployment_pin_digest = $1 AND state = 'prepared' AND device_id IS NULL ORDER BY id LIMIT 2";
+    prepared(tx, sql, digest.to_vec().into()).await
+}
+
+/// Prepared clients that wait for a phone with a number.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn prepared_by_number(tx: &Tx, number: &str) -> StoreResult<Vec<ClientId>> {
+    let sql = "SELECT id FROM client WHERE e164 = $1 AND state = 'prepared' AND device_id IS NULL ORDER BY id LIMIT 2";
+    prepared(tx, sql, number.into()).await
+}
+
+async fn prepared(tx: &Tx, sql: &str, value: Value) -> StoreResult<Vec<ClientId>> {
+    let attempt = "look for a prepared client";
+    let rows = tx
+        .inner
+        .query_all_raw(Statement::from_sql_and_values(tx.backend, sql, [value]))
+        .await
+        .attempt(attempt)?;
+    rows.iter().map(|row| row.try_get_by_index(0).attempt(attempt).map(ClientId)).collect()
+}
+
+/// A prepared client has found its phone; the number or PIN serves once (D-1).
+///
+/// # Errors
+/// When the database refuses.
+pub async fn adopt(tx: &Tx, id: ClientId, device: &DeviceId) -> StoreResult<()> {
+    let sql = "UPDATE client SET device_id = $2, deployment_pin_digest = NULL, revision = revision + 1 WHERE id = $1";
+    let values: [Value; 2] = [id.0.into(), device.as_str().into()];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    tx.inner.execute_raw(statement).await.attempt("match a phone with its prepared client").map(|_| ())
+}
+
+/// State of a client.
+///
+/// # Errors
+/// When the database cannot be asked, or the row is damaged.
+pub async fn state_of(tx: &Tx, id: ClientId) -> StoreResult<Option<ClientState>> {
+    let attempt = "read the state of a client";
+    let sql = "SELECT state FROM client WHERE id = $1";
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into()]);
+    let Some(row) = tx.inner.query_one_raw(statement).await.attempt(attempt)? else { return Ok(None) };
+    let state: String = row.try_get_by_index(0).attempt(attempt)?;
+    ClientState::parse(&state).map(Some).ok_or(StoreError::Corrupt { attempt, what: "client.state" })
 }

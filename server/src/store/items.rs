@@ -295,6 +295,30 @@ pub async fn list(store: &Store, client: ClientId) -> StoreResult<Vec<StoredItem
     Ok(items)
 }
 
+/// Stores values that were written to a phone: they count as reported from now on (`wpi.md` §4.5.6).
+///
+/// # Errors
+/// When the database refuses.
+pub async fn write(tx: &Tx, client: ClientId, items: &[NewItem], at: Timestamp) -> StoreResult<()> {
+    upsert(tx, client, &items.iter().collect::<Vec<_>>(), at).await
+}
+
+/// Highest index of an item that a client reports.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn highest_index(on: &impl Source, client: ClientId, item: i64) -> StoreResult<Option<u16>> {
+    let attempt = "read the highest index of an item";
+    let connection = on.connection();
+    let sql =
+        "SELECT MAX(item_index) FROM reported_item WHERE client_id = $1 AND item_id = $2 AND status IS NULL";
+    let values: [Value; 2] = [client.0.into(), item.into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let row = connection.query_one_raw(statement).await.attempt(attempt)?;
+    let highest: Option<i32> = row.map_or(Ok(None), |row| row.try_get_by_index(0)).attempt(attempt)?;
+    Ok(highest.and_then(|highest| u16::try_from(highest).ok()))
+}
+
 /// What a client reports, for comparing with what is desired: all items, or those with these numbers. Secrets
 /// come without their text.
 ///

@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod calls;
 pub mod client_list;
 pub mod clients;
 pub mod desired;
@@ -18,6 +19,8 @@ pub mod group;
 pub mod idempotency;
 pub mod item_names;
 pub mod items;
+pub mod job_targets;
+pub mod jobs;
 pub mod meta;
 pub mod notifications;
 pub mod refusals;

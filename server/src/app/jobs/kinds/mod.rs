@@ -1,0 +1,80 @@
+//! What each kind of job orders from a phone, one file a kind. A new kind is a variant of
+//! `domain::job::JobKind`, a file here and an arm in [`order`]; see `docs/recipes/job-type.md`.
+
+pub(super) mod factory_reset;
+pub(super) mod read;
+pub(super) mod restart;
+pub(super) mod write;
+
+use domain::configuration::ItemKey;
+use domain::job::{JobKind, TargetState};
+use serde_json::Value as Json;
+
+use super::work::Visit;
+use crate::App;
+use crate::store::job_targets::{ItemResult, JobTarget};
+use crate::store::{StoreResult, Tx};
+
+/// An order for a phone, before it is put into a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Write these records, in this order.
+    Write(Vec<WriteRecord>),
+    /// Read everything.
+    ReadAll,
+    /// Restart; with items a factory reset.
+    Restart(Vec<(ItemKey, String)>),
+}
+
+/// Items that go out in one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriteRecord {
+    /// Items with their texts.
+    pub items: Vec<(ItemKey, String)>,
+    /// In a message of their own.
+    pub alone: bool,
+}
+
+/// What comes of looking at a target when its phone is there.
+#[derive(Clone, Debug)]
+pub(super) enum Prepared {
+    /// Send this. The results name what was dropped from it.
+    Send {
+        /// The order.
+        order: Order,
+        /// Items that are not sent, with the reason.
+        results: Vec<ItemResult>,
+        /// Secrets in it: item and keyed digest.
+        secrets: Vec<(ItemKey, Vec<u8>)>,
+    },
+    /// It ends without being sent.
+    End {
+        /// How.
+        state: TargetState,
+        /// Why.
+        reason: Option<&'static str>,
+        /// Arguments of the reason.
+        args: Json,
+        /// What became of its items.
+        results: Vec<ItemResult>,
+    },
+    /// Not in this session: the phone has to be called first.
+    NotNow,
+}
+
+/// The order of a target, for the phone that is there now.
+pub(super) async fn order(app: &App, tx: &Tx, target: &JobTarget, visit: &Visit) -> StoreResult<Prepared> {
+    match target.kind {
+        JobKind::WriteConfiguration | JobKind::Converge => write::order(app, tx, target, visit).await,
+        JobKind::ReadConfiguration => Ok(read::order()),
+        JobKind::Restart => Ok(restart::order()),
+        JobKind::FactoryReset => factory_reset::order(tx, target).await,
+        // Done by the pulse; a phone has nothing to do with it.
+        JobKind::DeleteClient => Ok(Prepared::NotNow),
+    }
+}
+
+/// An order without anything else to say.
+fn send(order: Order) -> Prepared {
+    Prepared::Send { order, results: Vec::new(), secrets: Vec::new() }
+}

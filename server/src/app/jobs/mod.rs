@@ -1,0 +1,246 @@
+//! The job engine: making jobs and ending them. What phones make of them is in [`work`] and [`outcome`], what
+//! the engine orders on its own in [`converge`], and what time does to them in [`pulse`] (D-22, D-26).
+//!
+//! A job and its targets are stored in the transaction of their cause, so that neither exists without the
+//! other. Which state follows on which is decided by `domain::job` alone.
+
+pub mod converge;
+mod kinds;
+pub mod outcome;
+pub mod pulse;
+pub mod work;
+
+use api::Code;
+use domain::job::{Happening, JobCause, JobKind, TargetState};
+use domain::setting::SettingKey;
+use domain::{ClientId, JobId, PlanId, TargetId};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value as Json, json};
+
+use super::caller::Caller;
+use super::error::{AppError, AppResult};
+use crate::App;
+use crate::events::{Change, Resource};
+use crate::store::audit::{Actor, NewRecord};
+pub use crate::store::job_targets::NewTargets;
+use crate::store::job_targets::{JobTarget, NewTarget};
+use crate::store::jobs::Job;
+use crate::store::{StoreResult, Tx, audit, calls, job_targets, jobs};
+
+/// Targets changed in one transaction by a cancellation, a retry or the pulse.
+pub(crate) const BATCH: u64 = 1_000;
+
+/// A job to be made.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// What it does.
+    pub kind: JobKind,
+    /// What made it.
+    pub cause: JobCause,
+    /// Who made it.
+    pub initiator: Actor,
+    /// Options of its kind; `null` when it has none.
+    pub options: Json,
+    /// The plan it comes from.
+    pub plan: Option<PlanId>,
+    /// When it is to start; `None`, or a time that has passed: at once.
+    pub planned_at: Option<Timestamp>,
+    /// Whom it is for.
+    pub targets: NewTargets,
+}
+
+/// A job that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// Its id.
+    pub id: JobId,
+    /// Number of its targets.
+    pub targets: u64,
+}
+
+/// How long a target may wait for its phone.
+pub fn lifetime(app: &App) -> SignedDuration {
+    SignedDuration::from_hours(24 * app.settings.integer(SettingKey::JobLifetime))
+}
+
+/// Stores a job with its targets in the transaction of its cause; [`announce`] it after the commit.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn create(app: &App, tx: &Tx, job: NewJob) -> StoreResult<Created> {
+    let at = app.clock.now();
+    let planned_at = job.planned_at.filter(|planned| *planned > at);
+    let due_at = planned_at.unwrap_or(at);
+    let expires_at = due_at.saturating_add(lifetime(app)).unwrap_or(Timestamp::MAX);
+    let new = jobs::NewJob {
+        kind: job.kind,
+        cause: job.cause,
+        initiator: &job.initiator,
+        options: &job.options,
+        plan: job.plan,
+        planned_at,
+        expires_at,
+        at,
+    };
+    let id = jobs::insert(tx, &new).await?;
+    let state = if planned_at.is_some() { TargetState::Scheduled } else { TargetState::Waiting };
+    let target = NewTarget { job: id, kind: job.kind, state, due_at, expires_at };
+    let targets = job_targets::insert(tx, &target, &job.targets).await?;
+    if state == TargetState::Waiting && job.kind.needs_phone() {
+        calls::want_job(tx, id, at).await?;
+    }
+    Ok(Created { id, targets })
+}
+
+/// Tells everybody who waits that a job was made or changed; after the commit.
+pub fn announce(app: &App, job: JobId) {
+    app.signals.job_touched(job);
+    app.signals.calls.notify_one();
+    app.events.publish(Resource::Jobs, Change::Updated, job);
+}
+
+async fn find(tx: &Tx, id: JobId) -> AppResult<Job> {
+    jobs::by_id(tx, id).await?.ok_or_else(AppError::not_found)
+}
+
+/// Ends a job: what was not sent yet is cancelled, what was sent ends by its answer. Ending it twice is no
+/// error.
+///
+/// # Errors
+/// `not_found`, `job_finished`.
+pub async fn cancel(app: &App, caller: &Caller, id: JobId) -> AppResult<()> {
+    let at = app.clock.now();
+    let tx = app.store.begin().await?;
+    let job = find(&tx, id).await?;
+    if job.state.is_terminal() {
+        return Err(AppError::new(Code::JobFinished, "The job has come to its end."));
+    }
+    jobs::set_stopping(&tx, id, true, None).await?;
+    write_audit(app, &tx, caller, "job.cancel", id, json!({"kind": job.kind})).await?;
+    tx.commit().await?;
+    let open = [TargetState::Waiting, TargetState::Scheduled, TargetState::Active, TargetState::Sent];
+    change_all(app, id, &open, Happening::Cancel, Some("cancelled"), at).await?;
+    announce(app, id);
+    Ok(())
+}
+
+/// Tries the targets again that did not succeed, as new attempts of the same job.
+///
+/// # Errors
+/// `not_found`, `nothing_to_retry`.
+pub async fn retry(app: &App, caller: &Caller, id: JobId) -> AppResult<u64> {
+    let at = app.clock.now();
+    let tx = app.store.begin().await?;
+    let job = find(&tx, id).await?;
+    let counts = job_targets::counts(&tx, id).await?;
+    if counts.failed + counts.timeout + counts.partial + counts.cancelled == 0 {
+        return Err(AppError::new(Code::NothingToRetry, "Every target has succeeded or is still under way."));
+    }
+    let expires_at = at.saturating_add(lifetime(app)).unwrap_or(Timestamp::MAX);
+    jobs::set_stopping(&tx, id, false, Some(expires_at)).await?;
+    write_audit(app, &tx, caller, "job.retry", id, json!({"kind": job.kind})).await?;
+    tx.commit().await?;
+    let ended = [TargetState::Failed, TargetState::Timeout, TargetState::Partial, TargetState::Cancelled];
+    let number = change_all(app, id, &ended, Happening::Retry, None, at).await?;
+    announce(app, id);
+    Ok(number)
+}
+
+/// Deletes a job that has come to its end, with its targets.
+///
+/// # Errors
+/// `not_found`, `job_not_finished`.
+pub async fn delete(app: &App, caller: &Caller, id: JobId) -> AppResult<()> {
+    let tx = app.store.begin().await?;
+    let job = find(&tx, id).await?;
+    if job_targets::counts(&tx, id).await?.open() > 0 {
+        return Err(AppError::new(Code::JobNotFinished, "Cancel the job first; it has not come to its end."));
+    }
+    jobs::delete(&tx, id).await?;
+    write_audit(app, &tx, caller, "job.delete", id, json!({"kind": job.kind, "state": job.state})).await?;
+    tx.commit().await?;
+    app.events.publish(Resource::Jobs, Change::Deleted, id);
+    Ok(())
+}
+
+/// Cancels what waits for a client that is about to be deleted, in the same transaction.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn cancel_targets_of_client(app: &App, tx: &Tx, client: ClientId) -> StoreResult<Vec<JobId>> {
+    let at = app.clock.now();
+    let mut touched = Vec::new();
+    for mut target in job_targets::open_of_client(tx, client).await? {
+        let before = target.machine();
+        // What is under way with the phone has nobody left to answer for.
+        let happening = if target.state == TargetState::Sent {
+            Happening::Ended(TargetState::Cancelled)
+        } else {
+            Happening::Cancel
+        };
+        let done = target.apply(happening, Some("client-deleted"), Json::Null, at).is_ok();
+        if done && job_targets::write(tx, &target, before).await? {
+            touched.push(target.job);
+        }
+    }
+    Ok(touched)
+}
+
+/// Lets the same happen to all targets of a job in some states, in bounded transactions; gives their number.
+async fn change_all(
+    app: &App,
+    job: JobId,
+    states: &[TargetState],
+    happening: Happening,
+    reason: Option<&str>,
+    at: Timestamp,
+) -> StoreResult<u64> {
+    let mut after = TargetId(0);
+    let mut number = 0;
+    loop {
+        let tx = app.store.begin().await?;
+        let targets = job_targets::of_job(&tx, job, states, after, BATCH).await?;
+        let Some(last) = targets.last() else { return Ok(number) };
+        after = last.id;
+        for target in targets {
+            number += u64::from(change(app, &tx, target, happening, reason, at).await?);
+        }
+        if happening == Happening::Retry {
+            calls::want_job(&tx, job, at).await?;
+        }
+        tx.commit().await?;
+    }
+}
+
+async fn change(
+    app: &App,
+    tx: &Tx,
+    mut target: JobTarget,
+    happening: Happening,
+    reason: Option<&str>,
+    at: Timestamp,
+) -> StoreResult<bool> {
+    let before = target.machine();
+    if target.apply(happening, reason, Json::Null, at).is_err() {
+        return Ok(false);
+    }
+    if happening == Happening::Retry {
+        target.due_at = at;
+        target.expires_at = at.saturating_add(lifetime(app)).unwrap_or(Timestamp::MAX);
+    }
+    job_targets::write(tx, &target, before).await
+}
+
+async fn write_audit(
+    app: &App,
+    tx: &Tx,
+    caller: &Caller,
+    action: &'static str,
+    id: JobId,
+    details: Json,
+) -> StoreResult<()> {
+    let (at, actor, object_id) = (app.clock.now(), &caller.actor(), id.to_string());
+    audit::append(tx, &NewRecord { at, actor, action, object_kind: "job", object_id, details })
+        .await
+        .map(|_| ())
+}

@@ -1,0 +1,242 @@
+//! What a phone made of its order: results, refusals to remember, values that count as reported now (D-26,
+//! `wpi.md` §3.6, §4.3).
+
+use domain::configuration::{ItemKey, ModelRefusal, Row};
+use domain::job::{Happening, JobKind, TargetState};
+use domain::{ClientId, JobId, TargetId};
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+
+use super::work::{Attempt, Visit};
+use crate::App;
+use crate::app::configuration::model_of;
+use crate::store::audit::{Actor, ActorKind, NewRecord};
+use crate::store::items::NewItem;
+use crate::store::job_targets::{self, ItemResult, JobTarget};
+use crate::store::{StoreResult, Tx, audit, clients, diffs, drift, items, refusals, secret_writes};
+
+/// An item the phone had a problem with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Which item.
+    pub item: ItemKey,
+    /// Status word (`wpi.md` §3.6).
+    pub status: String,
+}
+
+/// What became of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Result {
+    /// Written, except these.
+    Written(Vec<Problem>),
+    /// Read; the values were recorded.
+    Read,
+    /// A restart or reset is on its way.
+    Started,
+    /// The phone is busy.
+    Busy,
+    /// Refused as a whole.
+    Failed(Vec<Problem>),
+    /// It was turned down before it was sent.
+    NotSendable(String),
+    /// It was not sent in this session after all.
+    NotSent,
+    /// The phone gave up the session.
+    GaveUp(Option<String>),
+    /// The reply was larger than allowed.
+    TooLarge,
+    /// The session ended without a reply.
+    Unanswered,
+}
+
+/// Records what became of an attempt; gives the job it belongs to. A result that comes too late, or twice,
+/// changes nothing.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn record(
+    app: &App,
+    tx: &Tx,
+    visit: &Visit,
+    attempt: Attempt,
+    result: &Result,
+    at: Timestamp,
+) -> StoreResult<Option<JobId>> {
+    let Some(mut target) = job_targets::by_id(tx, attempt.target).await? else { return Ok(None) };
+    if target.state != TargetState::Sent || target.attempts != attempt.number {
+        return Ok(None);
+    }
+    let before = target.machine();
+    let (happening, reason, args) = match result {
+        Result::Written(problems) => {
+            let state = written(app, tx, visit, &mut target, problems, at).await?;
+            let reason = (state != TargetState::Success).then_some(worst_reason(&target));
+            (Happening::Ended(state), reason, Json::Null)
+        }
+        Result::Read => (Happening::Ended(TargetState::Success), None, Json::Null),
+        Result::Started => return Ok(None),
+        Result::Busy => (Happening::Busy, Some("busy"), Json::Null),
+        Result::Failed(problems) => {
+            note_problems(app, tx, visit.client, &mut target, problems, at).await?;
+            (Happening::Ended(TargetState::Failed), Some("refused-by-phone"), Json::Null)
+        }
+        Result::NotSendable(text) => {
+            (Happening::Ended(TargetState::Failed), Some("not-sendable"), json!({"detail": text}))
+        }
+        Result::NotSent => (Happening::NotSent, None, Json::Null),
+        Result::GaveUp(why) => (Happening::GaveUp, Some("phone-gave-up"), json!({"detail": why})),
+        Result::TooLarge => (Happening::Ended(TargetState::Failed), Some("reply-too-large"), Json::Null),
+        Result::Unanswered => (Happening::Unanswered, Some("no-answer"), Json::Null),
+    };
+    if target.apply(happening, reason, args, at).is_err() {
+        return Ok(None);
+    }
+    Ok(job_targets::write(tx, &target, before).await?.then_some(target.job))
+}
+
+fn worst_reason(target: &JobTarget) -> &'static str {
+    if target.results.iter().any(|result| result.code == "withheld") {
+        "withheld"
+    } else {
+        "refused-by-phone"
+    }
+}
+
+/// Everything that was sent and has no problem counts as written (`wpi.md` §4.5.6).
+async fn written(
+    app: &App,
+    tx: &Tx,
+    visit: &Visit,
+    target: &mut JobTarget,
+    problems: &[Problem],
+    at: Timestamp,
+) -> StoreResult<TargetState> {
+    let rows = match target.diff {
+        Some(diff) => diffs::read(tx, diff).await?.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let dropped = |row: &Row, target: &JobTarget| target.results.iter().any(|result| result.item == row.item);
+    let sent: Vec<&Row> = rows.iter().filter(|row| !dropped(row, target)).collect();
+    let has_problem = |row: &Row| problems.iter().any(|problem| problem.item == row.item);
+    let good: Vec<&Row> = sent.iter().copied().filter(|row| !has_problem(row)).collect();
+    let mut reported = Vec::new();
+    let mut settled = Vec::new();
+    let given = secret_writes::of_client(tx, visit.client).await?;
+    for row in &good {
+        let Some(name) = app.store.item_number(&row.item.name) else { continue };
+        settled.push((name, row.item.index));
+        if row.secret {
+            let digest = given.iter().find(|write| (write.item, write.index) == (name, row.item.index));
+            if let Some(digest) = digest.and_then(|write| write.handed_out.as_ref()) {
+                secret_writes::acknowledge(tx, visit.client, name, row.item.index, digest, at).await?;
+            }
+        } else if let Some(value) = row.to.clone() {
+            reported.push(NewItem { name, index: row.item.index, value, status: None, sealed: false });
+        }
+    }
+    items::write(tx, visit.client, &reported, at).await?;
+    clients::forget_items_digest(tx, visit.client, at).await?;
+    drift::close(tx, visit.client, &settled).await?;
+    note_problems(app, tx, visit.client, target, problems, at).await?;
+    let changes = good.iter().filter(|row| !row.companion).count();
+    if changes > 0 {
+        let details = json!({"job": target.job, "items": changes, "refused": problems.len()});
+        write_audit(tx, visit, "client.written", details, at).await?;
+    }
+    let bad =
+        target.results.iter().any(|result| !matches!(result.code.as_str(), "already-so" | "superseded"));
+    Ok(match (changes > 0, bad) {
+        (_, false) => TargetState::Success,
+        (true, true) => TargetState::Partial,
+        (false, true) => TargetState::Failed,
+    })
+}
+
+/// Remembers what the phone, or its model with this firmware, does not take.
+async fn note_problems(
+    app: &App,
+    tx: &Tx,
+    client: ClientId,
+    target: &mut JobTarget,
+    problems: &[Problem],
+    at: Timestamp,
+) -> StoreResult<()> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let row = clients::by_id(tx, client).await?;
+    let model = row.as_ref().and_then(|row| model_of(row).zip(row.software_version.as_deref()));
+    for problem in problems.iter().take(1_000) {
+        let status = problem.status.trim().to_ascii_lowercase();
+        let code = status.replace(' ', "-");
+        target.results.push(ItemResult { item: problem.item.clone(), code, args: Json::Null });
+        let Some(number) = app.store.item_number(&problem.item.name) else { continue };
+        match (status.as_str(), model) {
+            ("unknown item" | "not supported", Some((model, version))) => {
+                let refusal = ModelRefusal { status, highest_index: None };
+                refusals::note_model(tx, model, version, number, &refusal, at).await?;
+            }
+            ("invalid index", Some((model, version))) => {
+                let highest = items::highest_index(tx, client, number).await?;
+                let below = problem.item.index.and_then(|index| index.checked_sub(1));
+                let highest_index = highest.filter(|highest| below.is_some_and(|below| *highest <= below));
+                let refusal = ModelRefusal { status, highest_index };
+                refusals::note_model(tx, model, version, number, &refusal, at).await?;
+            }
+            _ => refusals::note(tx, client, number, problem.item.index, &status, at).await?,
+        }
+    }
+    Ok(())
+}
+
+/// A phone that starts up has done the restart or reset it was sent; after a reset everything begins anew.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn started_up(tx: &Tx, client: ClientId, at: Timestamp) -> StoreResult<Vec<JobId>> {
+    let mut touched = Vec::new();
+    for mut target in job_targets::open_of_client(tx, client).await? {
+        let waits = target.state == TargetState::Sent && target.kind.is_dangerous();
+        if !waits || target.sent_at.is_none_or(|sent| sent >= at) {
+            continue;
+        }
+        let before = target.machine();
+        if target.apply(Happening::Ended(TargetState::Success), None, Json::Null, at).is_ok()
+            && job_targets::write(tx, &target, before).await?
+        {
+            touched.push(target.job);
+        }
+        if target.kind == JobKind::FactoryReset {
+            drift::forget(tx, client).await?;
+            refusals::forget(tx, client, None).await?;
+            secret_writes::forget(tx, client).await?;
+            clients::want_full_read(tx, client, at).await?;
+        }
+    }
+    Ok(touched)
+}
+
+async fn write_audit(
+    tx: &Tx,
+    visit: &Visit,
+    action: &'static str,
+    details: Json,
+    at: Timestamp,
+) -> StoreResult<()> {
+    let actor = Actor {
+        kind: ActorKind::Phone,
+        id: Some(visit.client.0),
+        name: visit.device.to_string(),
+        address: Some(visit.peer.to_string()),
+    };
+    let object_id = visit.client.to_string();
+    audit::append(tx, &NewRecord { at, actor: &actor, action, object_kind: "client", object_id, details })
+        .await
+        .map(|_| ())
+}
+
+/// The target of a number the conversation gives back.
+pub fn attempt_of(number: u64) -> (TargetId, u32) {
+    let attempt = Attempt::from_number(number);
+    (attempt.target, attempt.number)
+}

@@ -1,0 +1,209 @@
+//! What time does to jobs: scheduled targets become due, old ones expire, lost ones come back, jobs get their
+//! state from their targets. Runs once a second and whenever something happened; every pass finds its work in
+//! the database, so that nothing depends on having been told.
+
+use std::time::Duration;
+
+use domain::job::{Happening, TargetState};
+use domain::setting::SettingKey;
+use domain::{JobId, TargetId};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value as Json, json};
+
+use super::BATCH;
+use crate::App;
+use crate::app::clients;
+use crate::events::{Change, Resource};
+use crate::status::causes;
+use crate::store::job_targets::{self, JobTarget};
+use crate::store::{StoreResult, calls, jobs, notifications};
+
+/// Time between two passes when nobody wakes the pulse.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Passes between two looks at all unfinished jobs.
+const SCAN: u64 = 30;
+
+/// Runs until the node stops.
+pub async fn run(app: App) {
+    if let Err(error) = recover(&app).await {
+        tracing::error!(error = causes(&error), "what an earlier run left under way could not be taken up");
+    }
+    let mut round: u64 = 0;
+    while !app.stop.is_cancelled() {
+        if let Err(error) = beat(&app, round.is_multiple_of(SCAN)).await {
+            tracing::error!(error = causes(&error), "the states of jobs could not be brought up to date");
+        }
+        round = round.wrapping_add(1);
+        let woken = tokio::time::timeout(TICK, app.signals.jobs.notified());
+        tokio::select! {
+            _ = woken => {}
+            () = app.stop.cancelled() => {}
+        }
+    }
+}
+
+/// One pass.
+///
+/// # Errors
+/// When the database refuses; the next pass tries again.
+pub async fn beat(app: &App, all: bool) -> StoreResult<()> {
+    let at = app.clock.now();
+    for passage in [Passage::Due, Passage::Expired, Passage::Overdue] {
+        pass(app, passage, at).await?;
+    }
+    if all {
+        let idle = SignedDuration::from_secs(app.settings.integer(SettingKey::SessionIdleTimeout));
+        put_back(app, at.saturating_sub(idle).unwrap_or(at), at).await?;
+    }
+    delete_clients(app, at).await?;
+    let mut touched = app.signals.take_touched();
+    if all {
+        touched.extend(jobs::unfinished(&app.store, 10_000).await?);
+    }
+    for job in touched {
+        tally(app, job, at).await?;
+    }
+    Ok(())
+}
+
+/// What an earlier run of this node sent and nobody answers for any more.
+async fn recover(app: &App) -> StoreResult<()> {
+    let at = app.clock.now();
+    // On PostgreSQL other nodes may be at work; theirs are left until their sessions must be over.
+    let idle = SignedDuration::from_secs(app.settings.integer(SettingKey::SessionIdleTimeout));
+    let before =
+        if app.store.backend_name() == "sqlite" { at } else { at.saturating_sub(idle).unwrap_or(at) };
+    put_back(app, before, at).await
+}
+
+async fn put_back(app: &App, before: Timestamp, at: Timestamp) -> StoreResult<()> {
+    let mut after = TargetId(0);
+    loop {
+        let tx = app.store.begin().await?;
+        let targets = job_targets::orphaned(&tx, &app.node, before, after, BATCH).await?;
+        let Some(last) = targets.last() else { return Ok(()) };
+        after = last.id;
+        for mut target in targets {
+            let from = target.machine();
+            if target.apply(Happening::Unanswered, Some("no-answer"), Json::Null, at).is_ok()
+                && target.state != TargetState::Sent
+                && job_targets::write(&tx, &target, from).await?
+            {
+                app.signals.job_touched(target.job);
+                if let Some(client) = target.client.filter(|_| target.state == TargetState::Waiting) {
+                    calls::want(&tx, client, at).await?;
+                }
+            }
+        }
+        tx.commit().await?;
+    }
+}
+
+/// What time does to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passage {
+    /// The planned time of a scheduled target has come.
+    Due,
+    /// It has waited for its phone for too long.
+    Expired,
+    /// The phone has not answered in time.
+    Overdue,
+}
+
+impl Passage {
+    /// Looked for on the reading side: a pass that finds nothing must not take the one writing connection.
+    async fn targets(self, app: &App, at: Timestamp) -> StoreResult<Vec<JobTarget>> {
+        match self {
+            Self::Due => job_targets::due(&app.store, at, BATCH).await,
+            Self::Expired => job_targets::expired(&app.store, at, BATCH).await,
+            Self::Overdue => job_targets::overdue(&app.store, at, BATCH).await,
+        }
+    }
+
+    fn happening(self) -> (Happening, Option<&'static str>) {
+        match self {
+            Self::Due => (Happening::Due, None),
+            Self::Expired => (Happening::TimeIsUp, Some("lifetime")),
+            Self::Overdue => (Happening::TimeIsUp, Some("running-time-out")),
+        }
+    }
+}
+
+/// Lets time pass for all targets it concerns, in bounded transactions.
+async fn pass(app: &App, passage: Passage, at: Timestamp) -> StoreResult<()> {
+    let (happening, reason) = passage.happening();
+    loop {
+        let targets = passage.targets(app, at).await?;
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let full = targets.len() as u64 >= BATCH;
+        let tx = app.store.begin().await?;
+        for mut target in targets {
+            let before = target.machine();
+            if target.apply(happening, reason, Json::Null, at).is_ok()
+                && job_targets::write(&tx, &target, before).await?
+            {
+                app.signals.job_touched(target.job);
+                let calls_for =
+                    target.client.filter(|_| passage == Passage::Due && target.kind.needs_phone());
+                if let Some(client) = calls_for {
+                    calls::want(&tx, client, at).await?;
+                }
+            }
+        }
+        tx.commit().await?;
+        app.signals.calls.notify_one();
+        if !full {
+            return Ok(());
+        }
+    }
+}
+
+/// Clients whose deletion is due. The phone is not asked (OSEM §4.5.9).
+async fn delete_clients(app: &App, at: Timestamp) -> StoreResult<()> {
+    loop {
+        let targets = job_targets::without_phone(&app.store, at, BATCH).await?;
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let tx = app.store.begin().await?;
+        let mut gone = Vec::new();
+        for mut target in targets {
+            let before = target.machine();
+            if let Some(client) = target.client {
+                gone.extend(clients::delete_by_job(app, &tx, client, &target).await?);
+            }
+            if target.apply(Happening::Ended(TargetState::Success), None, Json::Null, at).is_ok()
+                && job_targets::write(&tx, &target, before).await?
+            {
+                app.signals.job_touched(target.job);
+            }
+        }
+        tx.commit().await?;
+        app.store.clients_changed();
+        for client in gone {
+            app.events.publish(Resource::Clients, Change::Deleted, client);
+        }
+    }
+}
+
+/// Works out the state of a job from its targets, and tells when it changed.
+async fn tally(app: &App, id: JobId, at: Timestamp) -> StoreResult<()> {
+    let Some(job) = jobs::by_id(&app.store, id).await? else { return Ok(()) };
+    let counts = job_targets::counts(&app.store, id).await?;
+    let state = counts.job_state(job.stopping);
+    if state != job.state {
+        let tx = app.store.begin().await?;
+        let changed = jobs::set_state(&tx, id, state, at).await?;
+        let user = job.cause == domain::job::JobCause::User;
+        if changed && state.is_terminal() && user {
+            let args = json!({"job": id, "kind": job.kind, "state": state, "counts": counts});
+            notifications::insert(&tx, at, "job-finished", &args, None).await?;
+        }
+        tx.commit().await?;
+    }
+    app.events.publish(Resource::Jobs, Change::Updated, id);
+    Ok(())
+}

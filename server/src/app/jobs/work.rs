@@ -1,0 +1,201 @@
+//! The next piece of work for a phone that is there: taken, and committed as sent, in the transaction that
+//! records what the phone said (D-26).
+
+use std::net::IpAddr;
+
+use domain::client::ContactReason;
+use domain::job::{Happening, TargetState};
+use domain::setting::SettingKey;
+use domain::{ClientId, DeviceId, JobId, TargetId};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value as Json, json};
+
+use super::kinds::{self, Prepared};
+pub use super::kinds::{Order, WriteRecord};
+use crate::App;
+use crate::store::audit::{Actor, ActorKind, NewRecord};
+use crate::store::job_targets::{self, JobTarget};
+use crate::store::{StoreResult, Tx, audit, calls, secret_writes};
+
+/// How long a restart or reset may take (`wpi.md` §4.5.7).
+const RESTART: SignedDuration = SignedDuration::from_mins(10);
+
+/// Rest after a restart before the next contact-me (`wpi.md` §1.5).
+const AFTER_RESTART: SignedDuration = SignedDuration::from_secs(150);
+
+/// A phone that is there: what deciding about its work needs to know of the session.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// The client.
+    pub client: ClientId,
+    /// Its device id.
+    pub device: DeviceId,
+    /// Where the session comes from.
+    pub peer: IpAddr,
+    /// Why it was opened.
+    pub reason: ContactReason,
+    /// Whether it answers our contact-me, at the address that was called (D-24 c).
+    pub answers_call: bool,
+    /// Whether both sides are authenticated.
+    pub secure: bool,
+}
+
+/// One attempt at a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The target.
+    pub target: TargetId,
+    /// How often it was sent, this time included.
+    pub number: u32,
+}
+
+impl Attempt {
+    /// As one number, for the conversation.
+    pub fn to_number(self) -> u64 {
+        (self.target.0.unsigned_abs() << 8) | u64::from(self.number & 0xff)
+    }
+
+    /// Back from the number.
+    pub fn from_number(number: u64) -> Self {
+        let target = TargetId(i64::try_from(number >> 8).unwrap_or(0));
+        Self { target, number: u32::try_from(number & 0xff).unwrap_or(0) }
+    }
+}
+
+/// A piece of work that is committed as sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Which attempt it is.
+    pub attempt: Attempt,
+    /// What to do.
+    pub order: Order,
+}
+
+/// What taking work came to.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// To be sent now.
+    pub piece: Option<Piece>,
+    /// Jobs whose targets changed.
+    pub touched: Vec<JobId>,
+}
+
+/// Takes the next piece of work of a client. Targets that turn out to need nothing come to their end here.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn take(app: &App, tx: &Tx, visit: &Visit, at: Timestamp) -> StoreResult<Taken> {
+    let mut taken = Taken::default();
+    let mut open = job_targets::open_of_client(tx, visit.client).await?;
+    open.sort_by_key(|target| (target.kind.rank(), target.id));
+    // A write that has to wait for a call must not be overtaken by a later one.
+    let mut writes_wait = false;
+    let mut waits = false;
+    for mut target in open {
+        let open =
+            matches!(target.state, TargetState::Waiting | TargetState::Active) && target.kind.needs_phone();
+        if !open || target.due_at > at || target.expires_at <= at || target.stopping {
+            continue;
+        }
+        if writes_wait {
+            waits = true;
+            continue;
+        }
+        let before = target.machine();
+        match kinds::order(app, tx, &target, visit).await? {
+            Prepared::NotNow => {
+                (writes_wait, waits) = (true, true);
+            }
+            Prepared::End { state, reason, args, results } => {
+                if target.apply(Happening::Ended(state), reason, args, at).is_ok() {
+                    target.results = results;
+                    if job_targets::write(tx, &target, before).await? {
+                        taken.touched.push(target.job);
+                    }
+                }
+            }
+            Prepared::Send { order, results, secrets } => {
+                if target.apply(Happening::Sent, None, Json::Null, at).is_err() {
+                    continue;
+                }
+                target.results = results;
+                target.owner = Some(app.node.to_string());
+                target.deadline_at = at.saturating_add(patience(app, &target)).ok();
+                if !job_targets::write(tx, &target, before).await? {
+                    continue;
+                }
+                hand_out(app, tx, visit, &target, &secrets, at).await?;
+                taken.touched.push(target.job);
+                let attempt = Attempt { target: target.id, number: target.attempts };
+                taken.piece = Some(Piece { attempt, order });
+                return Ok(taken);
+            }
+        }
+    }
+    if waits {
+        calls::want(tx, visit.client, at).await?;
+    }
+    Ok(taken)
+}
+
+/// The session is over: when work is left, the phone is called again after a while.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn wait_for_call(
+    app: &App,
+    tx: &Tx,
+    visit: &Visit,
+    result: &super::outcome::Result,
+    at: Timestamp,
+) -> StoreResult<()> {
+    let open = job_targets::open_of_client(tx, visit.client).await?;
+    let waits = open.iter().any(|target| matches!(target.state, TargetState::Waiting | TargetState::Active));
+    if !waits {
+        return Ok(());
+    }
+    let pause = match result {
+        super::outcome::Result::Started => AFTER_RESTART,
+        _ => SignedDuration::from_secs(app.settings.integer(SettingKey::ContactMeGap)),
+    };
+    calls::want(tx, visit.client, at.saturating_add(pause).unwrap_or(at)).await
+}
+
+fn patience(app: &App, target: &JobTarget) -> SignedDuration {
+    if target.kind.is_dangerous() {
+        RESTART
+    } else {
+        SignedDuration::from_secs(app.settings.integer(SettingKey::JobFailureTimeout))
+    }
+}
+
+/// Every hand-out of a secret is written down before it leaves (D-24).
+async fn hand_out(
+    app: &App,
+    tx: &Tx,
+    visit: &Visit,
+    target: &JobTarget,
+    secrets: &[(domain::configuration::ItemKey, Vec<u8>)],
+    at: Timestamp,
+) -> StoreResult<()> {
+    if secrets.is_empty() {
+        return Ok(());
+    }
+    for (item, digest) in secrets {
+        if let Some(number) = app.store.item_number(&item.name) {
+            secret_writes::hand_out(tx, visit.client, number, item.index, digest, at).await?;
+        }
+    }
+    let items: Vec<String> = secrets.iter().map(|(item, _)| item.to_string()).collect();
+    let details = json!({"job": target.job, "items": items, "address": visit.peer.to_string()});
+    let actor = Actor {
+        kind: ActorKind::Phone,
+        id: Some(visit.client.0),
+        name: visit.device.to_string(),
+        address: Some(visit.peer.to_string()),
+    };
+    let (action, object_id) = ("client.secret-handed-out", visit.client.to_string());
+    audit::append(tx, &NewRecord { at, actor: &actor, action, object_kind: "client", object_id, details })
+        .await
+        .map(|_| ())
+}
