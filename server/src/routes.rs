@@ -14,7 +14,7 @@ use crate::App;
 use crate::http::document::{base, needs, pages, public};
 use crate::http::{
     ApiState, accounts, audit, auth, clients, dashboard, device_models, diagnosis, events, finish, health,
-    notifications, sessions, settings, tokens,
+    notifications, parameters, sessions, settings, tokens,
 };
 
 /// Prefix of the operations of the first version.
@@ -67,6 +67,10 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(needs(P::ReadClients, routes!(notifications::list_notifications))) // GET /api/v1/notifications
         .routes(needs(P::ChangeClients, routes!(notifications::delete_notifications))) // DELETE /api/v1/notifications
         .routes(needs(P::ChangeClients, routes!(notifications::delete_notification))) // DELETE /api/v1/notifications/{id}
+        // what can be set on phones
+        .routes(needs(P::ReadClients, routes!(parameters::list_parameters))) // GET /api/v1/parameters
+        .routes(needs(P::ReadClients, routes!(parameters::get_parameter_catalogue))) // GET /api/v1/parameters/catalogue
+        .routes(needs(P::ReadClients, routes!(parameters::get_parameter))) // GET /api/v1/parameters/{id}
         // administration
         .routes(needs(P::ReadAccounts, routes!(accounts::list_accounts))) // GET /api/v1/accounts
         .routes(needs(P::ChangeAccounts, routes!(accounts::create_account))) // POST /api/v1/accounts

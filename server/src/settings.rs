@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use domain::network::Networks;
 use domain::setting::{SettingKey, SettingValue};
 use jiff::Timestamp;
 use tokio::sync::{Mutex, watch};
@@ -166,8 +167,8 @@ impl Settings {
     }
 
     /// Networks. The setting must be one of these; others give none.
-    pub fn networks(&self, key: SettingKey) -> Vec<domain::network::Network> {
-        domain::network::parse_list(&self.text(key)).unwrap_or_default()
+    pub fn networks(&self, key: SettingKey) -> Networks {
+        Networks::parse(&self.text(key)).unwrap_or_default()
     }
 
     /// Yes or no. The setting must be one of these; others give `false`.

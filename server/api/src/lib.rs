@@ -15,6 +15,7 @@ pub mod health;
 pub mod model;
 pub mod notification;
 pub mod page;
+pub mod parameter;
 mod patch;
 pub mod problem;
 mod schema;

@@ -42,7 +42,7 @@ pub enum Kind {
     /// `https://host[:port]`, or empty.
     Url,
     /// `http://…` or `https://…`, or empty.
-    HttpUrl,
+    PathUrl,
     /// Networks as address/length, separated by commas, or empty.
     Networks,
     /// A moment in UTC (RFC 3339), or empty.

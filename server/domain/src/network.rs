@@ -1,4 +1,5 @@
-//! Networks as the product means them: /24 for IPv4, /64 for IPv6 (D-4, D-28).
+//! Networks: the subnets the product reckons with (/24 for IPv4, /64 for IPv6; D-4, D-28), and the lists of
+//! networks in settings.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -37,80 +38,93 @@ impl fmt::Display for Subnet {
     }
 }
 
-/// A network in CIDR notation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Most networks in a list.
+pub const MOST_NETWORKS: usize = 64;
+
+/// A network as `address/prefix`; an address alone is a network of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
-    address: IpAddr,
-    length: u8,
+    first: u128,
+    is_v4: bool,
+    /// Bits that count, from the left of the 128 (IPv4: of its 32).
+    prefix: u32,
 }
 
-/// Most networks in a list.
-const MOST_NETWORKS: usize = 64;
+/// A text that is no network, or no list of at most [`MOST_NETWORKS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a list of networks")]
+pub struct NetworksFault;
+
+fn bits(address: IpAddr) -> (u128, bool) {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => (u128::from(v4.to_bits()) << 96, true),
+        IpAddr::V6(v6) => (v6.to_bits(), false),
+    }
+}
+
+fn cut(bits: u128, prefix: u32) -> u128 {
+    bits & u128::MAX.checked_shl(128 - prefix).unwrap_or(0)
+}
 
 impl Network {
-    /// Whether an address lies in it.
+    /// Whether an address lies in it; an IPv4 address mapped into IPv6 counts as the IPv4 one.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.length)).unwrap_or(0);
-                u32::from(own) & mask == u32::from(other) & mask
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.length)).unwrap_or(0);
-                u128::from(own) & mask == u128::from(other) & mask
-            }
-            _ => false,
-        }
+        let (bits, is_v4) = bits(address);
+        is_v4 == self.is_v4 && cut(bits, self.prefix) == self.first
     }
 }
 
 impl std::str::FromStr for Network {
-    type Err = NotANetwork;
+    type Err = NetworksFault;
 
-    fn from_str(text: &str) -> Result<Self, NotANetwork> {
-        let (address, length) = text.split_once('/').ok_or(NotANetwork)?;
-        let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
-        let length: u8 = length.parse().map_err(|_| NotANetwork)?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        if length <= most { Ok(Self { address, length }) } else { Err(NotANetwork) }
+    fn from_str(text: &str) -> Result<Self, NetworksFault> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let (bits, is_v4) = bits(address.parse().map_err(|_| NetworksFault)?);
+        let longest = if is_v4 { 32 } else { 128 };
+        let prefix = match prefix {
+            Some(prefix) => prefix.parse().map_err(|_| NetworksFault)?,
+            None => longest,
+        };
+        if prefix > longest {
+            return Err(NetworksFault);
+        }
+        Ok(Self { first: cut(bits, prefix), is_v4, prefix })
     }
 }
 
-/// A text is no network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a network is an address and a length, for instance 10.1.0.0/16")]
-pub struct NotANetwork;
+/// A list of networks; the empty one contains nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Networks(Vec<Network>);
 
-/// Networks separated by commas; an empty text is no network at all. `None` when one of them is none, or there
-/// are too many.
-pub fn parse_list(text: &str) -> Option<Vec<Network>> {
-    if text.trim().is_empty() {
-        return Some(Vec::new());
+impl Networks {
+    /// Reads a list separated by commas.
+    ///
+    /// # Errors
+    /// When one of them is no network, or there are more than [`MOST_NETWORKS`].
+    pub fn parse(text: &str) -> Result<Self, NetworksFault> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let networks: Vec<Network> =
+            parts.take(MOST_NETWORKS + 1).map(str::parse).collect::<Result<_, _>>()?;
+        if networks.len() > MOST_NETWORKS { Err(NetworksFault) } else { Ok(Self(networks)) }
     }
-    let networks: Option<Vec<Network>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
-    networks.filter(|networks| networks.len() <= MOST_NETWORKS)
+
+    /// Whether an address lies in one of them.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(address))
+    }
+
+    /// Whether the list is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Network, parse_list};
-
-    #[test]
-    fn networks_contain_their_addresses() {
-        let network: Network = "10.1.0.0/16".parse().unwrap();
-        assert!(network.contains("10.1.2.3".parse().unwrap()));
-        assert!(network.contains("::ffff:10.1.2.3".parse().unwrap()));
-        assert!(!network.contains("10.2.2.3".parse().unwrap()));
-        let all: Network = "0.0.0.0/0".parse().unwrap();
-        assert!(all.contains("8.8.8.8".parse().unwrap()) && !all.contains("::1".parse().unwrap()));
-        let v6: Network = "2001:db8::/32".parse().unwrap();
-        assert!(v6.contains("2001:db8:7::1".parse().unwrap()));
-        assert_eq!(parse_list("10.0.0.0/8, 2001:db8::/32").unwrap().len(), 2);
-        assert!(parse_list("10.0.0.0/33").is_none() && parse_list("x").is_none());
-        assert_eq!(parse_list(" "), Some(Vec::new()));
-    }
-
-    use super::Subnet;
+    use super::{MOST_NETWORKS, Networks, Subnet};
 
     #[test]
     fn neighbours_share_a_subnet() {
@@ -118,5 +132,25 @@ mod tests {
         assert_eq!(of("127.10.3.4"), "127.10.3.0/24");
         assert_eq!(of("::ffff:127.10.3.4"), "127.10.3.0/24");
         assert_eq!(of("2001:db8:1:2:3::9"), "2001:db8:1:2::/64");
+    }
+
+    #[test]
+    fn a_list_contains_what_its_networks_contain() {
+        let networks = Networks::parse("10.20.0.0/16, 192.0.2.7,2001:db8:1::/48").unwrap();
+        let has = |text: &str| networks.contains(text.parse().unwrap());
+        assert!(has("10.20.255.1") && has("::ffff:10.20.1.1") && has("192.0.2.7") && has("2001:db8:1:9::1"));
+        assert!(!has("10.21.0.1") && !has("192.0.2.8") && !has("2001:db8:2::1") && !has("::1"));
+        assert!(Networks::parse("0.0.0.0/0").unwrap().contains("8.8.8.8".parse().unwrap()));
+        assert!(!Networks::parse("0.0.0.0/0").unwrap().contains("2001:db8::1".parse().unwrap()));
+        assert!(!Networks::parse("").unwrap().contains("10.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_no_list_of_networks_is_refused() {
+        for bad in ["10.20.0.0/33", "10.20.0/16", "host", "10.0.0.0/-1", "10.0.0.0/8/8", "::/129"] {
+            assert!(Networks::parse(bad).is_err(), "{bad}");
+        }
+        assert!(Networks::parse(&"10.0.0.1,".repeat(MOST_NETWORKS)).is_ok());
+        assert!(Networks::parse(&"10.0.0.1,".repeat(MOST_NETWORKS + 1)).is_err());
     }
 }

@@ -4,10 +4,15 @@
 //! what a setting is and which values it takes; where a value comes from is the server's business.
 //! A setting stands here only when something reads it.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::network;
+use crate::network::Networks;
+
+/// Longest text of a setting, in bytes.
+const LONGEST_TEXT: usize = 2_048;
 
 /// The value of a setting, as in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -74,7 +79,7 @@ pub enum SettingKind {
     /// An `https://host[:port]` address, or empty.
     Url,
     /// An `http://` or `https://` address with any path, or empty.
-    HttpUrl,
+    PathUrl,
     /// Networks as address/length, separated by commas, or empty.
     Networks,
     /// A moment in UTC (RFC 3339), or empty.
@@ -172,40 +177,6 @@ settings! {
         "Most open connections of phones on one port; further ones are closed at once.";
     MaximumSessions: "phones.maximum-sessions", count(1, 1_000_000), D::Integer(5_000), false,
         "Most open sessions with phones; beyond it phones are told to come back later (overload).";
-    DcmpPort: "ports.dcmp-server-port", PORT, D::Integer(8_080), true,
-        "Port on which phones that cannot be called ask whether work waits (DCMP); 0 switches the listener off.";
-    PhoneUrl: "phones.phone-url", K::Url, D::Text(""), false,
-        "Host and port by which phones reach this server; named in contact-me and DHCP options. Required behind NAT or a load balancer.";
-    DcmpOperationMode: "dcmp.dcmp-operation-mode", K::Choice(&["Automatic", "Disabled", "Enabled"]), D::Text("Automatic"), false,
-        "Whether phones poll: those that cannot be called (Automatic), none (Disabled) or all (Enabled).";
-    DcmpServerUrl: "dcmp.dcmp-server-url", K::HttpUrl, D::Text(""), false,
-        "Address at which phones poll, written to them at start-up; they append /contact-me.";
-    DcmpQueryInterval: "dcmp.dcmp-query-interval", K::Integer { min: 1, max: 1_440, unit: "minutes" }, D::Integer(5), false,
-        "Time between two polls of a phone. It is kept, and cannot be written to phones until the name of its item is known.";
-    DcmpSecureMode: "dcmp.dcmp-server-secure-mode", K::Bool, D::Bool(false), true,
-        "Whether the port for polls speaks TLS.";
-    JobFailureTimeout: "other.job-failure-timeout", seconds(60, 86_400), D::Integer(600), false,
-        "Time after which a target without a sign of life from its phone counts as timed out.";
-    JobLifetime: "other.job-lifetime", K::Integer { min: 1, max: 3_650, unit: "days" }, D::Integer(7), false,
-        "Time a target waits for its phone, and afterwards the time a finished job is kept.";
-    ContactMeGap: "contact-me.gap", seconds(0, 86_400), D::Integer(300), false,
-        "Shortest time between two contact-me to one phone that does not report its own.";
-    ContactMeRate: "contact-me.rate", count(1, 1_000), D::Integer(10), false,
-        "Most contact-me in a second.";
-    ContactMeRatePerSubnet: "contact-me.rate-per-subnet", count(1, 1_000), D::Integer(2), false,
-        "Most contact-me in a second to one /24 or /64.";
-    ContactMeTries: "contact-me.tries", count(1, 100), D::Integer(4), false,
-        "Contact-me without a session after which the server waits until the phone comes by itself.";
-    ContactMeNetworks: "contact-me.allowed-networks", K::Networks, D::Text(""), false,
-        "Networks to which contact-me may go although the phone was not seen at that address.";
-    OnboardingWindowUntil: "onboarding.window-until", K::Instant, D::Text(""), false,
-        "Until when the onboarding window is open: new phones may be matched by number, prepared ones get their secrets when they come by themselves.";
-    OnboardingNetworks: "onboarding.networks", K::Networks, D::Text(""), false,
-        "Networks in which prepared phones get their secrets although they are not bound to them yet.";
-    ConfirmBeyond: "jobs.confirm-beyond", count(0, 1_000_000), D::Integer(20), false,
-        "Targets from which on a dangerous action must be confirmed with their number.";
-    MostDangerousTargets: "jobs.most-dangerous-targets", count(1, 1_000_000), D::Integer(1_000), false,
-        "Most targets of a dangerous action ordered by anybody but an administrator.";
     SessionIdleTimeout: "phones.session-idle-timeout", seconds(10, 3_600), D::Integer(90), false,
         "Time after which a silent session with a phone is dropped.";
     KeepAliveTimeout: "phones.keep-alive-timeout", seconds(30, 600), D::Integer(45), true,
@@ -232,6 +203,42 @@ settings! {
         "Time after which an idle session of an account ends.";
     SignInLifetime: "accounts.session-lifetime", seconds(300, 31_536_000), D::Integer(43_200), false,
         "Longest life of a session of an account.";
+    PhoneUrl: "phones.phone-url", K::Url, D::Text(""), false,
+        "Address by which phones reach this server in default mode, with its port; it goes into contact-me requests (when its host is an IP address), into DHCP options and into the address polling phones ask. Required behind NAT or a load balancer; when empty, phones use the server they are set to.";
+    PhoneUrlSecurePort: "phones.phone-url-secure-port", PORT, D::Integer(0), false,
+        "Port by which phones in secure mode reach the host of the address above; 0 is the port of the secure listener.";
+    ContactMeGap: "contact-me.gap", seconds(1, 86_400), D::Integer(300), false,
+        "Time between two contact-me requests to a phone that does not report its own contact gap. Below 60 old firmware may break down: only for simulated phones.";
+    ContactMeRate: "contact-me.rate", count(1, 1_000), D::Integer(10), false,
+        "Most contact-me requests per second.";
+    ContactMeRatePerSubnet: "contact-me.rate-per-subnet", count(1, 1_000), D::Integer(2), false,
+        "Most contact-me requests per second into one subnet (/24 or /64).";
+    ContactMeTries: "contact-me.tries", count(1, 10), D::Integer(3), false,
+        "Contact-me requests without a session after which a phone counts as offline; its work then waits until it comes by itself, or until it gets new work.";
+    ContactMeAllowedNetworks: "contact-me.allowed-networks", K::Networks, D::Text(""), false,
+        "Networks into which a contact-me may go although the phone's messages come from another address. Elsewhere a contact-me goes to no address but the one the phone itself last came from.";
+    DcmpOperationMode: "dcmp.dcmp-operation-mode", K::Choice(&["automatic", "disabled", "enabled"]), D::Text("automatic"), false,
+        "Which phones poll instead of being called: those that cannot be called (automatic), none (disabled), all (enabled).";
+    DcmpServerUrl: "dcmp.dcmp-server-url", K::PathUrl, D::Text(""), false,
+        "Address that polling phones ask, without the contact-me at its end; when empty, it is made of the address by which phones reach this server and the port of the poll listener.";
+    DcmpQueryInterval: "dcmp.dcmp-query-interval", K::Integer { min: 1, max: 1_440, unit: "minutes" }, D::Integer(5), false,
+        "Time between two polls of a phone, as far as this server reckons with it. It cannot be set at the phones from here: the item for it is not known.";
+    DcmpServerSecureMode: "dcmp.dcmp-server-secure-mode", K::Bool, D::Bool(false), true,
+        "Whether polls are answered over TLS only.";
+    DcmpServerPort: "ports.dcmp-server-port", PORT, D::Integer(8_080), true,
+        "Port on which polls of phones are answered; 0 switches the listener off.";
+    JobFailureTimeout: "other.job-failure-timeout", seconds(30, 86_400), D::Integer(600), false,
+        "Running time without a sign of life after which a target of a job counts as timed out.";
+    JobLifetime: "other.job-lifetime", K::Integer { min: 1, max: 3_650, unit: "days" }, D::Integer(7), false,
+        "How long a target of a job waits for its phone, and afterwards how long a finished job is kept.";
+    JobsConfirmBeyond: "jobs.confirm-beyond", count(0, 1_000_000), D::Integer(20), false,
+        "Most targets of a restart, reset or deletion that start without their number being typed.";
+    JobsMostDangerousTargets: "jobs.most-dangerous-targets", count(1, 1_000_000), D::Integer(1_000), false,
+        "Most targets of a restart, reset or deletion; more need the role admin.";
+    OnboardingWindowUntil: "onboarding.window-until", K::Instant, D::Text(""), false,
+        "Until when new phones are matched by their number and may get secrets in default mode; empty is closed.";
+    OnboardingNetworks: "onboarding.networks", K::Networks, D::Text(""), false,
+        "Networks in which phones may get secrets in default mode although they are not bound to them yet.";
 }
 
 /// Why a value is refused for a setting.
@@ -256,13 +263,16 @@ pub enum SettingFault {
     Url,
     /// Not an address with a scheme.
     #[error("must be empty or begin with http:// or https:// and a host")]
-    HttpUrl,
+    PathUrl,
     /// Not a list of networks.
     #[error("must be empty or networks as address/length, separated by commas, at most 64")]
     Networks,
     /// Not a moment.
     #[error("must be empty or a moment like 2030-01-31T12:00:00Z")]
     Instant,
+    /// Longer than any setting may be.
+    #[error("must have at most {LONGEST_TEXT} characters")]
+    Length,
 }
 
 impl SettingFault {
@@ -272,9 +282,10 @@ impl SettingFault {
             Self::Type(_) => "wrong_type",
             Self::Range { .. } => "out_of_range",
             Self::Choice(_) => "not_a_choice",
-            Self::Url | Self::HttpUrl => "not_an_address",
+            Self::Url | Self::PathUrl => "not_an_address",
             Self::Networks => "not_networks",
             Self::Instant => "not_a_moment",
+            Self::Length => "too_long",
         }
     }
 }
@@ -304,45 +315,8 @@ impl SettingKey {
                 if (min..=max).contains(number) { Ok(()) } else { Err(SettingFault::Range { min, max }) }
             }
             (SettingKind::Integer { .. }, _) => Err(SettingFault::Type("a whole number")),
-            (SettingKind::Choice(choices), SettingValue::Text(text)) => {
-                if choices.contains(&text.as_str()) {
-                    Ok(())
-                } else {
-                    Err(SettingFault::Choice(choices))
-                }
-            }
-            (SettingKind::Url, SettingValue::Text(text)) => {
-                if text.is_empty() || host_of(text).is_some() {
-                    Ok(())
-                } else {
-                    Err(SettingFault::Url)
-                }
-            }
-            (SettingKind::HttpUrl, SettingValue::Text(text)) => {
-                if text.is_empty() || is_http_url(text) {
-                    Ok(())
-                } else {
-                    Err(SettingFault::HttpUrl)
-                }
-            }
-            (SettingKind::Networks, SettingValue::Text(text)) => {
-                network::parse_list(text).map(|_| ()).ok_or(SettingFault::Networks)
-            }
-            (SettingKind::Instant, SettingValue::Text(text)) => {
-                if text.is_empty() || text.parse::<Timestamp>().is_ok() {
-                    Ok(())
-                } else {
-                    Err(SettingFault::Instant)
-                }
-            }
-            (
-                SettingKind::Choice(_)
-                | SettingKind::Url
-                | SettingKind::HttpUrl
-                | SettingKind::Networks
-                | SettingKind::Instant,
-                _,
-            ) => Err(SettingFault::Type("a text")),
+            (kind, SettingValue::Text(text)) => check_text(kind, text),
+            (_, SettingValue::Bool(_) | SettingValue::Integer(_)) => Err(SettingFault::Type("a text")),
         }
     }
 
@@ -363,7 +337,7 @@ impl SettingKey {
             }
             SettingKind::Choice(_)
             | SettingKind::Url
-            | SettingKind::HttpUrl
+            | SettingKind::PathUrl
             | SettingKind::Networks
             | SettingKind::Instant => SettingValue::Text(text.to_owned()),
         };
@@ -372,38 +346,81 @@ impl SettingKey {
     }
 }
 
-/// Whether a text is an `http://` or `https://` address with a host, a sane length and no blanks.
-fn is_http_url(text: &str) -> bool {
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    let bounded = text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'&');
-    let authority = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
-    bounded && host_of(&format!("https://{authority}")).is_some()
+fn check_text(kind: SettingKind, text: &str) -> Result<(), SettingFault> {
+    if text.len() > LONGEST_TEXT {
+        return Err(SettingFault::Length);
+    }
+    let good = |good: bool, fault| if good { Ok(()) } else { Err(fault) };
+    match kind {
+        SettingKind::Choice(choices) => good(choices.contains(&text), SettingFault::Choice(choices)),
+        SettingKind::Url => good(text.is_empty() || host_of(text).is_some(), SettingFault::Url),
+        SettingKind::PathUrl => good(text.is_empty() || is_path_url(text), SettingFault::PathUrl),
+        SettingKind::Networks => good(Networks::parse(text).is_ok(), SettingFault::Networks),
+        SettingKind::Instant => good(text.is_empty() || instant(text).is_some(), SettingFault::Instant),
+        SettingKind::Bool => Err(SettingFault::Type("true or false")),
+        SettingKind::Integer { .. } => Err(SettingFault::Type("a whole number")),
+    }
+}
+
+/// The instant a setting of kind [`SettingKind::Instant`] names; `None` when it is empty.
+pub fn instant(text: &str) -> Option<Timestamp> {
+    text.trim().parse().ok()
 }
 
 /// Host of an `https://host[:port]` address; `None` when the text is none.
 pub fn host_of(url: &str) -> Option<&str> {
-    let authority = url.strip_prefix("https://")?.trim_end_matches('/');
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(bracketed) => {
-            let (host, rest) = bracketed.split_once(']')?;
+    authority(url.strip_prefix("https://")?.trim_end_matches('/')).map(|(host, _)| host)
+}
+
+/// Host and port of an `https://host[:port]` address; `None` when the text is none.
+pub fn host_and_port(url: &str) -> Option<(&str, Option<u16>)> {
+    authority(url.strip_prefix("https://")?.trim_end_matches('/'))
+}
+
+/// A host as it stands in an address: an IPv6 address goes into brackets.
+pub fn bracketed(host: &str) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => format!("[{address}]"),
+        _ => host.to_owned(),
+    }
+}
+
+/// The part of an address between `//` and the path.
+fn authority(text: &str) -> Option<(&str, Option<u16>)> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']')?;
             host.parse::<std::net::Ipv6Addr>().ok()?;
-            (host, rest.strip_prefix(':'))
+            let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) };
+            (host, port)
         }
-        None => match authority.split_once(':') {
+        None => match text.split_once(':') {
             Some((host, port)) => (host, Some(port)),
-            None => (authority, None),
+            None => (text, None),
         },
     };
     let host_good = !host.is_empty()
         && host.len() <= 253
         && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
-    let port_good = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0));
-    (host_good && port_good).then_some(host)
+    let port = match port {
+        Some(port) => Some(port.parse::<u16>().ok().filter(|port| *port != 0)?),
+        None => None,
+    };
+    host_good.then_some((host, port))
+}
+
+fn is_path_url(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else {
+        return false;
+    };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    authority(host).is_some() && path.bytes().all(plain)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{SettingFault, SettingKey, SettingValue, host_of};
+    use super::{SettingFault, SettingKey, SettingValue, bracketed, host_and_port, host_of};
     use std::collections::HashSet;
 
     #[test]
@@ -441,5 +458,39 @@ mod tests {
         {
             assert_eq!(host_of(bad), None, "{bad}");
         }
+    }
+    #[test]
+    fn ports_and_brackets() {
+        assert_eq!(host_and_port("https://10.1.2.3:18443"), Some(("10.1.2.3", Some(18_443))));
+        assert_eq!(host_and_port("https://[2001:db8::1]"), Some(("2001:db8::1", None)));
+        assert_eq!(host_and_port("https://[2001:db8::1]18443"), None);
+        assert_eq!(bracketed("2001:db8::1"), "[2001:db8::1]");
+        assert_eq!(bracketed("wpi.example.net"), "wpi.example.net");
+    }
+
+    #[test]
+    fn addresses_with_a_path_carry_nothing_else() {
+        let key = SettingKey::DcmpServerUrl;
+        for good in
+            ["", "http://dcmp.example.net:8080/dcmp", "https://10.1.2.3/", "http://[2001:db8::1]:80/a/b"]
+        {
+            assert!(key.read(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["dcmp.example.net", "http://", "http://u@h/x", "http://h/x?y", "ftp://h/x", "http://h:0/x"]
+        {
+            assert_eq!(key.read(bad), Err(SettingFault::PathUrl), "{bad}");
+        }
+    }
+
+    #[test]
+    fn networks_and_instants_are_checked() {
+        let networks = SettingKey::OnboardingNetworks;
+        assert!(networks.read("10.20.0.0/16, 2001:db8::/32,127.0.0.1").is_ok());
+        assert_eq!(networks.read("10.20.0.0/33"), Err(SettingFault::Networks));
+        let until = SettingKey::OnboardingWindowUntil;
+        assert!(until.read("2027-03-01T12:00:00Z").is_ok() && until.read("").is_ok());
+        assert_eq!(until.read("tomorrow"), Err(SettingFault::Instant));
+        assert_eq!(networks.read(&"1.2.3.4,".repeat(1_000)), Err(SettingFault::Length));
     }
 }

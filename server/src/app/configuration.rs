@@ -208,8 +208,8 @@ pub fn secret_digest(app: &App, client: ClientId, item: &ItemKey, text: &str) ->
 pub fn system_items(app: &App, client: &Client) -> BTreeMap<ItemKey, String> {
     let mut items = BTreeMap::new();
     let polls = match app.settings.text(SettingKey::DcmpOperationMode).as_str() {
-        "Enabled" => true,
-        "Disabled" => false,
+        "enabled" => true,
+        "disabled" => false,
         _ => client.access == Access::Dcmp,
     };
     let url = app.settings.text(SettingKey::DcmpServerUrl);

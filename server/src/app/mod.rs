@@ -22,6 +22,7 @@ pub mod live;
 pub mod models;
 pub mod notifications;
 mod paging;
+pub mod parameters;
 pub mod password;
 pub mod revision;
 mod secret_text;

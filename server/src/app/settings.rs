@@ -36,7 +36,7 @@ fn view(state: SettingState) -> SettingView {
                 Kind::Choice { choices: choices.iter().map(|&choice| choice.to_owned()).collect() }
             }
             SettingKind::Url => Kind::Url,
-            SettingKind::HttpUrl => Kind::HttpUrl,
+            SettingKind::PathUrl => Kind::PathUrl,
             SettingKind::Networks => Kind::Networks,
             SettingKind::Instant => Kind::Instant,
         },
@@ -148,7 +148,11 @@ fn refused(fault: &SettingFault) -> AppError {
         SettingFault::Type(expected) => error.arg("expected", *expected),
         SettingFault::Range { min, max } => error.arg("min", *min).arg("max", *max),
         SettingFault::Choice(choices) => error.arg("choices", choices.to_vec()),
-        SettingFault::Url | SettingFault::HttpUrl | SettingFault::Networks | SettingFault::Instant => error,
+        SettingFault::Url
+        | SettingFault::PathUrl
+        | SettingFault::Networks
+        | SettingFault::Instant
+        | SettingFault::Length => error,
     })
 }
 

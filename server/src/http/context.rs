@@ -85,6 +85,9 @@ fn secure(headers: &mut HeaderMap, docs: bool) {
     headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(if docs { "no-cache" } else { "no-store" }));
+    // Only a handler that says so itself lets the reader's own browser keep something.
+    if !headers.get(CACHE_CONTROL).is_some_and(|kept| kept.as_bytes().starts_with(b"private")) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(if docs { "no-cache" } else { "no-store" }));
+    }
     headers.insert(CONTENT_SECURITY_POLICY, if docs { DOCS_POLICY } else { DATA_POLICY });
 }

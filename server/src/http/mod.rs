@@ -21,6 +21,7 @@ mod export;
 mod extract;
 pub(crate) mod health;
 pub(crate) mod notifications;
+pub(crate) mod parameters;
 mod problem;
 mod read;
 pub(crate) mod sessions;

@@ -94,7 +94,7 @@ fn hand_out(
 
 fn is_known_network(app: &App, bound: Option<&str>, peer: IpAddr) -> bool {
     bound == Some(Subnet::of(peer).to_string().as_str())
-        || app.settings.networks(SettingKey::OnboardingNetworks).iter().any(|network| network.contains(peer))
+        || app.settings.networks(SettingKey::OnboardingNetworks).contains(peer)
 }
 
 fn desired_digest(portrait: &Portrait, row: &Row) -> Option<Vec<u8>> {
