@@ -139,6 +139,15 @@ on_both_databases! {
         let other = api.clone().with_header("if-none-match", "\"old\"").get(TREE).await;
         assert_eq!((other.status.as_u16(), other.text == first.text), (200, true));
 
+        // Compressed it is other bytes, and has another tag.
+        let packed = api.clone().with_header("accept-encoding", "gzip").stream(TREE).await;
+        assert_eq!(packed.headers()["content-encoding"], "gzip");
+        assert_eq!(packed.headers()["vary"], "accept-encoding");
+        assert_eq!(packed.headers()["etag"], format!("{}-gzip\"", tag.trim_end_matches('"')));
+        let packed = packed.bytes().await.expect("a body");
+        assert_eq!(packed[..2], [0x1f, 0x8b]);
+        assert!(packed.len() * 4 < first.text.len(), "{} of {}", packed.len(), first.text.len());
+
         // Who may not, is not told that it is as it was.
         let nobody = server.api(&[]).await.with_header("if-none-match", &tag);
         nobody.get(TREE).await.expect_problem(403, "forbidden");

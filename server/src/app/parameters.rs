@@ -2,7 +2,7 @@
 //!
 //! The catalogue is fixed while the node runs; the database is not asked.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::io::Write as _;
 
 use api::parameter::{
     ChoiceView, DeliveryView, EntriesView, ParameterQuery, ParameterType, ParameterView, TextView,
@@ -11,6 +11,8 @@ use api::parameter::{
 use api::{FieldError, Page, field};
 use bytes::Bytes;
 use domain::catalogue::{Area, Catalogue, Choice, Parameter, Section, Text, ValueType};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use super::error::{AppError, AppResult};
@@ -145,42 +147,53 @@ pub fn find(app: &App, id: &str) -> AppResult<ParameterView> {
     shown(catalogue, parameter).ok_or_else(AppError::not_found)
 }
 
-/// The whole catalogue as a browser keeps it.
+/// The whole catalogue as a browser keeps it. It is fixed while the node runs and takes longer to write than to
+/// send, so it is made once, when the node starts.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// JSON: the list of areas, as [`Catalogue`] reads it.
     pub json: Bytes,
+    /// The same, compressed with gzip (RFC 1952).
+    pub gzip: Bytes,
     /// Digest of the JSON, in hexadecimal: another override file or release gives another one.
-    pub digest: Arc<str>,
+    pub digest: String,
 }
 
-/// Documents of the catalogues in use. There is one per node and it never changes, and writing it takes
-/// longer than sending it; a process with several nodes (a test) has one for each.
-static DOCUMENTS: Mutex<Vec<(Weak<Catalogue>, Document)>> = Mutex::new(Vec::new());
-
-/// The whole catalogue.
-///
-/// # Errors
-/// `internal`, when it cannot be written as JSON.
-pub fn document(app: &App) -> AppResult<Document> {
-    let mut documents = DOCUMENTS.lock().unwrap_or_else(PoisonError::into_inner);
-    // As long as a weak pointer is kept, its address is no other catalogue's.
-    let known = documents.iter().find(|(catalogue, _)| catalogue.as_ptr() == Arc::as_ptr(&app.catalogue));
-    if let Some((_, document)) = known {
-        return Ok(document.clone());
+impl Document {
+    /// Writes a catalogue.
+    ///
+    /// # Errors
+    /// `internal`, when it cannot be written as JSON.
+    pub fn new(catalogue: &Catalogue) -> AppResult<Self> {
+        let json = serde_json::to_vec(catalogue).map_err(AppError::internal)?;
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(&json).map_err(AppError::internal)?;
+        let gzip = gzip.finish().map_err(AppError::internal)?;
+        Ok(Self { digest: hex::encode(Sha256::digest(&json)), json: json.into(), gzip: gzip.into() })
     }
-    let json = serde_json::to_vec(app.catalogue.as_ref()).map_err(AppError::internal)?;
-    let digest = hex::encode(Sha256::digest(&json)).into();
-    let document = Document { json: json.into(), digest };
-    documents.retain(|(catalogue, _)| catalogue.strong_count() > 0);
-    documents.push((Arc::downgrade(&app.catalogue), document.clone()));
-    Ok(document)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Catalogue, ParameterQuery, place, shown, takes};
+    use super::{Catalogue, Document, ParameterQuery, place, shown, takes};
     use domain::catalogue::Kind;
+    use flate2::read::GzDecoder;
+    use std::io::Read as _;
+
+    #[test]
+    fn both_forms_of_the_document_are_the_catalogue() {
+        let catalogue = Catalogue::built_in();
+        let document = Document::new(catalogue).unwrap();
+        let read: Catalogue = serde_json::from_slice(&document.json).unwrap();
+        assert_eq!(read.areas(), catalogue.areas());
+        let mut unpacked = Vec::new();
+        GzDecoder::new(document.gzip.as_ref()).read_to_end(&mut unpacked).unwrap();
+        assert!(unpacked == document.json, "gzip holds something else");
+        assert!(document.gzip.len() * 4 < document.json.len(), "{}", document.gzip.len());
+        assert_eq!(Document::new(catalogue).unwrap().digest, document.digest);
+        let other = Document::new(&Catalogue::from_areas(Vec::new())).unwrap();
+        assert!(document.digest.len() == 64 && other.digest != document.digest);
+    }
 
     #[test]
     fn every_parameter_has_its_place() {
