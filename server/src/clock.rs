@@ -54,7 +54,8 @@ impl ManualClock {
         self.0.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
     }
 
-    fn now(&self) -> Timestamp {
+    /// What it shows.
+    pub fn now(&self) -> Timestamp {
         Timestamp::from_millisecond(self.0.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
     }
 }

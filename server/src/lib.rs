@@ -7,8 +7,10 @@
 pub mod app;
 pub mod certificates;
 pub mod cli;
+pub mod clients;
 pub mod clock;
 pub mod config;
+pub mod dcmp;
 pub mod device;
 pub mod events;
 pub mod http;

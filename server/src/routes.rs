@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use crate::App;
 use crate::http::document::{base, needs, pages, public};
 use crate::http::{
-    ApiState, accounts, audit, auth, clients, dashboard, device_models, diagnosis, events, finish, health,
+    ApiState, accounts, actions, audit, auth, clients, dashboard, device_models, diagnosis, events, finish, health, jobs,
     notifications, parameters, sessions, settings, tokens,
 };
 
@@ -62,8 +62,18 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(needs(P::ChangeClients, routes!(clients::delete_client))) // DELETE /api/v1/clients/{id}
         .routes(needs(P::ReadClients, routes!(clients::list_client_items))) // GET /api/v1/clients/{id}/items
         .routes(needs(P::ChangeClients, routes!(clients::refresh_client))) // POST /api/v1/clients/{id}/refresh
+        .routes(needs(P::ChangeClients, routes!(actions::create_client_action))) // POST /api/v1/clients/actions
         .routes(needs(P::ReadClients, routes!(device_models::list_device_models))) // GET /api/v1/device-models
         .routes(needs(P::ReadClients, routes!(device_models::get_device_model))) // GET /api/v1/device-models/{name}
+        // jobs
+        .routes(needs(P::ReadClients, routes!(jobs::list_jobs))) // GET /api/v1/jobs
+        .routes(needs(P::ReadClients, routes!(jobs::get_job))) // GET /api/v1/jobs/{id}
+        .routes(needs(P::ChangeClients, routes!(jobs::delete_job))) // DELETE /api/v1/jobs/{id}
+        .routes(needs(P::ReadClients, routes!(jobs::list_job_targets))) // GET /api/v1/jobs/{id}/targets
+        .routes(needs(P::ReadClients, routes!(jobs::get_job_target))) // GET /api/v1/jobs/{id}/targets/{target}
+        .routes(needs(P::ChangeClients, routes!(jobs::cancel_job))) // POST /api/v1/jobs/{id}/cancel
+        .routes(needs(P::ChangeClients, routes!(jobs::retry_job))) // POST /api/v1/jobs/{id}/retry
+        .routes(needs(P::ChangeClients, routes!(jobs::delete_jobs))) // POST /api/v1/jobs/delete
         .routes(needs(P::ReadClients, routes!(notifications::list_notifications))) // GET /api/v1/notifications
         .routes(needs(P::ChangeClients, routes!(notifications::delete_notifications))) // DELETE /api/v1/notifications
         .routes(needs(P::ChangeClients, routes!(notifications::delete_notification))) // DELETE /api/v1/notifications/{id}

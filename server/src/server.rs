@@ -13,16 +13,19 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::App;
+use crate::app::calling::polls::Board;
 use crate::app::jobs::pulse;
-use crate::app::{accounts, idempotency};
+use crate::app::tasks::schedule::{Schedule, ScheduleError};
+use crate::app::{accounts, calling, tasks};
 use crate::certificates::{CertificateError, Certificates, Workshop};
 use crate::clock::{Clock, Entropy, EntropyError};
 use crate::config::{Config, KeyError, load_key};
+use crate::dcmp::Dcmp;
 use crate::device::Device;
 use crate::events::Events;
 use crate::net::{
-    BindError, CertificateStore, Listener, ListenerSettings, NetLimits, NowFn, TlsProfile, TlsServer,
-    TlsSetupError, Transport,
+    BindError, CertificateStore, HttpDialect, Listener, ListenerSettings, NetLimits, NowFn, TlsProfile,
+    TlsServer, TlsSetupError, Transport,
 };
 use crate::routes;
 use crate::settings::Settings;
@@ -36,9 +39,6 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// Sweeps between two looks at the settings: another node may have changed them.
 const RELOAD: u64 = 5;
-
-/// Sweeps between two looks for answers kept longer than they may be.
-const FORGET: u64 = 3_600;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +76,9 @@ pub enum StartError {
     /// Randomness.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// The schedule of background tasks.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// The parameter catalogue, or the file that overrides it.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
@@ -99,6 +102,8 @@ pub struct Listening {
     pub secure: Option<SocketAddr>,
     /// Console and API.
     pub api: Option<SocketAddr>,
+    /// Polling phones (DCMP).
+    pub dcmp: Option<SocketAddr>,
 }
 
 /// A running node.
@@ -110,6 +115,8 @@ pub struct Server {
     tasks: Vec<JoinHandle<()>>,
     sweeper: JoinHandle<()>,
     pulse: JoinHandle<()>,
+    background: Vec<JoinHandle<()>>,
+    schedule: Schedule,
 }
 
 /// A database that is open and migrated, with the vault that belongs to it; what the command line works on.
@@ -210,7 +217,8 @@ impl Server {
         })
         .await?;
         let device = Device::new(app.clone(), u64::from_be_bytes(app.entropy.bytes()?));
-        let mut node = Listeners { config, app: &app, tasks: Vec::new() };
+        let board = Arc::new(Board::default());
+        let mut node = Listeners { config, app: &app, board: &board, tasks: Vec::new() };
         let listening = node.start(&certificates, &device)?;
         let tasks = node.tasks;
         // Last: its password is shown once, so nothing may fail between making and showing it.
@@ -220,7 +228,9 @@ impl Server {
         app.phones.set_listening(true);
         let sweeper = tokio::spawn(sweep(app.clone(), device));
         let pulse = tokio::spawn(pulse::run(app.clone()));
-        Ok(Self { app, listening, certificates, first_password, tasks, sweeper, pulse })
+        let schedule = Schedule::start(&app).await?;
+        let background = background(&app, &board, listening.dcmp.is_some());
+        Ok(Self { app, listening, certificates, first_password, tasks, sweeper, pulse, background, schedule })
     }
 
     /// Where it listens.
@@ -253,14 +263,17 @@ impl Server {
             }
         }
         self.sweeper.abort();
-        if let Err(error) = self.pulse.await {
-            tracing::error!(%error, "the pulse of the jobs broke off");
+        self.schedule.stop().await;
+        for task in self.background.into_iter().chain([self.pulse]) {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a part of the node broke off");
+            }
         }
         self.app.store.close().await;
     }
 }
 
-/// The node's housekeeping: silent sessions, settings changed on another node, answers kept too long.
+/// The node's housekeeping: silent sessions, settings changed on another node.
 async fn sweep(app: App, device: Device) {
     let mut ticks = tokio::time::interval(SWEEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -274,17 +287,29 @@ async fn sweep(app: App, device: Device) {
         {
             tracing::warn!(error = causes(&error), "the settings could not be read again");
         }
-        if round.is_multiple_of(FORGET)
-            && let Err(error) = idempotency::purge(&app).await
-        {
-            tracing::warn!(error = causes(&error), "old answers could not be forgotten");
-        }
+    }
+}
+
+/// What goes on beside requests: calling phones, telling those that poll, housekeeping.
+fn background(app: &App, board: &Arc<Board>, polled: bool) -> Vec<JoinHandle<()>> {
+    let mut running = vec![tokio::spawn(call(app.clone(), Arc::clone(board))), tokio::spawn(tasks::run(app.clone()))];
+    if polled {
+        let (app, board) = (app.clone(), Arc::clone(board));
+        running.push(tokio::spawn(async move { board.keep(&app).await }));
+    }
+    running
+}
+
+async fn call(app: App, board: Arc<Board>) {
+    if let Err(error) = calling::run(app, board).await {
+        tracing::error!(error = causes(&error), "no phone is called");
     }
 }
 
 struct Listeners<'a> {
     config: &'a Config,
     app: &'a App,
+    board: &'a Arc<Board>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -319,23 +344,48 @@ impl Listeners<'_> {
                 (&TlsProfile::Api, &certificates.console),
                 routes::router(self.app.clone()),
             )?,
+            dcmp: self.polls(certificates)?,
         })
+    }
+
+    /// Polls of phones: plain, because phones poll so, or over TLS when a setting says so (D-10).
+    fn polls(&mut self, certificates: &Certificates) -> Result<Option<SocketAddr>, StartError> {
+        let dcmp = Dcmp::new(self.app.clone(), Arc::clone(self.board));
+        let service = tower::service_fn(move |request| std::future::ready(Ok(dcmp.answer(&request))));
+        let place = ("dcmp", SettingKey::DcmpServerPort, NetLimits::phones());
+        if self.app.settings.bool(SettingKey::DcmpServerSecureMode) {
+            return self.listen(place, (&TlsProfile::Phone, &certificates.phones), service);
+        }
+        self.listen_with(place, Transport::Plain(HttpDialect::Phone), service)
+    }
+
+    fn now(&self) -> NowFn {
+        let clock = self.app.clock.clone();
+        Arc::new(move || clock.now())
     }
 
     fn listen<S: crate::net::HttpService>(
         &mut self,
-        (name, port, limits): (&str, SettingKey, NetLimits),
+        place: (&str, SettingKey, NetLimits),
         (profile, certificate): (&TlsProfile, &Arc<CertificateStore>),
         service: S,
     ) -> Result<Option<SocketAddr>, StartError> {
+        let tls = TlsServer::new(profile, Arc::clone(certificate), self.now())?;
+        self.listen_with(place, Transport::Tls(Arc::new(tls)), service)
+    }
+
+    fn listen_with<S: crate::net::HttpService>(
+        &mut self,
+        (name, port, limits): (&str, SettingKey, NetLimits),
+        transport: Transport,
+        service: S,
+    ) -> Result<Option<SocketAddr>, StartError> {
         let Some(port) = self.port(port) else { return Ok(None) };
-        let clock = self.app.clock.clone();
-        let now: NowFn = Arc::new(move || clock.now());
-        let tls = TlsServer::new(profile, Arc::clone(certificate), Arc::clone(&now))?;
+        let now = self.now();
         let listener = Listener::bind(ListenerSettings {
             name: name.into(),
             address: SocketAddr::new(self.config.listen_address, port),
-            transport: Transport::Tls(Arc::new(tls)),
+            transport,
             limits,
             now,
             failures: Arc::clone(&self.app.handshake_failures),

@@ -224,6 +224,21 @@ impl TestServer {
     }
 }
 
+/// Waits until something is so that the server does by itself, as seen from outside.
+///
+/// # Panics
+/// When it is not so after half a minute.
+pub async fn wait_until(is_so: impl AsyncFn() -> bool) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    for _ in 0..1_500 {
+        ticks.tick().await;
+        if is_so().await {
+            return;
+        }
+    }
+    panic!("waited in vain");
+}
+
 /// A setting of the configuration.
 pub fn set(config: Config, key: SettingKey, value: i64) -> Config {
     config.with(key, SettingValue::Integer(value))

@@ -73,6 +73,10 @@ pub struct ClientView {
     pub full_read_at: Option<Timestamp>,
     /// Whether everything is read at its next contact.
     pub full_read_wanted: bool,
+    /// An administrator prepared or approved it: it may get secrets in default mode (D-24).
+    pub approved: bool,
+    /// Number of its desired configuration; 0 when nothing was ever desired (D-27).
+    pub configuration_revision: i64,
     /// First seen, or prepared.
     pub created_at: Timestamp,
     /// Last change; a contact that says nothing new is none.

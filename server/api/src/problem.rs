@@ -57,6 +57,12 @@ codes! {
     CsrfTokenMissing = "csrf_token_missing", 403, "CSRF token missing or wrong";
     /// The password must be changed before anything else (D-32).
     PasswordChangeRequired = "password_change_required", 403, "Password change required";
+    /// No client is selected.
+    NoTargets = "no_targets", 409, "No client is selected";
+    /// Only an administrator may do it to so many clients. Arguments `targets`, `most`.
+    TooManyTargets = "too_many_targets", 403, "Too many clients";
+    /// Certificates can be kept only in secure mode (D-25).
+    SecureModeNeeded = "secure_mode_needed", 409, "Secure mode needed";
     /// The job has come to its end.
     JobFinished = "job_finished", 409, "The job has come to its end";
     /// The job has not come to its end.
@@ -75,6 +81,24 @@ codes! {
     LastAdministrator = "last_administrator", 409, "Last administrator";
     /// One's own account cannot be deleted or disabled, and its password is changed elsewhere.
     OwnAccount = "own_account", 409, "Own account";
+    /// The plan is no longer true; a new one was made. Argument `plan`.
+    PlanStale = "plan_stale", 409, "The plan is no longer true";
+    /// The plan was applied before. Argument `job`.
+    PlanApplied = "plan_applied", 409, "The plan was applied before";
+    /// So many targets need their number typed, in `confirm`. Argument `targets`.
+    ConfirmationRequired = "confirmation_required", 409, "Confirmation required";
+    /// Another client has the number; `force` takes it all the same. Argument `number`.
+    NumberInUse = "number_in_use", 409, "Number in use";
+    /// Another client has the device id. Argument `client`.
+    DeviceIdInUse = "device_id_in_use", 409, "Device id in use";
+    /// Another prepared client waits for the deployment PIN.
+    DeploymentPinInUse = "deployment_pin_in_use", 409, "Deployment PIN in use";
+    /// A phone has matched the client: what it reports counts.
+    NotPrepared = "not_prepared", 409, "The client is not a prepared one";
+    /// The client is in quarantine: release it first.
+    ClientQuarantined = "client_quarantined", 409, "The client is in quarantine";
+    /// The client is not in quarantine.
+    NotQuarantined = "not_quarantined", 409, "The client is not in quarantine";
     /// The value is fixed by file or environment. Argument `source`.
     SettingLocked = "setting_locked", 409, "Setting is locked";
     /// The thing changed since it was read.
@@ -225,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_client_reads_codes_of_a_newer_server() {
-        let text = r#"{"type":"x","title":"t","status":409,"code":"plan_stale","detail":"d","new":1}"#;
+        let text = r#"{"type":"x","title":"t","status":409,"code":"quota_exceeded","detail":"d","new":1}"#;
         let problem: Problem = serde_json::from_str(text).unwrap();
         assert_eq!(problem.code, Code::Unknown);
         assert_eq!(problem.status, 409);

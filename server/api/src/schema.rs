@@ -3,6 +3,7 @@
 //! `domain` itself knows nothing of OpenAPI. A new variant does not compile until it is listed here.
 
 use domain::client::{Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode};
+use domain::job::{JobCause, JobKind, JobState, TargetState};
 use domain::{Permission, Role};
 use serde_json::Value;
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
@@ -37,6 +38,10 @@ words! {
     Access { Direct, Dcmp }
     Mobility { Disabled, Enabled, LoggedOn, Interim }
     ContactReason { StartUp, Solicited, LocalChanges, InventoryChanges, Status }
+    JobKind { WriteConfiguration, Converge, ReadConfiguration, Restart, FactoryReset, DeleteClient }
+    JobState { Created, Active, Paused, PartialSuccessful, Success, Timeout, Failed, Cancelled }
+    JobCause { User, StartUp, System }
+    TargetState { Waiting, Scheduled, Active, Sent, Success, Partial, Failed, Timeout, Cancelled, Skipped }
     Fault { SecurityLogArchive, SecurityLogEntry, OcspConnect, AdminPassword, UserPassword }
 }
 

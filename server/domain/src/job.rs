@@ -182,6 +182,22 @@ impl Counts {
         *place += number;
     }
 
+    /// Targets in a state.
+    pub fn of(&self, state: TargetState) -> u64 {
+        match state {
+            TargetState::Waiting => self.waiting,
+            TargetState::Scheduled => self.scheduled,
+            TargetState::Active => self.active,
+            TargetState::Sent => self.sent,
+            TargetState::Success => self.success,
+            TargetState::Partial => self.partial,
+            TargetState::Failed => self.failed,
+            TargetState::Timeout => self.timeout,
+            TargetState::Cancelled => self.cancelled,
+            TargetState::Skipped => self.skipped,
+        }
+    }
+
     /// All targets.
     pub fn total(&self) -> u64 {
         self.open() + self.success + self.partial + self.failed + self.timeout + self.cancelled + self.skipped

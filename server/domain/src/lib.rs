@@ -3,6 +3,7 @@
 //! Pure code: no HTTP, no SQL, no clock, no randomness, no I/O. Time is an argument. It compiles for the
 //! browser too, so that the console validates with the same code as the server.
 
+pub mod calling;
 pub mod catalogue;
 pub mod client;
 pub mod configuration;

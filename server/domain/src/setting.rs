@@ -204,7 +204,7 @@ settings! {
     SignInLifetime: "accounts.session-lifetime", seconds(300, 31_536_000), D::Integer(43_200), false,
         "Longest life of a session of an account.";
     PhoneUrl: "phones.phone-url", K::Url, D::Text(""), false,
-        "Address by which phones reach this server in default mode, with its port; it goes into contact-me requests (when its host is an IP address), into DHCP options and into the address polling phones ask. Required behind NAT or a load balancer; when empty, phones use the server they are set to.";
+        "Address by which phones reach this server in default mode, with its port; it goes into contact-me requests (when its host is an IP address), and into DHCP options. Required behind NAT or a load balancer; when empty, phones use the server they are set to.";
     PhoneUrlSecurePort: "phones.phone-url-secure-port", PORT, D::Integer(0), false,
         "Port by which phones in secure mode reach the host of the address above; 0 is the port of the secure listener.";
     ContactMeGap: "contact-me.gap", seconds(1, 86_400), D::Integer(300), false,
@@ -220,7 +220,7 @@ settings! {
     DcmpOperationMode: "dcmp.dcmp-operation-mode", K::Choice(&["automatic", "disabled", "enabled"]), D::Text("automatic"), false,
         "Which phones poll instead of being called: those that cannot be called (automatic), none (disabled), all (enabled).";
     DcmpServerUrl: "dcmp.dcmp-server-url", K::PathUrl, D::Text(""), false,
-        "Address that polling phones ask, without the contact-me at its end; when empty, it is made of the address by which phones reach this server and the port of the poll listener.";
+        "Address that polling phones ask, without the contact-me at its end. While it is empty no phone is told to poll, and automatic operation calls all phones.";
     DcmpQueryInterval: "dcmp.dcmp-query-interval", K::Integer { min: 1, max: 1_440, unit: "minutes" }, D::Integer(5), false,
         "Time between two polls of a phone, as far as this server reckons with it. It cannot be set at the phones from here: the item for it is not known.";
     DcmpServerSecureMode: "dcmp.dcmp-server-secure-mode", K::Bool, D::Bool(false), true,

@@ -73,6 +73,8 @@ fn view(row: Client, shared: &HashSet<String>) -> ClientView {
         last_contact_reason: row.last_contact_reason,
         full_read_at: row.full_read_at,
         full_read_wanted: row.full_read_wanted,
+        approved: row.approved,
+        configuration_revision: row.configuration_revision,
         created_at: row.created_at,
         updated_at: row.updated_at,
         revision: row.revision,
@@ -224,6 +226,7 @@ pub async fn delete(app: &App, caller: &Caller, id: ClientId, expected: &Expecte
     let tx = app.store.begin().await?;
     let row = rows::by_id(&tx, id).await?.ok_or_else(AppError::not_found)?;
     expected.check(row.revision)?;
+    let touched = jobs::cancel_targets_of_client(app, &tx, id, None).await?;
     if !rows::delete(&tx, id, row.revision).await? {
         return Err(AppError::stale());
     }
@@ -235,6 +238,7 @@ pub async fn delete(app: &App, caller: &Caller, id: ClientId, expected: &Expecte
     tx.commit().await?;
     app.store.clients_changed();
     app.events.publish(Resource::Clients, Change::Deleted, id);
+    touched.into_iter().for_each(|job| app.signals.job_touched(job));
     Ok(())
 }
 
@@ -249,7 +253,8 @@ pub async fn delete_by_job(
     target: &JobTarget,
 ) -> StoreResult<Option<ClientId>> {
     let Some(row) = rows::by_id(tx, id).await? else { return Ok(None) };
-    jobs::cancel_targets_of_client(app, tx, id).await?;
+    let touched = jobs::cancel_targets_of_client(app, tx, id, Some(target.id)).await?;
+    touched.into_iter().for_each(|job| app.signals.job_touched(job));
     rows::delete(tx, id, row.revision).await?;
     let details = json!({"job": target.job, "before": {
         "device_id": row.device_id.map(|device| device.to_string()), "e164": row.e164,
@@ -259,21 +264,6 @@ pub async fn delete_by_job(
     let record = NewRecord { at, actor, action: "client.delete", object_kind: "client", object_id, details };
     audit::append(tx, &record).await?;
     Ok(Some(id))
-}
-
-/// Asks for everything to be read at the client's next contact (OSEM §4.5.2, D-5).
-///
-/// # Errors
-/// `not_found`.
-pub async fn refresh(app: &App, caller: &Caller, id: ClientId) -> AppResult<ClientView> {
-    let tx = app.store.begin().await?;
-    if !rows::want_full_read(&tx, id, app.clock.now()).await? {
-        return Err(AppError::not_found());
-    }
-    write_audit(app, &tx, caller, "client.refresh", id, json!({})).await?;
-    tx.commit().await?;
-    app.events.publish(Resource::Clients, Change::Updated, id);
-    find(app, id).await
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use domain::calling;
 use domain::catalogue::{ParameterKey, Value};
 use domain::client::{Access, ClientState, SecureMode};
 use domain::configuration::{Content, Desired, ItemKey, Picture, Row, kind_of};
@@ -215,7 +216,7 @@ pub fn system_items(app: &App, client: &Client) -> BTreeMap<ItemKey, String> {
     let url = app.settings.text(SettingKey::DcmpServerUrl);
     let known = client.state == ClientState::Active && item::describe("dcmp-url").is_some();
     if polls && known && !url.is_empty() {
-        items.insert(ItemKey::new("dcmp-url", None), url);
+        items.insert(ItemKey::new("dcmp-url", None), calling::poll_item(&url).to_owned());
     }
     items
 }

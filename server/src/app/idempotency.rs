@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::caller::{Caller, Credential};
 use super::error::{AppError, AppResult};
 use crate::App;
-use crate::store::Tx;
+use crate::store::{StoreResult, Tx};
 use crate::store::idempotency::{Reserved, forget, keep, reserve};
 
 /// How long an answer is kept.
@@ -75,15 +75,17 @@ pub(super) async fn begin<T: DeserializeOwned>(
     }
 }
 
-/// Forgets answers that are no longer kept, also when nobody creates anything. Called from time to time.
+/// Forgets answers that are no longer kept, also when nobody creates anything; gives their number. A background
+/// task does it from time to time.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn purge(app: &App) -> AppResult<()> {
+pub async fn purge(app: &App) -> StoreResult<u64> {
     let now = app.clock.now();
     let tx = app.store.begin().await?;
-    forget(&tx, now.checked_sub(KEPT).unwrap_or(now)).await?;
-    Ok(tx.commit().await?)
+    let forgotten = forget(&tx, now.checked_sub(KEPT).unwrap_or(now)).await?;
+    tx.commit().await?;
+    Ok(forgotten)
 }
 
 /// Keeps the answer in the transaction of the creation.

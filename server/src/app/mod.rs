@@ -5,9 +5,11 @@
 //! the user and, apart from it, the context for the operator.
 
 pub mod accounts;
+pub mod actions;
 pub mod audit;
 pub mod brake;
 pub mod caller;
+pub mod calling;
 pub mod clients;
 pub mod configuration;
 pub mod contacts;
@@ -17,6 +19,7 @@ pub mod diagnosis;
 pub mod error;
 pub mod health;
 pub mod idempotency;
+pub mod job_list;
 pub mod jobs;
 pub mod live;
 pub mod models;
@@ -26,9 +29,11 @@ pub mod parameters;
 pub mod password;
 pub mod revision;
 mod secret_text;
+pub mod selection;
 pub mod sessions;
 pub mod settings;
 pub mod sign_in;
+pub mod tasks;
 pub mod tokens;
 
 pub use caller::Caller;

@@ -3,6 +3,7 @@
 use api::Page;
 use api::client::{ClientExportQuery, ClientQuery, ClientView, ItemQuery, ItemView};
 use api::header::IfMatch;
+use api::job::JobView;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use domain::{ClientId, Permission};
@@ -12,7 +13,7 @@ use super::answer::{Answer, gone, plain, tagged};
 use super::export;
 use super::extract::{Id, NoParameters, Query};
 use crate::App;
-use crate::app::{AppResult, Caller, Expected, clients};
+use crate::app::{AppResult, Caller, Expected, actions, clients};
 
 const COLUMNS: &[&str] = &[
     "id",
@@ -40,6 +41,7 @@ const COLUMNS: &[&str] = &[
     "last_contact_at",
     "last_contact_reason",
     "full_read_at",
+    "approved",
     "created_at",
     "updated_at",
 ];
@@ -100,9 +102,9 @@ pub(crate) async fn list_client_items(
     Ok(plain(&clients::items(&app, id.0, &query?.0).await?))
 }
 
-/// Have everything read at the client's next contact.
+/// Have everything read from the client, as a job.
 #[utoipa::path(post, path = "/clients/{id}/refresh", tag = "clients", params(("id" = i64, Path, description = "Client")),
-    responses((status = 202, description = "Read at the next contact", body = ClientView, headers(("ETag" = String)))))]
+    responses((status = 202, description = "The job", body = JobView, headers(("ETag" = String)))))]
 pub(crate) async fn refresh_client(
     State(app): State<App>,
     caller: Caller,
@@ -111,8 +113,8 @@ pub(crate) async fn refresh_client(
 ) -> Answer {
     caller.require(Permission::ChangeClients)?;
     query?;
-    let client = clients::refresh(&app, &caller, id.0).await?;
-    Ok((StatusCode::ACCEPTED, tagged(client.revision, &client)).into_response())
+    let job = actions::refresh(&app, &caller, id.0).await?;
+    Ok((StatusCode::ACCEPTED, tagged(job.revision, &job)).into_response())
 }
 
 /// Delete a client with everything it reported.

@@ -65,6 +65,22 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Id<T> {
     }
 }
 
+/// The two numbers in the address, outer thing first.
+pub(crate) struct Id2<A, B>(pub(super) A, pub(super) B);
+
+impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for Id2<A, B> {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> AppResult<Self> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((outer, inner)) = path.map_err(|_| AppError::not_found())?;
+        match (outer.parse(), inner.parse()) {
+            (Ok(outer), Ok(inner)) => Ok(Self(outer, inner)),
+            _ => Err(AppError::not_found()),
+        }
+    }
+}
+
 /// The name in the address.
 pub(crate) struct Name(pub(super) String);
 

@@ -6,6 +6,7 @@
 //! all addresses is `routes.rs`.
 
 pub(crate) mod accounts;
+pub(crate) mod actions;
 mod answer;
 pub(crate) mod audit;
 pub(crate) mod auth;
@@ -20,6 +21,7 @@ pub(crate) mod events;
 mod export;
 mod extract;
 pub(crate) mod health;
+pub(crate) mod jobs;
 pub(crate) mod notifications;
 pub(crate) mod parameters;
 mod problem;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use domain::ClientId;
-use domain::client::ClientState;
+use domain::client::{ClientState, SecureMode};
 use jiff::{SignedDuration, Timestamp};
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
@@ -278,6 +278,63 @@ pub async fn total(store: &Store, filter: &ClientFilter, now: Timestamp) -> Stor
     let total = count.unsigned_abs();
     store.totals.keep(filter, version, now, total);
     Ok(total)
+}
+
+/// Ids of the clients a filter takes, in one statement.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn ids(on: &impl Source, filter: &ClientFilter) -> StoreResult<Vec<ClientId>> {
+    let attempt = "list the ids of clients";
+    let condition = Condition::of(filter);
+    let sql = format!("SELECT id FROM client {} ORDER BY id", condition.text());
+    let connection = on.connection();
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, condition.values);
+    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
+    rows.iter().map(|row| row.try_get_by_index(0).attempt(attempt).map(ClientId)).collect()
+}
+
+/// Those of the ids that are clients.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn existing(on: &impl Source, ids: &[ClientId]) -> StoreResult<Vec<ClientId>> {
+    let attempt = "look clients up";
+    let connection = on.connection();
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(5_000) {
+        // Numbers need no places, whose count would make each statement a new one.
+        let numbers: Vec<String> = chunk.iter().map(|id| id.0.to_string()).collect();
+        let sql = format!("SELECT id FROM client WHERE id IN ({})", numbers.join(","));
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
+        for row in &rows {
+            found.push(ClientId(row.try_get_by_index(0).attempt(attempt)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether none of the clients is in this mode.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn none_is(on: &impl Source, ids: &[ClientId], mode: SecureMode) -> StoreResult<bool> {
+    let attempt = "look for clients in a mode";
+    let connection = on.connection();
+    for chunk in ids.chunks(5_000) {
+        let numbers: Vec<String> = chunk.iter().map(|id| id.0.to_string()).collect();
+        let sql = format!(
+            "SELECT 1 FROM client WHERE secure_mode = $1 AND id IN ({}) LIMIT 1",
+            numbers.join(",")
+        );
+        let values: [Value; 1] = [mode.as_str().into()];
+        let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+        if connection.query_one_raw(statement).await.attempt(attempt)?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Which of these numbers more than one client reports (D-3).

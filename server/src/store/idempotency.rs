@@ -30,14 +30,15 @@ struct Row {
     body: String,
 }
 
-/// Forgets keys and answers from `before` and earlier.
+/// Forgets keys and answers from `before` and earlier; gives their number.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn forget(tx: &Tx, before: Timestamp) -> StoreResult<()> {
+pub async fn forget(tx: &Tx, before: Timestamp) -> StoreResult<u64> {
     let sql = "DELETE FROM idempotency WHERE created_at <= $1";
     let statement = Statement::from_sql_and_values(tx.backend, sql, [before.as_millisecond().into()]);
-    tx.inner.execute_raw(statement).await.attempt("forget old idempotency keys").map(|_| ())
+    let done = tx.inner.execute_raw(statement).await.attempt("forget old idempotency keys")?;
+    Ok(done.rows_affected())
 }
 
 /// Reserves a key of an account.

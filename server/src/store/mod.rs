@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod call_queue;
 pub mod calls;
 pub mod client_list;
 pub mod clients;
@@ -15,18 +16,24 @@ pub mod desired;
 pub mod diffs;
 pub mod drift;
 pub mod error;
+pub mod fleet;
 pub mod group;
 pub mod idempotency;
 pub mod item_names;
 pub mod items;
+pub mod job_list;
 pub mod job_targets;
 pub mod jobs;
 pub mod meta;
 pub mod notifications;
+pub mod plans;
+pub mod prepared;
 pub mod refusals;
+pub mod revisions;
 pub mod secret_writes;
 pub mod sessions;
 pub mod settings;
+pub mod tasks;
 pub mod tokens;
 
 use std::sync::Arc;

@@ -163,14 +163,21 @@ pub async fn delete(app: &App, caller: &Caller, id: JobId) -> AppResult<()> {
     Ok(())
 }
 
-/// Cancels what waits for a client that is about to be deleted, in the same transaction.
+/// Cancels what waits for a client that is about to be deleted, in the same transaction; but not the target
+/// that deletes it.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn cancel_targets_of_client(app: &App, tx: &Tx, client: ClientId) -> StoreResult<Vec<JobId>> {
+pub async fn cancel_targets_of_client(
+    app: &App,
+    tx: &Tx,
+    client: ClientId,
+    except: Option<TargetId>,
+) -> StoreResult<Vec<JobId>> {
     let at = app.clock.now();
     let mut touched = Vec::new();
-    for mut target in job_targets::open_of_client(tx, client).await? {
+    let open = job_targets::open_of_client(tx, client).await?;
+    for mut target in open.into_iter().filter(|target| Some(target.id) != except) {
         let before = target.machine();
         // What is under way with the phone has nobody left to answer for.
         let happening = if target.state == TargetState::Sent {

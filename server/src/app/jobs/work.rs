@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use domain::calling::AFTER_RESTART;
 use domain::client::ContactReason;
 use domain::job::{Happening, TargetState};
 use domain::setting::SettingKey;
@@ -15,13 +16,10 @@ pub use super::kinds::{Order, WriteRecord};
 use crate::App;
 use crate::store::audit::{Actor, ActorKind, NewRecord};
 use crate::store::job_targets::{self, JobTarget};
-use crate::store::{StoreResult, Tx, audit, calls, secret_writes};
+use crate::store::{StoreResult, Tx, audit, call_queue, calls, secret_writes};
 
 /// How long a restart or reset may take (`wpi.md` §4.5.7).
 const RESTART: SignedDuration = SignedDuration::from_mins(10);
-
-/// Rest after a restart before the next contact-me (`wpi.md` §1.5).
-const AFTER_RESTART: SignedDuration = SignedDuration::from_secs(150);
 
 /// A phone that is there: what deciding about its work needs to know of the session.
 #[derive(Clone, Debug)]
@@ -149,16 +147,18 @@ pub async fn wait_for_call(
     result: &super::outcome::Result,
     at: Timestamp,
 ) -> StoreResult<()> {
+    let later = |pause: SignedDuration| at.saturating_add(pause).unwrap_or(at);
+    if *result == super::outcome::Result::Started {
+        // Also when nothing waits now: something may be ordered while the phone restarts.
+        return call_queue::rest(tx, visit.client, at, later(AFTER_RESTART)).await;
+    }
     let open = job_targets::open_of_client(tx, visit.client).await?;
     let waits = open.iter().any(|target| matches!(target.state, TargetState::Waiting | TargetState::Active));
     if !waits {
         return Ok(());
     }
-    let pause = match result {
-        super::outcome::Result::Started => AFTER_RESTART,
-        _ => SignedDuration::from_secs(app.settings.integer(SettingKey::ContactMeGap)),
-    };
-    calls::want(tx, visit.client, at.saturating_add(pause).unwrap_or(at)).await
+    let gap = SignedDuration::from_secs(app.settings.integer(SettingKey::ContactMeGap));
+    calls::want(tx, visit.client, later(gap)).await
 }
 
 fn patience(app: &App, target: &JobTarget) -> SignedDuration {

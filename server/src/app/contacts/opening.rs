@@ -1,0 +1,294 @@
+//! One transaction for an opening message: the client is found or made, judged, and its next work is taken.
+
+use std::net::IpAddr;
+
+use domain::client::{ClientState, ContactReason, FaultSet, QuarantineReason};
+use domain::contact::{self, DeviceReport, FullReadReason};
+use domain::network::Subnet;
+use domain::setting::SettingKey;
+use domain::{ClientId, DeviceId, JobId};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::{Contact, describe, phone, write_audit};
+use crate::App;
+use crate::app::calling;
+use crate::app::jobs::work::{self, Visit};
+use crate::app::jobs::{converge, outcome};
+use crate::store::group::Change;
+use crate::store::items::{Difference, NewItem, Scope};
+use crate::store::{StoreResult, Tx, calls, clients, items, notifications, refusals};
+
+/// The change that records an opening message.
+pub(super) struct RecordOpening {
+    pub(super) app: App,
+    pub(super) pin: Option<Vec<u8>>,
+    pub(super) device: DeviceId,
+    pub(super) device_text: String,
+    pub(super) peer: IpAddr,
+    pub(super) reason: ContactReason,
+    pub(super) attached_complete: bool,
+    pub(super) report: DeviceReport,
+    pub(super) model: Option<&'static str>,
+    pub(super) software_sort: Option<String>,
+    pub(super) items: Vec<NewItem>,
+    pub(super) digest: Vec<u8>,
+    pub(super) interval: SignedDuration,
+    pub(super) at: Timestamp,
+}
+
+/// What it came to.
+pub(super) struct Recorded {
+    pub(super) contact: Contact,
+    pub(super) created: bool,
+    pub(super) lists_change: bool,
+    pub(super) notified: bool,
+    pub(super) touched: Vec<JobId>,
+}
+
+impl Change for RecordOpening {
+    type Output = Recorded;
+
+    async fn run(&self, tx: &Tx) -> StoreResult<Recorded> {
+        match clients::for_contact(tx, &self.device).await? {
+            None => self.unknown(tx).await,
+            Some(known) => self.update(tx, &known).await,
+        }
+    }
+}
+
+impl RecordOpening {
+    fn row(&self) -> clients::Contact<'_> {
+        clients::Contact {
+            report: &self.report,
+            model: self.model,
+            software_sort: self.software_sort.clone(),
+            device_id_text: &self.device_text,
+            peer: Some(self.peer.to_canonical().to_string()),
+            network: Subnet::of(self.peer).to_string(),
+            reason: self.reason,
+            basic_digest: Some(self.digest.clone()),
+            quarantine: None,
+            items_changed: false,
+            is_change: true,
+            at: self.at,
+        }
+    }
+
+    fn full_read(&self, known: Option<&contact::Known>) -> Option<FullReadReason> {
+        contact::full_read(known, &self.report, self.reason, self.attached_complete, self.at, self.interval)
+    }
+
+    /// A device id never seen: a prepared client may wait for it (D-1).
+    async fn unknown(&self, tx: &Tx) -> StoreResult<Recorded> {
+        let mut candidates = Vec::new();
+        if let Some(pin) = &self.pin {
+            candidates = clients::prepared_by_pin(tx, pin).await?;
+        }
+        let window = self.app.settings.instant(SettingKey::OnboardingWindowUntil);
+        if candidates.is_empty()
+            && window.is_some_and(|until| self.at < until)
+            && let Some(number) = self.report.e164.as_deref().filter(|number| !number.is_empty())
+        {
+            candidates = clients::prepared_by_number(tx, number).await?;
+        }
+        match candidates.as_slice() {
+            [] => self.create(tx, None).await,
+            [only] => {
+                clients::adopt(tx, *only, &self.device).await?;
+                let details = json!({"device_id": self.device.to_string(), "reason": self.reason.as_str()});
+                self.audit(tx, *only, "client.match", details).await?;
+                match clients::for_contact(tx, &self.device).await? {
+                    Some(known) => self.update(tx, &known).await,
+                    None => self.create(tx, None).await,
+                }
+            }
+            _ => self.create(tx, Some(QuarantineReason::SeveralMatches)).await,
+        }
+    }
+
+    async fn create(&self, tx: &Tx, quarantine: Option<QuarantineReason>) -> StoreResult<Recorded> {
+        let client = clients::insert(tx, &self.device, &self.row()).await?;
+        items::store(tx, client, &self.items, Scope::Some, true, self.at).await?;
+        let details = json!({"after": {
+            "device_id": self.device.to_string(), "device_type": self.report.device_type,
+            "e164": self.report.e164, "reason": self.reason.as_str(),
+        }});
+        self.audit(tx, client, "client.create", details).await?;
+        let none = FaultSet::default();
+        let mut notified = self.notify_faults(tx, client, &none).await?;
+        if let Some(reason) = quarantine {
+            clients::record_contact(tx, client, &clients::Contact { quarantine, ..self.row() }).await?;
+            notified |= self.notify_quarantine(tx, client, reason).await?;
+        }
+        let state = if quarantine.is_some() { ClientState::Quarantined } else { ClientState::Active };
+        let visit = self.visit(client, false);
+        let contact = Contact { visit, state, full_read: self.full_read(None), piece: None };
+        Ok(Recorded { contact, created: true, lists_change: true, notified, touched: Vec::new() })
+    }
+
+    async fn update(&self, tx: &Tx, known: &clients::ForContact) -> StoreResult<Recorded> {
+        let client = known.id;
+        let mut differences = Vec::new();
+        if known.basic_digest.as_deref() != Some(self.digest.as_slice()) {
+            differences = items::store(tx, client, &self.items, Scope::Some, false, self.at).await?;
+        }
+        let quarantine = (known.state != ClientState::Quarantined)
+            .then(|| contact::quarantine(&known.known, &self.report, self.peer))
+            .flatten();
+        let lists_change = quarantine.is_some() || self.changes_lists(known);
+        // Who the client is stays as it was before the quarantine, to be compared with.
+        let kept_apart = quarantine.is_some() || known.state == ClientState::Quarantined;
+        let report = if kept_apart { self.report.without_identity() } else { self.report.clone() };
+        let row = clients::Contact {
+            report: &report,
+            model: self.model.filter(|_| !kept_apart),
+            peer: (!kept_apart).then(|| self.peer.to_canonical().to_string()),
+            quarantine,
+            items_changed: !differences.is_empty(),
+            is_change: lists_change || !differences.is_empty(),
+            ..self.row()
+        };
+        // The usual contact says what is known: then only the row's time moves, and one index with it.
+        let known_already = known.basic_digest.as_deref() == Some(self.digest.as_slice());
+        if known_already && !row.is_change && !kept_apart {
+            clients::touch(tx, client, &row).await?;
+        } else {
+            clients::record_contact(tx, client, &row).await?;
+        }
+        if self.reason == ContactReason::LocalChanges
+            && let Some(details) = describe(tx, &differences)
+        {
+            self.audit(tx, client, "client.local-changes", details).await?;
+        }
+        let mut notified = self.notify_faults(tx, client, &known.faults).await?;
+        if let Some(reason) = quarantine {
+            notified |= self.notify_quarantine(tx, client, reason).await?;
+        }
+        let state = if quarantine.is_some() { ClientState::Quarantined } else { known.state };
+        let call = calls::session_opened(tx, client).await?;
+        let visit = self.visit(client, call.is_some_and(|call| self.answers(&call)));
+        let lists_change =
+            visit.answers_call && calling::came_when_called(&self.app, tx, client, self.at).await? || lists_change;
+        let mut contact =
+            Contact { visit, state, full_read: self.full_read(Some(&known.known)), piece: None };
+        let mut touched = Vec::new();
+        if state != ClientState::Quarantined {
+            touched = self.engine(tx, known, &differences, &mut contact).await?;
+        }
+        Ok(Recorded { contact, created: false, lists_change, notified, touched })
+    }
+
+    /// What the contact means for jobs.
+    async fn engine(
+        &self,
+        tx: &Tx,
+        known: &clients::ForContact,
+        differences: &[Difference],
+        contact: &mut Contact,
+    ) -> StoreResult<Vec<JobId>> {
+        let client = contact.visit.client;
+        let starts = self.reason == ContactReason::StartUp;
+        let mut touched = Vec::new();
+        if starts {
+            touched = outcome::started_up(tx, client, self.at).await?;
+            refusals::forget_status(tx, client, "read only").await?;
+            if self.report.software_version.is_some()
+                && self.report.software_version != known.software_version
+            {
+                refusals::forget(tx, client, None).await?;
+            }
+            if touched.len() == 1 && contact.full_read.is_none() {
+                // A reset we ordered asks for a full read in this very session.
+                contact.full_read = self
+                    .full_read(clients::for_contact(tx, &self.device).await?.map(|row| row.known).as_ref());
+            }
+        }
+        if contact.full_read.is_some() {
+            return Ok(touched);
+        }
+        if starts || !differences.is_empty() {
+            let lost_configuration = starts && lost_number(known, &self.report);
+            let news = converge::Contact { differences, lost_configuration };
+            touched.extend(converge::look(&self.app, tx, &contact.visit, &news, self.at).await?);
+        }
+        let taken = work::take(&self.app, tx, &contact.visit, self.at).await?;
+        touched.extend(taken.touched);
+        contact.piece = taken.piece;
+        Ok(touched)
+    }
+
+    /// Whether the session answers our contact-me, at the very address that was called (D-24 c).
+    fn answers(&self, call: &calls::Call) -> bool {
+        let gap = SignedDuration::from_secs(self.app.settings.integer(SettingKey::ContactMeGap) + 30);
+        self.reason == ContactReason::Solicited
+            && call.called_address.as_deref() == Some(self.peer.to_canonical().to_string().as_str())
+            && call.called_at.is_some_and(|called| self.at.duration_since(called) <= gap)
+    }
+
+    fn visit(&self, client: ClientId, answers_call: bool) -> Visit {
+        Visit {
+            client,
+            device: self.device.clone(),
+            peer: self.peer,
+            reason: self.reason,
+            answers_call,
+            secure: false,
+        }
+    }
+
+    async fn notify_quarantine(
+        &self,
+        tx: &Tx,
+        client: ClientId,
+        reason: QuarantineReason,
+    ) -> StoreResult<bool> {
+        let details = json!({"reason": reason.as_str(), "address": self.peer.to_string()});
+        self.audit(tx, client, "client.quarantine", details).await?;
+        let args = json!({"device_id": self.device.to_string(), "reason": reason.as_str(), "address": self.peer.to_string()});
+        let raised = notifications::insert(tx, self.at, "client-quarantined", &args, Some(client)).await?;
+        Ok(raised.is_some())
+    }
+
+    /// Whether a column that lists show, filter or sort by changes; the last contact always does.
+    fn changes_lists(&self, known: &clients::ForContact) -> bool {
+        let said = |new: &Option<String>, old: &Option<String>| new.is_some() && new != old;
+        let report = &self.report;
+        said(&report.e164, &known.e164)
+            || said(&report.device_type, &known.known.device_type)
+            || said(&report.software_type, &known.software_type)
+            || said(&report.software_version, &known.software_version)
+            || said(&report.part_number, &known.known.part_number)
+            || said(&report.key_modules, &known.known.key_modules)
+            || report.mobility.is_some_and(|mobility| mobility != known.mobility)
+            || report.faults.as_ref().is_some_and(|faults| *faults != known.faults)
+            || known.state == ClientState::Prepared
+    }
+
+    async fn notify_faults(&self, tx: &Tx, client: ClientId, before: &FaultSet) -> StoreResult<bool> {
+        let mut any = false;
+        for fault in self.report.faults.iter().flat_map(|faults| faults.without(before)) {
+            let args = json!({"device_id": self.device.to_string(), "e164": self.report.e164, "fault": fault.as_str()});
+            any |= notifications::insert(tx, self.at, "phone-fault", &args, Some(client)).await?.is_some();
+        }
+        Ok(any)
+    }
+
+    async fn audit(
+        &self,
+        tx: &Tx,
+        client: ClientId,
+        action: &'static str,
+        details: serde_json::Value,
+    ) -> StoreResult<()> {
+        let actor = phone(&self.device, client, Some(self.peer));
+        write_audit(tx, &actor, client, action, details, self.at).await
+    }
+}
+
+/// A phone that had a number and starts up without one was reset at the phone: what it reports now is no wish
+/// of its user (`wpi.md` §4.5.8).
+fn lost_number(known: &clients::ForContact, report: &DeviceReport) -> bool {
+    let had = known.e164.as_deref().is_some_and(|number| !number.is_empty());
+    had && report.e164.as_deref().is_some_and(str::is_empty)
+}

@@ -1,0 +1,330 @@
+//! Applying a plan: if it is still true, the desired values, the revisions, the audit record, the job and its
+//! targets are stored in one transaction (D-22, D-27, D-34).
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+
+use api::Code;
+use api::plan::{ApplyPlan, PlanApplied, PlanKind};
+use api::revision::RevisionChange;
+use domain::configuration::Content;
+use domain::job::{JobCause, JobKind};
+use domain::setting::SettingKey;
+use domain::{ClientId, JobId, PlanId};
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+
+use super::changes::{self, Change};
+use super::draft::{self, Draft, Question, Target};
+use super::{NewRecord, kind_of, open_request};
+use crate::App;
+use crate::app::caller::Caller;
+use crate::app::configuration::seal_value;
+use crate::app::error::{AppError, AppResult};
+use crate::app::fleet_pictures::item_of;
+use crate::app::idempotency::{self, Created, IdempotencyKey};
+use crate::app::jobs::{self, NewJob, NewTargets};
+use crate::events::{self, Resource};
+use crate::store::plans::{self as rows, Plan};
+use crate::store::revisions::NewRevision;
+use crate::store::{StoreError, Tx, audit, fleet, revisions};
+
+/// Changes named in an audit record; the number of all is always there, and the revisions have them all.
+const MOST_AUDITED: usize = 50;
+
+/// Longest text of a value in an audit record, in characters: the record can never be removed.
+const LONGEST_AUDITED: usize = 200;
+
+/// How often applying is tried when another transaction waits for the same clients.
+const TRIES: u32 = 3;
+
+/// Applies a plan.
+///
+/// # Errors
+/// `not_found`; `plan_applied` with the job; `plan_stale` with the new plan; `confirmation_required` with the
+/// number; `idempotency_key_reused`.
+pub async fn apply(
+    app: &App,
+    caller: &Caller,
+    id: PlanId,
+    request: &ApplyPlan,
+    key: Option<&IdempotencyKey>,
+) -> AppResult<Created<PlanApplied>> {
+    if key.is_some() {
+        // The same call again must get its answer, and not learn that the plan was applied.
+        let tx = app.store.begin().await?;
+        if let Some(earlier) = idempotency::begin(app, &tx, caller, key).await? {
+            return Ok(earlier);
+        }
+    }
+    let plan = super::by_id(app, id).await?;
+    check_unapplied(&plan)?;
+    let changes = open_request(app, &plan)?;
+    let kind = kind_of(&plan.kind)?;
+    let frozen = rows::frozen(&app.store, id).await?;
+    let clients: Vec<ClientId> = frozen.iter().map(|target| target.client).collect();
+    let question = Question { kind, changes: &changes, strict: false };
+    let mut tries = 0;
+    loop {
+        let draft = draft::draw(app, &question, &clients).await?;
+        if draft.frozen()? != frozen {
+            return Err(stale(app, caller, kind, &changes, draft).await?);
+        }
+        check_confirmed(app, request, &draft)?;
+        let application = Application { app, caller, plan: &plan, changes: &changes, draft: &draft, request };
+        tries += 1;
+        match application.store(key).await {
+            Ok(Stored::Done(created)) => return Ok(created),
+            // Somebody changed a client in between: the next drawing shows what that means.
+            Ok(Stored::Overtaken) if tries < TRIES => {}
+            Ok(Stored::Overtaken) => return Err(stale(app, caller, kind, &changes, draft).await?),
+            Err(error) if tries < TRIES && is_deadlock(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn is_deadlock(error: &AppError) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<StoreError>());
+    matches!(source, Some(StoreError::Deadlock { .. }))
+}
+
+fn check_unapplied(plan: &Plan) -> AppResult<()> {
+    if plan.applied {
+        let error = AppError::new(Code::PlanApplied, "This plan was applied before.");
+        return Err(error.arg("job", plan.job.map(|job| job.0)));
+    }
+    Ok(())
+}
+
+/// The plan is no longer true: what is true now is a new plan.
+async fn stale(
+    app: &App,
+    caller: &Caller,
+    kind: PlanKind,
+    changes: &[Change],
+    draft: Draft,
+) -> AppResult<AppError> {
+    let tx = app.store.begin().await?;
+    let record = NewRecord { kind, account: caller.account, changes, draft };
+    let plan = super::store(app, &tx, record).await?;
+    tx.commit().await?;
+    let text = "Something has changed since the plan was made. A new plan shows what would be done now.";
+    Ok(AppError::new(Code::PlanStale, text).arg("plan", plan.0))
+}
+
+/// One slip must not cut off a fleet.
+fn check_confirmed(app: &App, request: &ApplyPlan, draft: &Draft) -> AppResult<()> {
+    let without = app.settings.integer(SettingKey::JobsConfirmBeyond).unsigned_abs();
+    let targets = draft.summary.writes;
+    if draft.summary.care > without && request.confirm != Some(targets) {
+        let text = "These values can cut phones off. Confirm by naming the number of clients in confirm.";
+        return Err(AppError::new(Code::ConfirmationRequired, text).arg("targets", targets));
+    }
+    Ok(())
+}
+
+enum Stored {
+    Done(Created<PlanApplied>),
+    Overtaken,
+}
+
+struct Application<'a> {
+    app: &'a App,
+    caller: &'a Caller,
+    plan: &'a Plan,
+    changes: &'a [Change],
+    draft: &'a Draft,
+    request: &'a ApplyPlan,
+}
+
+impl Application<'_> {
+    async fn store(&self, key: Option<&IdempotencyKey>) -> AppResult<Stored> {
+        let (app, at) = (self.app, self.app.clock.now());
+        let tx = app.store.begin().await?;
+        if let Some(earlier) = idempotency::begin(app, &tx, self.caller, key).await? {
+            return Ok(Stored::Done(earlier));
+        }
+        let plan = rows::hold(&tx, self.plan.id, at).await?.ok_or_else(AppError::not_found)?;
+        check_unapplied(&plan)?;
+        if !self.hold_clients(&tx).await? {
+            return Ok(Stored::Overtaken);
+        }
+        let changed = self.set_values(&tx, at).await?;
+        let approved = self.approve(&tx, at).await?;
+        let (job, targets) = self.make_job(&tx).await?;
+        revisions::insert(&tx, self.revisions()?, &self.caller.actor(), job, at).await?;
+        self.audit(&tx, job, changed.len(), approved, at).await?;
+        rows::set_applied(&tx, self.plan.id, job).await?;
+        let value = PlanApplied {
+            plan_id: self.plan.id,
+            job_id: job,
+            targets,
+            changed: changed.len() as u64,
+            approved,
+        };
+        idempotency::end(app, &tx, self.caller, key, &value).await?;
+        tx.commit().await?;
+        if let Some(job) = job {
+            jobs::announce(app, job);
+        }
+        for client in changed {
+            app.events.publish(Resource::Clients, events::Change::Updated, client);
+        }
+        Ok(Stored::Done(Created { value, replayed: false }))
+    }
+
+    /// Holds every client of the plan; `false` when one was changed since the draft was drawn.
+    async fn hold_clients(&self, tx: &Tx) -> AppResult<bool> {
+        let wanted: BTreeMap<ClientId, i64> = self
+            .draft
+            .targets
+            .iter()
+            .filter(|target| target.excluded.is_none() || !target.edits.is_empty())
+            .map(|target| (target.client, target.configuration_revision))
+            .collect();
+        let ids: Vec<ClientId> = wanted.keys().copied().collect();
+        let held: BTreeMap<ClientId, i64> = fleet::lock(tx, &ids).await?.into_iter().collect();
+        Ok(held == wanted)
+    }
+
+    fn edited(&self) -> impl Iterator<Item = &Target> {
+        self.draft.targets.iter().filter(|target| !target.edits.is_empty())
+    }
+
+    /// Sets and removes the values, change by change for all clients; gives the clients.
+    async fn set_values(&self, tx: &Tx, at: Timestamp) -> AppResult<Vec<ClientId>> {
+        let mut by_change: BTreeMap<usize, Vec<ClientId>> = BTreeMap::new();
+        for target in self.edited() {
+            for edit in &target.edits {
+                by_change.entry(edit.change).or_default().push(target.client);
+            }
+        }
+        for (place, clients) in &by_change {
+            let Some(change) = self.changes.get(*place) else { continue };
+            match &change.value {
+                None => fleet::remove_value(tx, clients, &change.key).await?,
+                Some(value) if changes::is_secret(&self.app.catalogue, &change.key) => {
+                    let seal = |client: &ClientId| {
+                        seal_value(self.app, *client, &change.key, value).map(|sealed| (*client, sealed))
+                    };
+                    let sealed = clients.iter().map(seal).collect::<Result<Vec<_>, _>>()?;
+                    fleet::set_sealed(tx, &sealed, &change.key, at).await?;
+                }
+                Some(value) => {
+                    let text = serde_json::to_string(value).map_err(AppError::internal)?;
+                    fleet::set_value(tx, clients, &change.key, &text, at).await?;
+                }
+            }
+            if let Some(item) = item_of(&self.app.catalogue, &change.key)
+                && let Some(number) = self.app.store.item_number(&item.name)
+            {
+                fleet::begin_anew(tx, clients, number, item.index).await?;
+            }
+        }
+        let changed: Vec<ClientId> = self.edited().map(|target| target.client).collect();
+        fleet::bump_revisions(tx, &changed, at).await?;
+        Ok(changed)
+    }
+
+    /// Only clients that are written to: what is quarantined must be released first.
+    async fn approve(&self, tx: &Tx, at: Timestamp) -> AppResult<u64> {
+        if !self.request.approve {
+            return Ok(0);
+        }
+        let written = self.draft.targets.iter().filter(|target| target.excluded.is_none());
+        let clients: Vec<ClientId> = written.map(|target| target.client).collect();
+        Ok(fleet::approve(tx, &clients, at).await?)
+    }
+
+    async fn make_job(&self, tx: &Tx) -> AppResult<(Option<JobId>, u64)> {
+        if self.draft.summary.writes == 0 {
+            return Ok((None, 0));
+        }
+        // Also for a plan of kind `converge`: the engine's own converge jobs leave drift alone and are merged,
+        // which an administrator's must not be.
+        let job = NewJob {
+            kind: JobKind::WriteConfiguration,
+            cause: JobCause::User,
+            initiator: self.caller.actor(),
+            options: json!({
+                "approve": self.request.approve, "send_secrets_again": self.request.send_secrets_again,
+            }),
+            plan: Some(self.plan.id),
+            planned_at: self.request.planned_at,
+            targets: NewTargets::Plan(self.plan.id),
+        };
+        let created = jobs::create(self.app, tx, job).await?;
+        Ok((Some(created.id), created.targets))
+    }
+
+    fn revisions(&self) -> AppResult<Vec<NewRevision>> {
+        self.edited()
+            .map(|target| {
+                let changes: Vec<RevisionChange> =
+                    target.edits.iter().filter_map(|edit| self.revision_change(edit)).collect();
+                Ok(NewRevision {
+                    client: target.client,
+                    number: target.configuration_revision + 1,
+                    changes: serde_json::to_string(&changes).map_err(AppError::internal)?,
+                })
+            })
+            .collect()
+    }
+
+    fn revision_change(&self, edit: &draft::Edit) -> Option<RevisionChange> {
+        let change = self.changes.get(edit.change)?;
+        let secret = changes::is_secret(&self.app.catalogue, &change.key);
+        let before = match &edit.before {
+            Some(Content::Plain(value)) if !secret => Some(value.clone()),
+            Some(Content::Plain(_) | Content::Secret(_)) | None => None,
+        };
+        Some(RevisionChange {
+            parameter: change.key.parameter.clone(),
+            index: change.key.index,
+            secret,
+            was_set: edit.before.is_some(),
+            before,
+            is_set: change.value.is_some(),
+            after: change.value.clone().filter(|_| !secret),
+        })
+    }
+
+    /// One record for all clients; what changed for each is in its revisions.
+    async fn audit(
+        &self,
+        tx: &Tx,
+        job: Option<JobId>,
+        changed: usize,
+        approved: u64,
+        at: Timestamp,
+    ) -> AppResult<()> {
+        let views = changes::views(&self.app.catalogue, self.changes);
+        let named: Vec<Json> = views
+            .iter()
+            .take(MOST_AUDITED)
+            .map(|view| {
+                let value = view.value.as_ref().map(|value| {
+                    let text = serde_json::to_string(value).unwrap_or_default();
+                    text.chars().take(LONGEST_AUDITED).collect::<String>()
+                });
+                json!({
+                    "parameter": view.parameter, "index": view.index, "secret": view.secret,
+                    "removes": view.removes, "value": value,
+                })
+            })
+            .collect();
+        let clients: Vec<ClientId> = self.draft.targets.iter().take(MOST_AUDITED).map(|t| t.client).collect();
+        let details = json!({
+            "plan": self.plan.id, "kind": self.plan.kind, "job": job, "targets": self.draft.summary.targets,
+            "writes": self.draft.summary.writes, "changed": changed, "approved": approved,
+            "send_secrets_again": self.request.send_secrets_again, "planned_at": self.request.planned_at,
+            "clients": clients, "number_of_changes": views.len(), "changes": named,
+        });
+        let (actor, object_id) = (&self.caller.actor(), self.plan.id.to_string());
+        let record =
+            audit::NewRecord { at, actor, action: "client.configure", object_kind: "plan", object_id, details };
+        audit::append(tx, &record).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! Plans: a change is asked for, drawn up, looked at, and then applied (D-27). Nothing is written to a phone, and
+//! no desired value is set, before a plan is applied.
+
+mod apply;
+mod changes;
+mod draft;
+
+pub use apply::apply;
+pub(super) use draft::{pending, withheld};
+
+use api::configuration::Reason;
+use api::plan::{NewPlan, PlanKind, PlanSummary, PlanTargetQuery, PlanTargetView, PlanView, RowView};
+use api::{Code, Page};
+use domain::{AccountId, ClientId, DeviceId, PlanId, Secret};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use self::changes::Change;
+use self::draft::{Draft, Question, Remarks};
+use super::caller::Caller;
+use super::error::{AppError, AppResult};
+use super::idempotency::{self, Created, IdempotencyKey};
+use super::paging::Paging;
+use super::{cursor, selection};
+use crate::App;
+use crate::store::plans::{self as rows, NewTarget, Plan, PlanTarget};
+use crate::store::{StoreError, Tx};
+
+/// How long a plan is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(1);
+
+/// What was asked for, as it is stored: sealed, because values may be secrets.
+#[derive(Serialize, Deserialize)]
+struct Request {
+    changes: Vec<Change>,
+}
+
+/// The place a request is sealed for; a row of it moved elsewhere does not open.
+fn place(account: AccountId, created_at: Timestamp) -> String {
+    format!("plan:{account}:{}", created_at.as_millisecond())
+}
+
+fn kind_word(kind: PlanKind) -> &'static str {
+    match kind {
+        PlanKind::WriteConfiguration => "write-configuration",
+        PlanKind::Converge => "converge",
+    }
+}
+
+fn kind_of(word: &str) -> AppResult<PlanKind> {
+    let kinds = [PlanKind::WriteConfiguration, PlanKind::Converge];
+    let corrupt = StoreError::Corrupt { attempt: "read a plan", what: "plan.kind" };
+    kinds.into_iter().find(|kind| kind_word(*kind) == word).ok_or_else(|| corrupt.into())
+}
+
+fn open_request(app: &App, plan: &Plan) -> AppResult<Vec<Change>> {
+    let text = app.vault.open(&place(plan.account, plan.created_at), &plan.request)?;
+    let request: Request = serde_json::from_str(text.expose()).map_err(AppError::internal)?;
+    Ok(request.changes)
+}
+
+/// A plan to be stored.
+struct NewRecord<'a> {
+    kind: PlanKind,
+    account: AccountId,
+    changes: &'a [Change],
+    draft: Draft,
+}
+
+/// Stores a drawn plan.
+async fn store(app: &App, tx: &Tx, new: NewRecord<'_>) -> AppResult<PlanId> {
+    let created_at = app.clock.now();
+    let request = serde_json::to_string(&Request { changes: new.changes.to_vec() });
+    let request = Secret::new(request.map_err(AppError::internal)?);
+    let summary = serde_json::to_string(&new.draft.summary).map_err(AppError::internal)?;
+    let row = rows::NewPlan {
+        kind: kind_word(new.kind),
+        account: new.account,
+        request: &app.vault.seal(&place(new.account, created_at), &request)?,
+        summary: &summary,
+        created_at,
+        expires_at: created_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX),
+    };
+    let plan = rows::insert(tx, &row).await?;
+    let diffs = rows::intern_diffs(tx, &new.draft.diffs).await?;
+    let mut targets = Vec::with_capacity(new.draft.targets.len());
+    for target in new.draft.targets {
+        targets.push(NewTarget {
+            client: target.client,
+            diff: target.diff.and_then(|place| diffs.get(place).copied()),
+            excluded: target.excluded.map(str::to_owned),
+            remarks: serde_json::to_string(&target.remarks).map_err(AppError::internal)?,
+            configuration_revision: target.configuration_revision,
+            basis: target.basis,
+        });
+    }
+    rows::insert_targets(tx, plan, targets).await?;
+    Ok(plan)
+}
+
+/// Draws up a plan. Desired values and phones stay as they are.
+///
+/// # Errors
+/// `invalid_fields`, `no_targets`, `idempotency_key_reused`.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    new: NewPlan,
+    key: Option<&IdempotencyKey>,
+) -> AppResult<Created<PlanView>> {
+    let changes = changes::read(&app.catalogue, &new)?;
+    let clients = selection::clients(app, &new.targets).await?;
+    if clients.is_empty() {
+        return Err(AppError::new(Code::NoTargets, "No client is selected."));
+    }
+    let question = Question { kind: new.kind, changes: &changes, strict: true };
+    let draft = draft::draw(app, &question, &clients).await?;
+    let tx = app.store.begin().await?;
+    if let Some(earlier) = idempotency::begin(app, &tx, caller, key).await? {
+        return Ok(earlier);
+    }
+    let record = NewRecord { kind: new.kind, account: caller.account, changes: &changes, draft };
+    let id = store(app, &tx, record).await?;
+    let plan = rows::by_id(&tx, id, app.clock.now()).await?.ok_or_else(AppError::not_found)?;
+    let value = view(app, plan, &changes, false)?;
+    idempotency::end(app, &tx, caller, key, &value).await?;
+    tx.commit().await?;
+    Ok(Created { value, replayed: false })
+}
+
+fn view(app: &App, plan: Plan, changes: &[Change], stale: bool) -> AppResult<PlanView> {
+    let corrupt = |_| StoreError::Corrupt { attempt: "read a plan", what: "plan.summary" };
+    let summary: PlanSummary = serde_json::from_str(&plan.summary).map_err(corrupt)?;
+    Ok(PlanView {
+        id: plan.id,
+        kind: kind_of(&plan.kind)?,
+        author: plan.author,
+        created_at: plan.created_at,
+        expires_at: plan.expires_at,
+        changes: changes::views(&app.catalogue, changes),
+        summary,
+        stale: stale && !plan.applied,
+        job_id: plan.job,
+    })
+}
+
+async fn by_id(app: &App, id: PlanId) -> AppResult<Plan> {
+    rows::by_id(&app.store, id, app.clock.now()).await?.ok_or_else(AppError::not_found)
+}
+
+/// A plan that is not over.
+///
+/// # Errors
+/// `not_found`.
+pub async fn find(app: &App, id: PlanId) -> AppResult<PlanView> {
+    let plan = by_id(app, id).await?;
+    let stale = rows::is_overtaken(&app.store, id).await?;
+    let changes = open_request(app, &plan)?;
+    view(app, plan, &changes, stale)
+}
+
+/// The clients of a plan, by their ids.
+///
+/// # Errors
+/// `not_found`, `invalid_fields`, `page_too_deep`.
+pub async fn targets(app: &App, id: PlanId, query: PlanTargetQuery) -> AppResult<Page<PlanTargetView>> {
+    by_id(app, id).await?;
+    let order = ("plan", id, query.excluded);
+    let after = query.after.as_deref().filter(|text| !text.is_empty());
+    let after: Option<ClientId> = after.map(|text| cursor::decode(&order, text, "after")).transpose()?;
+    let paged = after.is_none();
+    let paging = Paging::new(if paged { query.page } else { None }, query.size, Some("after"))?;
+    let (found, total) = tokio::try_join!(
+        rows::targets(&app.store, id, query.excluded, after, paging.skip(), paging.size),
+        rows::count_targets(&app.store, id, query.excluded),
+    )?;
+    let full = found.len() as u64 == paging.size;
+    let more = if paged { full && paging.has_more(total) } else { full };
+    let next = found.last().filter(|_| more).map(|last| cursor::encode(&order, &last.client)).transpose()?;
+    let items = found.into_iter().map(target_view).collect::<AppResult<_>>()?;
+    Ok(Page { items, total, page: paged.then_some(paging.page), size: paging.size, next })
+}
+
+fn target_view(target: PlanTarget) -> AppResult<PlanTargetView> {
+    let corrupt = |_| StoreError::Corrupt { attempt: "read a plan", what: "plan_target.excluded_args" };
+    let remarks: Remarks = serde_json::from_str(&target.remarks).map_err(corrupt)?;
+    let device = target.device_id.and_then(|text| text.parse::<DeviceId>().ok());
+    Ok(PlanTargetView {
+        client_id: target.client,
+        device_id: device.map(|device| device.to_string()),
+        e164: target.e164,
+        model: target.model,
+        rows: target.rows.into_iter().map(RowView::from).collect(),
+        left_out: remarks.left_out,
+        withheld: remarks.withheld,
+        excluded: target.excluded.map(|code| Reason { code, args: remarks.args }),
+    })
+}
+
+/// Forgets a plan. A job it became goes on.
+///
+/// # Errors
+/// `not_found`.
+pub async fn delete(app: &App, id: PlanId) -> AppResult<()> {
+    by_id(app, id).await?;
+    let tx = app.store.begin().await?;
+    if !rows::delete(&tx, id).await? {
+        return Err(AppError::not_found());
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Forgets plans that are over, a bounded number of them; called from time to time. Gives how many.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn purge(app: &App) -> AppResult<u64> {
+    let tx = app.store.begin().await?;
+    let purged = rows::purge(&tx, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(purged)
+}

@@ -1,0 +1,28 @@
+//! Deletes finished jobs that are older than the setting `job-lifetime` (OSEM §13, "Job lifetime").
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::BATCH;
+use crate::App;
+use crate::app::tasks::TaskError;
+use domain::setting::SettingKey;
+
+use crate::store::tasks::purge_jobs;
+
+/// Jobs deleted in one transaction: each takes its targets with it, up to 100,000 of them.
+const JOBS: u64 = BATCH / 100;
+
+pub(super) async fn run(app: &App) -> Result<u64, TaskError> {
+    let lifetime = SignedDuration::from_hours(24 * app.settings.integer(SettingKey::JobLifetime));
+    let before = app.clock.now().saturating_sub(lifetime).unwrap_or(Timestamp::MIN);
+    let mut number = 0;
+    loop {
+        let tx = app.store.begin().await?;
+        let deleted = purge_jobs(&tx, before, JOBS).await?;
+        tx.commit().await?;
+        number += deleted;
+        if deleted < JOBS {
+            return Ok(number);
+        }
+    }
+}

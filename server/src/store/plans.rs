@@ -1,0 +1,381 @@
+//! Plans with their targets (D-27). What was asked for is stored sealed: it may hold secrets.
+
+use domain::configuration::Row;
+use domain::{AccountId, ClientId, DiffId, JobId, PlanId};
+use jiff::Timestamp;
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sha2::{Digest, Sha256};
+
+use super::error::{Attempt, StoreError, StoreResult};
+use super::fleet::insert_rows;
+use super::{Source, Tx};
+
+/// Stands in `plan.job_id` for "applied, and there was nothing to bring to a phone".
+const NO_JOB: i64 = 0;
+
+/// A plan.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its id.
+    pub id: PlanId,
+    /// What it is for, as a word.
+    pub kind: String,
+    /// Who made it.
+    pub account: AccountId,
+    /// Name of that account.
+    pub author: String,
+    /// What was asked for, sealed.
+    pub request: String,
+    /// Its figures, as JSON.
+    pub summary: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it is forgotten.
+    pub expires_at: Timestamp,
+    /// Whether it was applied.
+    pub applied: bool,
+    /// The job it became, if there was something to bring to a phone.
+    pub job: Option<JobId>,
+}
+
+/// A plan to be stored.
+#[derive(Clone, Debug)]
+pub struct NewPlan<'a> {
+    /// What it is for, as a word.
+    pub kind: &'a str,
+    /// Who makes it.
+    pub account: AccountId,
+    /// What was asked for, sealed.
+    pub request: &'a str,
+    /// Its figures, as JSON.
+    pub summary: &'a str,
+    /// When it is made.
+    pub created_at: Timestamp,
+    /// When it is forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// One client of a plan, to be stored.
+#[derive(Clone, Debug)]
+pub struct NewTarget {
+    /// The client.
+    pub client: ClientId,
+    /// What is written to it.
+    pub diff: Option<DiffId>,
+    /// Why nothing is written to it: a stable code.
+    pub excluded: Option<String>,
+    /// What else there is to say of it, as JSON: arguments of the reason, what is left out, what is withheld.
+    pub remarks: String,
+    /// Number of its configuration.
+    pub configuration_revision: i64,
+    /// Digest of what was reported of the items that are written.
+    pub basis: Vec<u8>,
+}
+
+/// What a plan was made of, for one client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frozen {
+    /// The client.
+    pub client: ClientId,
+    /// Why nothing is written to it.
+    pub excluded: Option<String>,
+    /// Number of its configuration.
+    pub configuration_revision: i64,
+    /// Digest of what was reported of the items that are written.
+    pub basis: Vec<u8>,
+    /// Digest of what is written.
+    pub diff: Option<Vec<u8>>,
+}
+
+/// One client of a plan, to be shown.
+#[derive(Clone, Debug)]
+pub struct PlanTarget {
+    /// The client.
+    pub client: ClientId,
+    /// Its device id, as stored.
+    pub device_id: Option<String>,
+    /// Its number.
+    pub e164: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// What is written.
+    pub rows: Vec<Row>,
+    /// Why nothing is written to it.
+    pub excluded: Option<String>,
+    /// What else there is to say of it, as JSON.
+    pub remarks: String,
+}
+
+fn time(ms: i64, attempt: &'static str) -> StoreResult<Timestamp> {
+    Timestamp::from_millisecond(ms).map_err(|_| StoreError::Corrupt { attempt, what: "plan time" })
+}
+
+/// Stores a plan without targets.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn insert(tx: &Tx, new: &NewPlan<'_>) -> StoreResult<PlanId> {
+    let attempt = "store a plan";
+    let sql = "INSERT INTO plan (kind, account_id, request, summary, created_at, expires_at) \
+        VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
+    let values: [Value; 6] = [
+        new.kind.into(),
+        new.account.0.into(),
+        new.request.into(),
+        new.summary.into(),
+        new.created_at.as_millisecond().into(),
+        new.expires_at.as_millisecond().into(),
+    ];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    let row = tx.inner.query_one_raw(statement).await.attempt(attempt)?;
+    row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt).map(PlanId)
+}
+
+/// Stores the targets of a plan.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn insert_targets(tx: &Tx, plan: PlanId, targets: Vec<NewTarget>) -> StoreResult<()> {
+    let head = "INSERT INTO plan_target (plan_id, client_id, diff_id, excluded, excluded_args, \
+        configuration_revision, basis) VALUES";
+    let row = |target: NewTarget| -> Vec<Value> {
+        vec![
+            plan.0.into(),
+            target.client.0.into(),
+            target.diff.map(|diff| diff.0).into(),
+            target.excluded.into(),
+            target.remarks.into(),
+            target.configuration_revision.into(),
+            target.basis.into(),
+        ]
+    };
+    let rows = targets.into_iter().map(row).collect();
+    insert_rows(tx, head, "", rows, "store the targets of a plan").await.map(|_| ())
+}
+
+/// Digest of a diff, by which equal ones are found.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn diff_digest(rows: &[Row]) -> StoreResult<Vec<u8>> {
+    diff_text(rows).map(|(_, digest)| digest)
+}
+
+fn diff_text(rows: &[Row]) -> StoreResult<(String, Vec<u8>)> {
+    let corrupt = |_| StoreError::Corrupt { attempt: "store a diff", what: "rows of a diff" };
+    let text = serde_json::to_string(rows).map_err(corrupt)?;
+    let digest = Sha256::digest(text.as_bytes()).to_vec();
+    Ok((text, digest))
+}
+
+/// Stores diffs that all differ, or finds the equal ones that are stored already; gives their ids in the
+/// same order. As `diffs::intern`, for many.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn intern_diffs(tx: &Tx, diffs: &[Vec<Row>]) -> StoreResult<Vec<DiffId>> {
+    let attempt = "store diffs";
+    let mut rows = Vec::with_capacity(diffs.len());
+    let mut digests = Vec::with_capacity(diffs.len());
+    for diff in diffs {
+        let (text, digest) = diff_text(diff)?;
+        rows.push((digest.clone(), text));
+        digests.push(digest);
+    }
+    // Two transactions that store the same diffs must name them in the same order.
+    rows.sort_unstable();
+    let rows = rows.into_iter().map(|(digest, text)| vec![digest.into(), text.into()]).collect();
+    let head = "INSERT INTO diff (digest, content) VALUES";
+    // The update that changes nothing makes the row come back also when it was there.
+    let tail = "ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING id, digest";
+    let mut ids = std::collections::HashMap::new();
+    for row in insert_rows(tx, head, tail, rows, attempt).await? {
+        let id: i64 = row.try_get_by_index(0).attempt(attempt)?;
+        let digest: Vec<u8> = row.try_get_by_index(1).attempt(attempt)?;
+        ids.insert(digest, DiffId(id));
+    }
+    let missing = StoreError::Corrupt { attempt, what: "diff.digest" };
+    digests.iter().map(|digest| ids.get(digest).copied()).collect::<Option<_>>().ok_or(missing)
+}
+
+/// A plan that is not over.
+///
+/// # Errors
+/// When the database cannot be asked, or the row is damaged.
+pub async fn by_id(on: &impl Source, id: PlanId, now: Timestamp) -> StoreResult<Option<Plan>> {
+    select(on, id, now, "").await
+}
+
+/// As [`by_id`]; nobody else can apply or delete it until the transaction ends.
+///
+/// # Errors
+/// As [`by_id`].
+pub async fn hold(tx: &Tx, id: PlanId, now: Timestamp) -> StoreResult<Option<Plan>> {
+    select(tx, id, now, if tx.is_postgres() { " FOR UPDATE OF plan" } else { "" }).await
+}
+
+async fn select(on: &impl Source, id: PlanId, now: Timestamp, lock: &str) -> StoreResult<Option<Plan>> {
+    let attempt = "read a plan";
+    let connection = on.connection();
+    let sql = format!(
+        "SELECT plan.id, plan.kind, plan.account_id, account.user_name, plan.request, plan.summary, \
+         plan.created_at, plan.expires_at, plan.job_id FROM plan JOIN account ON account.id = plan.account_id \
+         WHERE plan.id = $1 AND plan.expires_at > $2{lock}"
+    );
+    let values: [Value; 2] = [id.0.into(), now.as_millisecond().into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let Some(row) = connection.query_one_raw(statement).await.attempt(attempt)? else { return Ok(None) };
+    let job: Option<i64> = row.try_get_by_index(8).attempt(attempt)?;
+    Ok(Some(Plan {
+        id: PlanId(row.try_get_by_index(0).attempt(attempt)?),
+        kind: row.try_get_by_index(1).attempt(attempt)?,
+        account: AccountId(row.try_get_by_index(2).attempt(attempt)?),
+        author: row.try_get_by_index(3).attempt(attempt)?,
+        request: row.try_get_by_index(4).attempt(attempt)?,
+        summary: row.try_get_by_index(5).attempt(attempt)?,
+        created_at: time(row.try_get_by_index(6).attempt(attempt)?, attempt)?,
+        expires_at: time(row.try_get_by_index(7).attempt(attempt)?, attempt)?,
+        applied: job.is_some(),
+        job: job.filter(|job| *job != NO_JOB).map(JobId),
+    }))
+}
+
+/// Whether the configuration of a target of the plan was changed since, or a target is gone.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn is_overtaken(on: &impl Source, id: PlanId) -> StoreResult<bool> {
+    let attempt = "compare a plan with its clients";
+    let connection = on.connection();
+    let sql = "SELECT COUNT(*) FROM plan_target LEFT JOIN client ON client.id = plan_target.client_id \
+        WHERE plan_target.plan_id = $1 AND COALESCE(plan_target.excluded, '') <> 'deleted' \
+        AND (client.id IS NULL OR client.configuration_revision <> plan_target.configuration_revision)";
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [id.0.into()]);
+    let row = connection.query_one_raw(statement).await.attempt(attempt)?;
+    let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
+    Ok(count > 0)
+}
+
+/// What a plan was made of, by the ids of its clients.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn frozen(on: &impl Source, id: PlanId) -> StoreResult<Vec<Frozen>> {
+    let attempt = "read what a plan was made of";
+    let connection = on.connection();
+    let sql = "SELECT plan_target.client_id, plan_target.excluded, plan_target.configuration_revision, \
+        plan_target.basis, diff.digest FROM plan_target LEFT JOIN diff ON diff.id = plan_target.diff_id \
+        WHERE plan_target.plan_id = $1 ORDER BY plan_target.client_id";
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [id.0.into()]);
+    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
+    rows.iter()
+        .map(|row| {
+            Ok(Frozen {
+                client: ClientId(row.try_get_by_index(0).attempt(attempt)?),
+                excluded: row.try_get_by_index(1).attempt(attempt)?,
+                configuration_revision: row.try_get_by_index(2).attempt(attempt)?,
+                basis: row.try_get_by_index(3).attempt(attempt)?,
+                diff: row.try_get_by_index(4).attempt(attempt)?,
+            })
+        })
+        .collect()
+}
+
+fn excluded_condition(excluded: Option<bool>) -> &'static str {
+    match excluded {
+        None => "",
+        Some(true) => " AND plan_target.excluded IS NOT NULL",
+        Some(false) => " AND plan_target.excluded IS NULL",
+    }
+}
+
+/// Targets of a plan by the ids of their clients: behind one, or after leaving out some.
+///
+/// # Errors
+/// When the database cannot be asked, or a row is damaged.
+pub async fn targets(
+    on: &impl Source,
+    id: PlanId,
+    excluded: Option<bool>,
+    after: Option<ClientId>,
+    skip: u64,
+    size: u64,
+) -> StoreResult<Vec<PlanTarget>> {
+    let attempt = "read the targets of a plan";
+    let connection = on.connection();
+    let sql = format!(
+        "SELECT plan_target.client_id, client.device_id, client.e164, COALESCE(client.model, client.device_type), \
+         diff.content, plan_target.excluded, plan_target.excluded_args FROM plan_target \
+         LEFT JOIN client ON client.id = plan_target.client_id LEFT JOIN diff ON diff.id = plan_target.diff_id \
+         WHERE plan_target.plan_id = $1 AND plan_target.client_id > $2{} \
+         ORDER BY plan_target.client_id LIMIT {size} OFFSET {skip}",
+        excluded_condition(excluded)
+    );
+    let values: [Value; 2] = [id.0.into(), after.map_or(0, |client| client.0).into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
+    rows.iter().map(|row| target(row, attempt)).collect()
+}
+
+fn target(row: &QueryResult, attempt: &'static str) -> StoreResult<PlanTarget> {
+    let content: Option<String> = row.try_get_by_index(4).attempt(attempt)?;
+    let rows = content.as_deref().map_or(Ok(Vec::new()), serde_json::from_str);
+    let remarks: Option<String> = row.try_get_by_index(6).attempt(attempt)?;
+    Ok(PlanTarget {
+        client: ClientId(row.try_get_by_index(0).attempt(attempt)?),
+        device_id: row.try_get_by_index(1).attempt(attempt)?,
+        e164: row.try_get_by_index(2).attempt(attempt)?,
+        model: row.try_get_by_index(3).attempt(attempt)?,
+        rows: rows.map_err(|_| StoreError::Corrupt { attempt, what: "diff.content" })?,
+        excluded: row.try_get_by_index(5).attempt(attempt)?,
+        remarks: remarks.unwrap_or_default(),
+    })
+}
+
+/// Number of targets of a plan.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn count_targets(on: &impl Source, id: PlanId, excluded: Option<bool>) -> StoreResult<u64> {
+    let attempt = "count the targets of a plan";
+    let connection = on.connection();
+    let sql =
+        format!("SELECT COUNT(*) FROM plan_target WHERE plan_id = $1{}", excluded_condition(excluded));
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [id.0.into()]);
+    let row = connection.query_one_raw(statement).await.attempt(attempt)?;
+    let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
+    Ok(count.unsigned_abs())
+}
+
+/// Marks a plan as applied.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_applied(tx: &Tx, id: PlanId, job: Option<JobId>) -> StoreResult<()> {
+    let values: [Value; 2] = [id.0.into(), job.map_or(NO_JOB, |job| job.0).into()];
+    let sql = "UPDATE plan SET job_id = $2 WHERE id = $1";
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    tx.inner.execute_raw(statement).await.attempt("mark a plan as applied").map(|_| ())
+}
+
+/// Deletes a plan with its targets; `false` when there was none.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn delete(tx: &Tx, id: PlanId) -> StoreResult<bool> {
+    let sql = "DELETE FROM plan WHERE id = $1";
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into()]);
+    let done = tx.inner.execute_raw(statement).await.attempt("delete a plan")?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Deletes plans that are over, a bounded number of them; gives how many.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn purge(tx: &Tx, now: Timestamp) -> StoreResult<u64> {
+    let sql = "DELETE FROM plan WHERE id IN \
+        (SELECT id FROM plan WHERE expires_at <= $1 ORDER BY expires_at LIMIT 20)";
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [now.as_millisecond().into()]);
+    tx.inner.execute_raw(statement).await.attempt("delete plans that are over").map(|done| done.rows_affected())
+}

@@ -1,0 +1,198 @@
+//! Rows of prepared clients, and what an administrator decides about a client: approved, released (D-1, D-4, D-24).
+
+use domain::client::SecureMode;
+use domain::{ClientId, DeviceId};
+use jiff::Timestamp;
+use sea_orm::{ConnectionTrait, Statement, Value};
+
+use super::error::{Attempt, StoreResult};
+use super::{Source, Tx};
+
+/// Everything an administrator enters of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Device id, when it is known.
+    pub device_id: Option<DeviceId>,
+    /// Number.
+    pub e164: Option<String>,
+    /// `device-type` as phones of the model report it.
+    pub device_type: String,
+    /// Short name of the model.
+    pub model: String,
+    /// `SIP` or `HFA`.
+    pub software_type: String,
+    /// Secure mode it is to have.
+    pub secure_mode: SecureMode,
+}
+
+/// What a prepared client waits for, besides its device id and number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Secure mode it is to have.
+    pub secure_mode: SecureMode,
+    /// Whether it waits for a deployment PIN.
+    pub has_pin: bool,
+}
+
+/// Creates a prepared client. It is approved: somebody has entered it (D-24 a).
+///
+/// # Errors
+/// [`super::StoreError::Taken`] when another client has the device id; else when the database refuses.
+pub async fn insert(
+    tx: &Tx,
+    entry: &Entry,
+    pin_digest: Option<&[u8]>,
+    at: Timestamp,
+) -> StoreResult<ClientId> {
+    let attempt = "prepare a client";
+    let sql = "INSERT INTO client (device_id, state, e164, basic_e164, device_type, model, software_type, \
+        secure_mode, secure_mode_wanted, mobility, access, faults, full_read_wanted, approved, \
+        deployment_pin_digest, created_at, updated_at, revision) \
+        VALUES ($1, 'prepared', $2, NULL, $3, $4, $5, 'default', $6, 'disabled', 'direct', '', FALSE, TRUE, $7, \
+        $8, $8, 1) RETURNING id";
+    let values: [Value; 8] = [
+        entry.device_id.as_ref().map(|device| device.as_str().to_owned()).into(),
+        entry.e164.clone().into(),
+        entry.device_type.as_str().into(),
+        entry.model.as_str().into(),
+        entry.software_type.as_str().into(),
+        entry.secure_mode.as_str().into(),
+        pin_digest.map(<[u8]>::to_vec).into(),
+        at.as_millisecond().into(),
+    ];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    let row = tx.inner.query_one_raw(statement).await.attempt(attempt)?;
+    row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt).map(ClientId)
+}
+
+/// What a client waits for, besides its device id and number.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn waiting(on: &impl Source, id: ClientId) -> StoreResult<Option<Waiting>> {
+    let attempt = "read what a prepared client waits for";
+    let connection = on.connection();
+    let sql = "SELECT secure_mode_wanted, deployment_pin_digest IS NOT NULL FROM client WHERE id = $1";
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [id.0.into()]);
+    let Some(row) = connection.query_one_raw(statement).await.attempt(attempt)? else { return Ok(None) };
+    let word: Option<String> = row.try_get_by_index(0).attempt(attempt)?;
+    let secure_mode = word.as_deref().and_then(SecureMode::parse).unwrap_or(SecureMode::Default);
+    Ok(Some(Waiting { secure_mode, has_pin: row.try_get_by_index(1).attempt(attempt)? }))
+}
+
+/// Changes a prepared client that still has this revision. `pin_digest`: `None` keeps the PIN, `Some(None)`
+/// clears it. `false` when it has changed since, or a phone has matched it.
+///
+/// # Errors
+/// [`super::StoreError::Taken`] when another client has the device id; else when the database refuses.
+#[expect(clippy::option_option, reason = "keeping and clearing are two things")]
+pub async fn update(
+    tx: &Tx,
+    id: ClientId,
+    revision: i64,
+    entry: &Entry,
+    pin_digest: Option<Option<Vec<u8>>>,
+    at: Timestamp,
+) -> StoreResult<bool> {
+    let sql = "UPDATE client SET device_id = $3, e164 = $4, device_type = $5, model = $6, software_type = $7, \
+        secure_mode_wanted = $8, deployment_pin_digest = CASE WHEN $9 THEN $10 ELSE deployment_pin_digest END, \
+        updated_at = $11, revision = revision + 1 WHERE id = $1 AND revision = $2 AND state = 'prepared'";
+    let sql = if tx.is_postgres() { sql.replace("$10", "$10::bytea") } else { sql.to_owned() };
+    let changes_pin = pin_digest.is_some();
+    let values: [Value; 11] = [
+        id.0.into(),
+        revision.into(),
+        entry.device_id.as_ref().map(|device| device.as_str().to_owned()).into(),
+        entry.e164.clone().into(),
+        entry.device_type.as_str().into(),
+        entry.model.as_str().into(),
+        entry.software_type.as_str().into(),
+        entry.secure_mode.as_str().into(),
+        changes_pin.into(),
+        pin_digest.flatten().into(),
+        at.as_millisecond().into(),
+    ];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    let done = tx.inner.execute_raw(statement).await.attempt("change a prepared client")?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Another client with a number (D-3).
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn other_with_number(
+    on: &impl Source,
+    number: &str,
+    but: Option<ClientId>,
+) -> StoreResult<Option<ClientId>> {
+    let sql = "SELECT id FROM client WHERE (e164 = $1 OR basic_e164 = $1) AND id <> $2 ORDER BY id LIMIT 1";
+    other(on, sql, number.into(), but).await
+}
+
+/// Another client with a device id.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn other_with_device(
+    on: &impl Source,
+    device: &DeviceId,
+    but: Option<ClientId>,
+) -> StoreResult<Option<ClientId>> {
+    let sql = "SELECT id FROM client WHERE device_id = $1 AND id <> $2 ORDER BY id LIMIT 1";
+    other(on, sql, device.as_str().into(), but).await
+}
+
+/// Another client that waits for a deployment PIN.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn other_with_pin(
+    on: &impl Source,
+    digest: &[u8],
+    but: Option<ClientId>,
+) -> StoreResult<Option<ClientId>> {
+    let sql = "SELECT id FROM client WHERE deployment_pin_digest = $1 AND id <> $2 ORDER BY id LIMIT 1";
+    other(on, sql, digest.to_vec().into(), but).await
+}
+
+async fn other(
+    on: &impl Source,
+    sql: &str,
+    value: Value,
+    but: Option<ClientId>,
+) -> StoreResult<Option<ClientId>> {
+    let attempt = "look for another client";
+    let connection = on.connection();
+    let values: [Value; 2] = [value, but.map_or(0, |client| client.0).into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let row = connection.query_one_raw(statement).await.attempt(attempt)?;
+    row.map(|row| row.try_get_by_index(0).map(ClientId)).transpose().attempt(attempt)
+}
+
+/// Ends the quarantine of a client that still has this revision, and binds it to a network. `false` when it
+/// has changed since.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn release(
+    tx: &Tx,
+    id: ClientId,
+    revision: i64,
+    network: Option<&str>,
+    at: Timestamp,
+) -> StoreResult<bool> {
+    let sql = "UPDATE client SET state = 'active', quarantine_reason = NULL, \
+        bound_network = COALESCE($3, bound_network), updated_at = $4, revision = revision + 1 \
+        WHERE id = $1 AND revision = $2 AND state = 'quarantined'";
+    let sql = if tx.is_postgres() { sql.replace("$3", "$3::text") } else { sql.to_owned() };
+    let values: [Value; 4] = [
+        id.0.into(),
+        revision.into(),
+        network.map(str::to_owned).into(),
+        at.as_millisecond().into(),
+    ];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    let done = tx.inner.execute_raw(statement).await.attempt("release a client from quarantine")?;
+    Ok(done.rows_affected() > 0)
+}

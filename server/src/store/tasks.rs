@@ -1,0 +1,187 @@
+//! Background tasks: work of the server for itself, kept until it is done (housekeeping, mostly).
+//!
+//! A task is taken by a lease: whoever dies with it loses it when the lease ends, and somebody else takes it
+//! again. What a kind of task does, and how often it is tried, is `app::tasks`.
+
+use jiff::Timestamp;
+use sea_orm::{ConnectionTrait, Statement, Value};
+use serde_json::Value as Json;
+
+use super::error::{Attempt, StoreError, StoreResult};
+use super::{Source, Tx};
+
+/// A task that was taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Its id.
+    pub id: i64,
+    /// Word of its kind.
+    pub kind: String,
+    /// What it works on.
+    pub payload: Json,
+    /// How often it was taken, this time included.
+    pub attempts: u32,
+}
+
+/// Puts a task into the queue, in the transaction of its cause. With a key, one that is there already (waiting or
+/// running) is enough; `false` then.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn enqueue(
+    tx: &Tx,
+    kind: &str,
+    key: Option<&str>,
+    payload: &Json,
+    run_at: Timestamp,
+    at: Timestamp,
+) -> StoreResult<bool> {
+    let sql = "INSERT INTO background_task (kind, unique_key, payload, run_at, attempts, created_at) \
+        VALUES ($1, $2, $3, $4, 0, $5) ON CONFLICT (unique_key) DO NOTHING";
+    let values: [Value; 5] = [
+        kind.into(),
+        key.map(str::to_owned).into(),
+        payload.to_string().into(),
+        run_at.as_millisecond().into(),
+        at.as_millisecond().into(),
+    ];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    Ok(tx.inner.execute_raw(statement).await.attempt("enqueue a task")?.rows_affected() > 0)
+}
+
+/// Whether a task could be taken now; asked on the reading side, so that an idle worker writes nothing.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn any_due(on: &impl Source, at: Timestamp) -> StoreResult<bool> {
+    let attempt = "look for tasks";
+    let connection = on.connection();
+    let sql = "SELECT 1 FROM background_task WHERE run_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) LIMIT 1";
+    let values: [Value; 1] = [at.as_millisecond().into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    Ok(connection.query_one_raw(statement).await.attempt(attempt)?.is_some())
+}
+
+/// Takes the task that has waited longest, until the lease ends.
+///
+/// # Errors
+/// When the database refuses, or the row is damaged.
+pub async fn take(tx: &Tx, owner: &str, at: Timestamp, lease_until: Timestamp) -> StoreResult<Option<Task>> {
+    let attempt = "take a task";
+    let lock = if tx.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" };
+    let sql = format!(
+        "UPDATE background_task SET owner = $2, lease_until = $3, attempts = attempts + 1 WHERE id = \
+         (SELECT id FROM background_task WHERE run_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) \
+         ORDER BY run_at, id LIMIT 1 {lock}) RETURNING id, kind, payload, attempts"
+    );
+    let values: [Value; 3] =
+        [at.as_millisecond().into(), owner.into(), lease_until.as_millisecond().into()];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    let Some(row) = tx.inner.query_one_raw(statement).await.attempt(attempt)? else { return Ok(None) };
+    let payload: String = row.try_get_by_index(2).attempt(attempt)?;
+    let attempts: i32 = row.try_get_by_index(3).attempt(attempt)?;
+    Ok(Some(Task {
+        id: row.try_get_by_index(0).attempt(attempt)?,
+        kind: row.try_get_by_index(1).attempt(attempt)?,
+        payload: serde_json::from_str(&payload)
+            .map_err(|_| StoreError::Corrupt { attempt, what: "background_task.payload" })?,
+        attempts: u32::try_from(attempts).unwrap_or(0),
+    }))
+}
+
+/// The task is over: done, or given up. `false` when its lease had ended and somebody else has it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn finish(tx: &Tx, task: &Task, owner: &str) -> StoreResult<bool> {
+    let sql = "DELETE FROM background_task WHERE id = $1 AND owner = $2 AND attempts = $3";
+    let values: [Value; 3] = [task.id.into(), owner.into(), attempts(task).into()];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    Ok(tx.inner.execute_raw(statement).await.attempt("end a task")?.rows_affected() > 0)
+}
+
+/// The task is tried again later. `false` when its lease had ended and somebody else has it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn again(tx: &Tx, task: &Task, owner: &str, run_at: Timestamp, error: &str) -> StoreResult<bool> {
+    let sql = "UPDATE background_task SET owner = NULL, lease_until = NULL, run_at = $4, last_error = $5 \
+        WHERE id = $1 AND owner = $2 AND attempts = $3";
+    let values: [Value; 5] = [
+        task.id.into(),
+        owner.into(),
+        attempts(task).into(),
+        run_at.as_millisecond().into(),
+        error.into(),
+    ];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    Ok(tx.inner.execute_raw(statement).await.attempt("put a task back")?.rows_affected() > 0)
+}
+
+fn attempts(task: &Task) -> i32 {
+    i32::try_from(task.attempts).unwrap_or(i32::MAX)
+}
+
+/// Kinds and failures of the tasks that have failed at least once, for operators.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn failing(on: &impl Source) -> StoreResult<Vec<(String, String)>> {
+    let attempt = "list failing tasks";
+    let connection = on.connection();
+    let sql = "SELECT kind, last_error FROM background_task WHERE last_error IS NOT NULL ORDER BY id LIMIT 20";
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
+    rows.iter()
+        .map(|row| Ok((row.try_get_by_index(0).attempt(attempt)?, row.try_get_by_index(1).attempt(attempt)?)))
+        .collect()
+}
+
+/// Deletes jobs that came to their end before a time, at most `limit`, with their targets; gives their number.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn purge_jobs(tx: &Tx, before: Timestamp, limit: u64) -> StoreResult<u64> {
+    // Plans keep the number of their job; they are gone long before.
+    let sql = format!(
+        "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE finished_at IS NOT NULL AND finished_at < $1 \
+         AND state NOT IN ('created', 'active', 'paused') ORDER BY id LIMIT {limit})"
+    );
+    purge(tx, &sql, vec![before.as_millisecond().into()], "delete old jobs").await
+}
+
+/// Deletes diffs with an id above `after` that nothing refers to, among the next `limit` diffs. Gives the last
+/// id looked at, if there was one, and how many were deleted.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn purge_diffs(tx: &Tx, after: i64, limit: u64) -> StoreResult<(Option<i64>, u64)> {
+    let attempt = "delete unused diffs";
+    let sql = format!(
+        "SELECT MAX(id) FROM (SELECT id FROM diff WHERE id > $1 ORDER BY id LIMIT {limit}) AS piece"
+    );
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [after.into()]);
+    let row = tx.inner.query_one_raw(statement).await.attempt(attempt)?;
+    let last: Option<i64> = row.map_or(Ok(None), |row| row.try_get_by_index(0)).attempt(attempt)?;
+    let Some(last) = last else { return Ok((None, 0)) };
+    // Locked first and looked at again: who finds an equal diff at this moment holds its row until his commit,
+    // and only a statement begun after it sees what he refers to.
+    let unused = "NOT EXISTS (SELECT 1 FROM job_target WHERE job_target.diff_id = diff.id) \
+        AND NOT EXISTS (SELECT 1 FROM plan_target WHERE plan_target.diff_id = diff.id)";
+    let lock = if tx.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" };
+    let sql = format!("SELECT id FROM diff WHERE id > $1 AND id <= $2 AND {unused} ORDER BY id {lock}");
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [after.into(), last.into()]);
+    let rows = tx.inner.query_all_raw(statement).await.attempt(attempt)?;
+    let ids: Vec<i64> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>().attempt(attempt)?;
+    if ids.is_empty() {
+        return Ok((Some(last), 0));
+    }
+    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
+    let sql = format!("DELETE FROM diff WHERE id IN ({}) AND {unused}", ids.join(","));
+    Ok((Some(last), purge(tx, &sql, Vec::new(), attempt).await?))
+}
+
+async fn purge(tx: &Tx, sql: &str, values: Vec<Value>, attempt: &'static str) -> StoreResult<u64> {
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    Ok(tx.inner.execute_raw(statement).await.attempt(attempt)?.rows_affected())
+}
