@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 use crate::App;
 use crate::http::document::{base, needs, pages, public};
 use crate::http::{
-    ApiState, accounts, actions, audit, auth, clients, dashboard, device_models, diagnosis, events, finish, health, jobs,
-    notifications, parameters, sessions, settings, tokens,
+    ApiState, accounts, actions, audit, auth, clients, configuration, dashboard, device_models, diagnosis,
+    events, finish, health, jobs, notifications, parameters, plans, prepared, sessions, settings, tokens,
 };
 
 /// Prefix of the operations of the first version.
@@ -63,6 +63,18 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(needs(P::ReadClients, routes!(clients::list_client_items))) // GET /api/v1/clients/{id}/items
         .routes(needs(P::ChangeClients, routes!(clients::refresh_client))) // POST /api/v1/clients/{id}/refresh
         .routes(needs(P::ChangeClients, routes!(actions::create_client_action))) // POST /api/v1/clients/actions
+        .routes(needs(P::ChangeClients, routes!(prepared::create_client))) // POST /api/v1/clients
+        .routes(needs(P::ChangeClients, routes!(prepared::update_client))) // PATCH /api/v1/clients/{id}
+        .routes(needs(P::ChangeClients, routes!(prepared::approve_client))) // POST /api/v1/clients/{id}/approve
+        .routes(needs(P::ChangeClients, routes!(prepared::release_client))) // POST /api/v1/clients/{id}/release
+        .routes(needs(P::ReadClients, routes!(configuration::list_client_configuration))) // GET /api/v1/clients/{id}/configuration
+        .routes(needs(P::ReadClients, routes!(configuration::list_client_revisions))) // GET /api/v1/clients/{id}/revisions
+        .routes(needs(P::ReadClients, routes!(configuration::get_client_revision))) // GET /api/v1/clients/{id}/revisions/{number}
+        .routes(needs(P::ChangeClients, routes!(plans::create_plan))) // POST /api/v1/plans
+        .routes(needs(P::ReadClients, routes!(plans::get_plan))) // GET /api/v1/plans/{id}
+        .routes(needs(P::ReadClients, routes!(plans::list_plan_targets))) // GET /api/v1/plans/{id}/targets
+        .routes(needs(P::ChangeClients, routes!(plans::apply_plan))) // POST /api/v1/plans/{id}/apply
+        .routes(needs(P::ChangeClients, routes!(plans::delete_plan))) // DELETE /api/v1/plans/{id}
         .routes(needs(P::ReadClients, routes!(device_models::list_device_models))) // GET /api/v1/device-models
         .routes(needs(P::ReadClients, routes!(device_models::get_device_model))) // GET /api/v1/device-models/{name}
         // jobs

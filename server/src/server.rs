@@ -153,7 +153,7 @@ pub async fn create_data_dir(path: &Path) -> std::io::Result<()> {
 }
 
 /// File in the data directory by which an administrator maps parameters to items (D-13).
-const OVERRIDE_FILE: &str = "parameters-override.yaml";
+pub(crate) const OVERRIDE_FILE: &str = "parameters-override.yaml";
 
 async fn read_catalogue(data_dir: &Path) -> Result<Catalogue, StartError> {
     let path = data_dir.join(OVERRIDE_FILE);
@@ -292,7 +292,8 @@ async fn sweep(app: App, device: Device) {
 
 /// What goes on beside requests: calling phones, telling those that poll, housekeeping.
 fn background(app: &App, board: &Arc<Board>, polled: bool) -> Vec<JoinHandle<()>> {
-    let mut running = vec![tokio::spawn(call(app.clone(), Arc::clone(board))), tokio::spawn(tasks::run(app.clone()))];
+    let mut running =
+        vec![tokio::spawn(call(app.clone(), Arc::clone(board))), tokio::spawn(tasks::run(app.clone()))];
     if polled {
         let (app, board) = (app.clone(), Arc::clone(board));
         running.push(tokio::spawn(async move { board.keep(&app).await }));

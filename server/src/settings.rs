@@ -88,6 +88,11 @@ impl Settings {
         Ok(Self::new(snapshot(settings::all(store).await?), fixed))
     }
 
+    /// The settings of file and environment alone, for verbs that run before there is a database.
+    pub fn fixed(fixed: HashMap<SettingKey, (SettingValue, SettingSource)>) -> Self {
+        Self::new(Snapshot::new(), fixed)
+    }
+
     fn new(stored: Snapshot, fixed: HashMap<SettingKey, (SettingValue, SettingSource)>) -> Self {
         let started_with =
             SettingKey::ALL.iter().map(|key| (*key, in_force(*key, &stored, &fixed).0)).collect();

@@ -117,7 +117,7 @@ fn free_port() -> u16 {
 #[test]
 fn every_verb_has_help_with_an_example() {
     let data = tempfile::tempdir().expect("a directory");
-    let verbs: [&[&str]; 9] = [
+    let verbs: [&[&str]; 10] = [
         &["serve"],
         &["migrate"],
         &["check-config"],
@@ -125,6 +125,7 @@ fn every_verb_has_help_with_an_example() {
         &["user", "create"],
         &["token", "create"],
         &["simulate"],
+        &["dhcp"],
         &["doctor"],
         &[],
     ];
@@ -205,6 +206,7 @@ fn a_server_serves_simulated_phones_and_stops_when_told() {
         command
             .env("WORKPOINT_PORTS_DEFAULT_MODE_CLIENT_PORT", phones.to_string())
             .env("WORKPOINT_PORTS_SECURE_MODE_CLIENT_PORT", "0")
+            .env("WORKPOINT_PORTS_DCMP_SERVER_PORT", "0")
             .env("WORKPOINT_PORTS_API_SERVER_PORT", api.to_string());
     };
     let mut serve = workpoint(data.path());
@@ -244,11 +246,37 @@ fn a_first_password_nobody_could_sign_in_with_is_refused() {
     let data = tempfile::tempdir().expect("a directory");
     let mut serve = workpoint(data.path());
     serve.arg("serve").env("WORKPOINT_ADMIN_PASSWORD", "x".repeat(129));
-    for name in ["DEFAULT_MODE_CLIENT", "SECURE_MODE_CLIENT", "API_SERVER"] {
+    for name in ["DEFAULT_MODE_CLIENT", "SECURE_MODE_CLIENT", "API_SERVER", "DCMP_SERVER"] {
         serve.env(format!("WORKPOINT_PORTS_{name}_PORT"), "0");
     }
     let refused = fails(&mut serve);
     assert!(refused.contains("WORKPOINT_ADMIN_PASSWORD"), "{refused}");
+}
+
+#[test]
+fn dhcp_options_name_the_server_of_the_settings() {
+    let data = tempfile::tempdir().expect("a directory");
+    let refused = fails(workpoint(data.path()).arg("dhcp"));
+    assert!(refused.contains("phones.phone-url"), "{refused}");
+    let mut set = workpoint(data.path());
+    set.env("WORKPOINT_PHONES_PHONE_URL", "https://10.20.30.40:18443");
+    let hex = succeeds(set.args(["dhcp", "--vlan", "42", "--format", "hex"]));
+    let url = "73646c703a2f2f31302e32302e33302e34303a3138343433";
+    assert_eq!(hex.trim_end(), format!("01075369656d656e7302040000002a0318{url}ff"));
+    let given = workpoint(data.path())
+        .args(["dhcp", "--host", "wpi.example.net", "--port", "9999", "--format", "dnsmasq", "--json"])
+        .output()
+        .expect("it runs");
+    let dnsmasq = json(&text(&given))["dnsmasq"].as_str().expect("a text").to_owned();
+    assert!(dnsmasq.contains("sdlp://wpi.example.net:9999"), "{dnsmasq}");
+    for bad in [["--host", "a b"], ["--host", "a/b"], ["--vlan", "5000"]] {
+        fails(
+            workpoint(data.path())
+                .arg("dhcp")
+                .args(bad)
+                .env("WORKPOINT_PHONES_PHONE_URL", "https://10.1.2.3"),
+        );
+    }
 }
 
 #[test]

@@ -169,6 +169,7 @@ on_both_databases! {
         assert_eq!(ids(&format!("before={between}")).await, [first["id"].clone()]);
         assert_eq!(ids(&format!("after={between}")).await, [second["id"].clone()]);
         assert_eq!(ids("initiator=%25").await.len(), 0);
+        wait_until(async || api.get("/api/v1/dashboard").await.expect(200)["jobs"] == json!({"created": 2})).await;
         api.get(&format!("{JOBS}?sort=colour")).await.expect_problem(422, "invalid_fields");
         api.get(&format!("{JOBS}?state=done")).await.expect_problem(422, "invalid_fields");
     }

@@ -54,6 +54,8 @@ pub struct Dashboard {
     pub by_fault: Vec<Count>,
     /// Clients by the hour of their last contact: 24 hours up to now, oldest first.
     pub contacts: Vec<HourCount>,
+    /// Jobs by state.
+    pub jobs: std::collections::BTreeMap<String, u64>,
     /// Notifications not yet removed.
     pub notifications: u64,
     /// This node and its phones.

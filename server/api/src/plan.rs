@@ -108,7 +108,6 @@ pub struct PlanView {
     /// What it changes.
     pub changes: Vec<ChangeView>,
     /// What it comes to.
-    #[serde(flatten)]
     pub summary: PlanSummary,
     /// Whether the configuration of a target was changed since: applying it then makes a new plan.
     pub stale: bool,

@@ -11,8 +11,9 @@ use crate::patch;
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewClient {
-    /// Short name of the model (`GET /device-models`).
-    pub model: String,
+    /// Short name of the model (`GET /device-models`), when it is known: another one is then quarantined.
+    #[serde(default)]
+    pub model: Option<String>,
     /// `SIP` (default) or `HFA`, as far as the model runs it.
     #[serde(default)]
     pub software_type: Option<String>,
@@ -41,9 +42,9 @@ pub struct NewClient {
 #[serde(deny_unknown_fields)]
 pub struct ChangeClient {
     /// Short name of the model.
-    #[serde(default, deserialize_with = "patch::set", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    pub model: Option<String>,
+    #[serde(default, deserialize_with = "patch::set_or_clear", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub model: Option<Option<String>>,
     /// `SIP` or `HFA`.
     #[serde(default, deserialize_with = "patch::set", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
@@ -74,7 +75,6 @@ pub struct ChangeClient {
     pub force: bool,
 }
 
-#[expect(clippy::option_option, reason = "absent and null are two things in a PATCH")]
 fn exposed<S: serde::Serializer>(secret: &Option<Option<Secret>>, serializer: S) -> Result<S::Ok, S::Error> {
     match secret {
         Some(secret) => patch::exposed_if_some(secret, serializer),

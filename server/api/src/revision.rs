@@ -8,7 +8,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::configuration::value_or_null;
 
-/// A revision, without its changes.
+/// Most changes of one revision that a list shows.
+pub const MOST_LISTED: usize = 20;
+
+/// A revision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RevisionView {
     /// Its number, from 1.
@@ -23,17 +26,9 @@ pub struct RevisionView {
     #[schema(value_type = Option<i64>)]
     pub job_id: Option<JobId>,
     /// Number of changed parameters.
-    pub changes: u64,
-}
-
-/// A revision with its changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RevisionDetails {
-    /// What is in the list too.
-    #[serde(flatten)]
-    pub revision: RevisionView,
-    /// Changed parameters, by id and entry.
-    pub parameters: Vec<RevisionChange>,
+    pub total_changes: u64,
+    /// Changed parameters, by id and entry; in a list the first 20.
+    pub changes: Vec<RevisionChange>,
 }
 
 /// One changed parameter.

@@ -129,7 +129,9 @@ fn is_callable(path: &str) -> bool {
     path.len() <= LONGEST_PATH
         && path.bytes().all(plain)
         && !path.contains("..")
-        && path.get(path.len().saturating_sub(LAST_PART.len())..).is_some_and(|end| end.eq_ignore_ascii_case(LAST_PART))
+        && path
+            .get(path.len().saturating_sub(LAST_PART.len())..)
+            .is_some_and(|end| end.eq_ignore_ascii_case(LAST_PART))
 }
 
 /// Body of a contact-me. With `server` the phone calls that address and port instead of its configured ones;
@@ -146,9 +148,9 @@ pub fn body(server: Option<(IpAddr, u16)>) -> String {
 pub fn gap(reported: Option<&str>, setting: SignedDuration) -> SignedDuration {
     let seconds = reported.and_then(|text| text.trim().parse::<u32>().ok());
     match seconds {
-        Some(seconds) => SignedDuration::from_secs(seconds.into())
-            .max(setting.min(SHORTEST_GAP))
-            .min(LONGEST_GAP),
+        Some(seconds) => {
+            SignedDuration::from_secs(seconds.into()).max(setting.min(SHORTEST_GAP)).min(LONGEST_GAP)
+        }
         None => setting,
     }
 }
@@ -232,9 +234,8 @@ pub fn decide(candidate: &Candidate, mode: PollMode, most_tries: u32, now: Times
         time.and_then(|time| time.checked_add(wait).ok()).filter(|next| *next > now)
     };
     let gap_ends = after(candidate.called_at, candidate.gap);
-    let call = |tries: u32, shortest: SignedDuration| {
-        Next::Call(again_in(candidate.gap, tries).max(shortest))
-    };
+    let call =
+        |tries: u32, shortest: SignedDuration| Next::Call(again_in(candidate.gap, tries).max(shortest));
     let missed = candidate.tries >= MISSED_UNTIL_POLLING.min(most_tries);
     match mode {
         PollMode::Enabled => (Access::Dcmp, Next::LeaveToPolling),

@@ -48,7 +48,8 @@ pub async fn create(
     }
     check_danger(app, caller, &new, targets.len() as u64)?;
     if new.keep_certificates && client_list::none_is(&app.store, &targets, SecureMode::Secure).await? {
-        let text = "Certificates can be kept only by clients in secure mode; all of these are in default mode.";
+        let text =
+            "Certificates can be kept only by clients in secure mode; all of these are in default mode.";
         return Err(AppError::new(Code::SecureModeNeeded, text));
     }
     let tx = app.store.begin().await?;
@@ -76,8 +77,11 @@ pub async fn create(
         "keep_certificates": new.keep_certificates,
     });
     let (at, actor, object_id) = (app.clock.now(), &caller.actor(), created.id.to_string());
-    audit::append(&tx, &NewRecord { at, actor, action: "job.create", object_kind: "job", object_id, details })
-        .await?;
+    audit::append(
+        &tx,
+        &NewRecord { at, actor, action: "job.create", object_kind: "job", object_id, details },
+    )
+    .await?;
     let value = job_list::of(app, &tx, created.id).await?;
     idempotency::end(app, &tx, caller, key, &value).await?;
     tx.commit().await?;

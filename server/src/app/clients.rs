@@ -22,7 +22,7 @@ use crate::store::audit::{Actor, NewRecord};
 use crate::store::client_list::{self, ClientFilter, ClientSort, Cursor, Window};
 use crate::store::clients::{self as rows, Client};
 use crate::store::job_targets::JobTarget;
-use crate::store::{StoreResult, Tx, audit, items};
+use crate::store::{Source, StoreResult, Tx, audit, items};
 
 /// Clients read at once by an export.
 const CHUNK: u64 = 500;
@@ -90,11 +90,10 @@ fn wbm_url(address: &str) -> Option<String> {
 }
 
 /// Views of rows; which numbers are shared is asked once for all of them.
-async fn views(app: &App, rows: Vec<Client>) -> AppResult<Vec<ClientView>> {
+async fn views(on: &impl Source, rows: Vec<Client>) -> AppResult<Vec<ClientView>> {
     let numbers: HashSet<&str> = rows.iter().filter_map(|row| row.e164.as_deref()).collect();
     let numbers: Vec<&str> = numbers.into_iter().collect();
-    let shared: HashSet<String> =
-        client_list::shared_numbers(&app.store, &numbers).await?.into_iter().collect();
+    let shared: HashSet<String> = client_list::shared_numbers(on, &numbers).await?.into_iter().collect();
     Ok(rows.into_iter().map(|row| view(row, &shared)).collect())
 }
 
@@ -151,7 +150,7 @@ pub async fn list(app: &App, query: ClientQuery) -> AppResult<Page<ClientView>> 
     let full = slice.clients.len() as u64 == paging.size;
     let more = if paged { full && paging.has_more(total) } else { full };
     let next = slice.last.filter(|_| more).map(|place| order.encode(&place)).transpose()?;
-    let items = views(app, slice.clients).await?;
+    let items = views(&app.store, slice.clients).await?;
     Ok(Page { items, total, page: paged.then_some(paging.page), size: paging.size, next })
 }
 
@@ -170,7 +169,7 @@ pub fn export(
         }
         let slice = client_list::slice(&app.store, &order.filter, &order.window(after, 0, CHUNK)).await?;
         let done = (slice.clients.len() as u64) < CHUNK;
-        let views = views(&app, slice.clients).await?;
+        let views = views(&app.store, slice.clients).await?;
         Ok::<_, AppError>(Some((views, (app, order, slice.last, done))))
     }))
 }
@@ -180,8 +179,13 @@ pub fn export(
 /// # Errors
 /// `not_found`.
 pub async fn find(app: &App, id: ClientId) -> AppResult<ClientView> {
-    let row = rows::by_id(&app.store, id).await?.ok_or_else(AppError::not_found)?;
-    views(app, vec![row]).await?.pop().ok_or_else(AppError::not_found)
+    find_in(&app.store, id).await
+}
+
+/// One client, as an open transaction sees it.
+pub(super) async fn find_in(on: &impl Source, id: ClientId) -> AppResult<ClientView> {
+    let row = rows::by_id(on, id).await?.ok_or_else(AppError::not_found)?;
+    views(on, vec![row]).await?.pop().ok_or_else(AppError::not_found)
 }
 
 /// What a client reports, by name and index. Values of secrets are never shown.

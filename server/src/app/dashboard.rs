@@ -11,7 +11,7 @@ use super::caller::Caller;
 use super::error::AppResult;
 use crate::App;
 use crate::store::client_list::{self, ClientFilter, CountBy};
-use crate::store::{accounts, notifications, sessions};
+use crate::store::{accounts, job_list, notifications, sessions};
 
 /// Most groups shown of a count.
 const MOST_GROUPS: u64 = 30;
@@ -28,7 +28,7 @@ pub async fn read(app: &App, caller: &Caller) -> AppResult<Dashboard> {
     let hours = hours(now);
     let first_hour = hours.first().copied().unwrap_or(now);
     let everything = ClientFilter::default();
-    let (clients, by_state, by_model, by_software, by_reason, faults, contacts, notifications) = tokio::try_join!(
+    let (clients, by_state, by_model, by_software, by_reason, faults, contacts, jobs, notifications) = tokio::try_join!(
         client_list::total(store, &everything, now),
         client_list::count_by(store, CountBy::State, MOST_GROUPS),
         client_list::count_by(store, CountBy::Model, MOST_GROUPS),
@@ -36,6 +36,7 @@ pub async fn read(app: &App, caller: &Caller) -> AppResult<Dashboard> {
         client_list::count_by(store, CountBy::LastContactReason, MOST_GROUPS),
         client_list::count_faults(store),
         client_list::contacts_by_hour(store, first_hour),
+        job_list::by_state(store),
         notifications::count(store),
     )?;
     let (accounts, sessions) = figures_of_accounts(app, caller, now).await?;
@@ -47,6 +48,7 @@ pub async fn read(app: &App, caller: &Caller) -> AppResult<Dashboard> {
         by_last_contact_reason: counts(by_reason),
         by_fault: by_fault(faults),
         contacts: by_hour(&hours, &contacts),
+        jobs: jobs.into_iter().collect(),
         notifications,
         phones: phones(app),
         accounts,

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use super::caller::{Caller, Credential};
 use super::error::{AppError, AppResult};
 use crate::App;
-use crate::store::{StoreResult, Tx};
 use crate::store::idempotency::{Reserved, forget, keep, reserve};
+use crate::store::{StoreResult, Tx};
 
 /// How long an answer is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);

@@ -102,7 +102,9 @@ fn target_view(target: JobTarget) -> TargetView {
         id: target.id,
         job_id: target.job,
         client_id: target.client,
-        device_id: target.device_id.map(|text| text.parse::<domain::DeviceId>().map_or(text, |id| id.to_string())),
+        device_id: target
+            .device_id
+            .map(|text| text.parse::<domain::DeviceId>().map_or(text, |id| id.to_string())),
         e164: target.e164,
         model: target.model,
         state: target.state,

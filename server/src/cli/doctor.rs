@@ -1,169 +1,118 @@
 //! `workpoint doctor`: looks for what is wrong with an installation, without changing it.
+//!
+//! What is wrong makes the exit code a failure. Advice does not: it names what works, but maybe not as meant.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+mod advice;
+mod installation;
+mod network;
+
 use std::process::ExitCode;
-use std::time::Duration;
 
-use domain::setting::{SettingKey, SettingValue};
+use domain::setting::SettingKey;
 use serde_json::json;
 
-use super::{Failure, Output, causes};
-use crate::clock::{Clock, Entropy};
-use crate::config::{Config, load_key};
+use super::{Failure, Output, causes, stored};
+use crate::config::Config;
 use crate::settings::Settings;
-use crate::store::{Store, meta};
-use crate::vault::Vault;
+use crate::store::Store;
 
-/// A certificate that ends sooner is worth a word.
-const SOON: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
+/// How a finding is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// As it should be.
+    Good,
+    /// It works, but maybe not as meant.
+    Advice,
+    /// Something does not work.
+    Wrong,
+}
 
+/// Result of one look.
+#[derive(Debug)]
 struct Finding {
     check: &'static str,
-    good: bool,
+    level: Level,
     text: String,
 }
 
+/// All findings, in the order of the looks.
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, check: &'static str, level: Level, text: impl Into<String>) {
+        self.0.push(Finding { check, level, text: text.into() });
+    }
+
+    /// A look that is good or wrong.
+    fn look(&mut self, check: &'static str, result: Result<String, String>) {
+        let level = if result.is_ok() { Level::Good } else { Level::Wrong };
+        self.add(check, level, result.unwrap_or_else(|fault| fault));
+    }
+
+    fn healthy(&self) -> bool {
+        self.0.iter().all(|finding| finding.level != Level::Wrong)
+    }
+}
+
 pub(super) async fn run(config: &Config, output: Output) -> Result<ExitCode, Failure> {
-    let mut findings = Vec::new();
-    let mut stored = None;
-    let mut add = |check, result: Result<String, String>| {
-        let good = result.is_ok();
-        findings.push(Finding { check, good, text: result.unwrap_or_else(|fault| fault) });
-    };
-    add("data directory", directory(config).await);
-    let vault = key(config).await;
-    add("key for secrets", vault.as_ref().map(|_| "found".to_owned()).map_err(Clone::clone));
-    if database_exists(config).await {
+    let mut findings = Findings::default();
+    installation::directory(config, &mut findings).await;
+    let vault = installation::key(config, &mut findings).await;
+    findings.look("parameter overrides", installation::catalogue(config).await);
+    let mut settings = None;
+    if stored::database_exists(config).await {
         match Store::open(&config.store_options()).await {
-            Err(error) => add("database", Err(causes(&error))),
+            Err(error) => findings.look("database", Err(causes(&error))),
             Ok(store) => {
-                add("database", schema(&store).await);
-                stored = Settings::load(&store, config.overrides.clone()).await.ok();
-                if let Ok(vault) = &vault {
-                    add("key belongs to database", belongs(&store, vault).await);
-                }
-                for listener in ["authority", "phones", "console"] {
-                    add("certificate", certificate(&store, listener).await);
-                }
+                settings = Settings::load(&store, config.overrides.clone()).await.ok();
+                installation::database(&store, vault.as_ref(), &mut findings).await;
+                installation::certificates(&store, settings.as_ref(), &mut findings).await;
                 store.close().await;
             }
         }
     } else {
-        add("database", Ok("not made yet; the first start makes it".to_owned()));
+        findings.add("database", Level::Good, "not made yet; the first start makes it");
     }
-    for key in [SettingKey::DefaultModePort, SettingKey::SecureModePort, SettingKey::ApiPort] {
-        add("port", port(config, stored.as_ref(), key).await);
+    let settings = settings.unwrap_or_else(|| Settings::fixed(config.overrides.clone()));
+    let (level, text) = installation::open_files(&settings).await;
+    findings.add("open files", level, text);
+    for key in [
+        SettingKey::DefaultModePort,
+        SettingKey::SecureModePort,
+        SettingKey::ApiPort,
+        SettingKey::DcmpServerPort,
+    ] {
+        findings.look("port", network::port(config, &settings, key).await);
     }
+    findings.look("ports differ", network::ports_differ(&settings));
+    network::phone_url(&settings, &mut findings).await;
+    advice::calling(&settings, &mut findings);
+    advice::polling(&settings, &mut findings);
+    advice::onboarding(&settings, crate::clock::Clock::system().now(), &mut findings);
     report(&findings, output);
-    let healthy = findings.iter().all(|finding| finding.good);
-    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if findings.healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn report(findings: &[Finding], output: Output) {
+fn report(findings: &Findings, output: Output) {
+    let word = |level| match level {
+        Level::Good => "good",
+        Level::Advice => "hint",
+        Level::Wrong => "WRONG",
+    };
     let lines: Vec<String> = findings
+        .0
         .iter()
-        .map(|finding| {
-            format!(
-                "{:<5} {:<24} {}",
-                if finding.good { "good" } else { "WRONG" },
-                finding.check,
-                finding.text
-            )
-        })
+        .map(|finding| format!("{:<5} {:<24} {}", word(finding.level), finding.check, finding.text))
         .collect();
     let rows: Vec<_> = findings
+        .0
         .iter()
-        .map(|finding| json!({"check": finding.check, "good": finding.good, "text": finding.text}))
+        .map(|finding| {
+            let level = word(finding.level).to_ascii_lowercase();
+            let good = finding.level != Level::Wrong;
+            json!({"check": finding.check, "good": good, "level": level, "text": finding.text})
+        })
         .collect();
     output.result(&json!(rows), &lines.join("\n"));
-}
-
-async fn directory(config: &Config) -> Result<String, String> {
-    let path = config.data_dir.display();
-    match tokio::fs::metadata(&config.data_dir).await {
-        Ok(data) if data.is_dir() => Ok(path.to_string()),
-        Ok(_) => Err(format!("{path} is not a directory")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(format!("{path} is not made yet")),
-        Err(error) => Err(format!("{path}: {error}")),
-    }
-}
-
-/// The vault of the installation; never makes a key.
-async fn key(config: &Config) -> Result<Vault, String> {
-    if config.key.is_none() && !tokio::fs::try_exists(config.key_path()).await.unwrap_or(false) {
-        return Err(format!(
-            "{} is missing; the first start makes it, a lost one cannot be replaced",
-            config.key_path().display()
-        ));
-    }
-    let key = load_key(config, &Entropy::system()).map_err(|error| causes(&error))?;
-    Vault::new(&key).map_err(|error| causes(&error))
-}
-
-async fn database_exists(config: &Config) -> bool {
-    let url = config.store_options().url;
-    let Some(path) = url.strip_prefix("sqlite://") else { return true };
-    let path = path.split('?').next().unwrap_or_default();
-    tokio::fs::try_exists(path).await.unwrap_or(false)
-}
-
-async fn schema(store: &Store) -> Result<String, String> {
-    store.ping().await.map_err(|error| causes(&error))?;
-    match store.pending_migrations().await {
-        Ok(0) => Ok(format!("{}, schema up to date", store.backend_name())),
-        Ok(pending) => Err(format!("{pending} migrations are missing: workpoint migrate")),
-        Err(error) => Err(causes(&error)),
-    }
-}
-
-async fn belongs(store: &Store, vault: &Vault) -> Result<String, String> {
-    match meta::read(store, "key-check").await {
-        Ok(None) => Ok("the database has no secrets yet".to_owned()),
-        Ok(Some(sealed)) => {
-            vault.open("key-check", &sealed).map(|_| "yes".to_owned()).map_err(|error| causes(&error))
-        }
-        Err(error) => Err(causes(&error)),
-    }
-}
-
-async fn certificate(store: &Store, word: &str) -> Result<String, String> {
-    let stored = meta::read(store, &format!("{word}.certificate")).await.map_err(|error| causes(&error))?;
-    let Some(pem) = stored else { return Ok(format!("{word}: not made yet")) };
-    let info = pki::inspect(pem.as_bytes()).map_err(|error| causes(&error))?;
-    let left = info.not_after.duration_since(Clock::system().now());
-    let text = format!("{word}: valid until {}", info.not_after);
-    if left > SOON { Ok(text) } else { Err(text) }
-}
-
-/// A port is free, or somebody listens on it: a running server, as a rule.
-async fn port(config: &Config, settings: Option<&Settings>, key: SettingKey) -> Result<String, String> {
-    let id = key.definition().id;
-    let fixed = || config.overrides.get(&key).map(|(value, _)| value.clone());
-    let value = match settings {
-        Some(settings) => settings.value(key),
-        None => fixed().unwrap_or_else(|| key.definition().default.into()),
-    };
-    let SettingValue::Integer(number) = value else { return Ok(format!("{id}: default")) };
-    let Ok(number) = u16::try_from(number) else { return Ok(format!("{id}: default")) };
-    if number == 0 {
-        return Ok(format!("{id}: off"));
-    }
-    let address = SocketAddr::new(config.listen_address, number);
-    match tokio::net::TcpListener::bind(address).await {
-        Ok(_) => Ok(format!("{number}: free")),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-            let host = match config.listen_address {
-                IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-                IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-                address => address,
-            };
-            let local = SocketAddr::new(host, number);
-            let connect = tokio::time::timeout(Duration::from_secs(3), tokio::net::TcpStream::connect(local));
-            match connect.await {
-                Ok(Ok(_)) => Ok(format!("{number}: in use and answering")),
-                _ => Err(format!("{number}: in use, but nobody answers")),
-            }
-        }
-        Err(error) => Err(format!("{number}: {error}")),
-    }
 }

@@ -2,9 +2,11 @@
 //! output. Failures go to standard error with their causes, and the exit code says so.
 
 mod account;
+mod dhcp;
 mod doctor;
 mod serve;
 mod simulate;
+mod stored;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +67,11 @@ enum Verb {
     /// Example: workpoint simulate --phones 200 --source 127.10.0.0/16
     #[command(verbatim_doc_comment)]
     Simulate(Box<simulate::SimulateArguments>),
+    /// Print what a DHCP server must send so that phones find this server.
+    ///
+    /// Example: workpoint dhcp --vlan 42 --host 10.20.30.40 --format isc
+    #[command(verbatim_doc_comment)]
+    Dhcp(dhcp::DhcpArguments),
     /// Look for what is wrong with an installation.
     ///
     /// Example: workpoint doctor
@@ -136,6 +143,7 @@ async fn run(arguments: Arguments, output: Output) -> Result<ExitCode, Failure> 
         }
         Verb::User(verb) => account::user(&config, verb, output).await,
         Verb::Token(verb) => account::token(&config, verb, output).await,
+        Verb::Dhcp(arguments) => dhcp::run(&config, arguments, output).await,
         Verb::Doctor => doctor::run(&config, output).await,
         Verb::Openapi | Verb::Simulate(_) => Ok(ExitCode::SUCCESS),
     }

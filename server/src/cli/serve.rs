@@ -43,6 +43,7 @@ fn announce(server: &mut Server, output: Output) {
         phones = address(listening.phones),
         phones_secure = address(listening.secure),
         api = address(listening.api),
+        dcmp = address(listening.dcmp),
         database = server.app().store.backend_name(),
         "started"
     );

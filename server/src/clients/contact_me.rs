@@ -258,8 +258,10 @@ mod tests {
     async fn every_2xx_is_good_and_no_redirect_is_followed() {
         assert_eq!(call("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.1, Outcome::Acknowledged);
         let (target, to) = listener().await;
-        let redirect =
-            format!("HTTP/1.1 302 Found\r\nLocation: http://{}:{}/\r\nContent-Length: 0\r\n\r\n", to.address, to.port);
+        let redirect = format!(
+            "HTTP/1.1 302 Found\r\nLocation: http://{}:{}/\r\nContent-Length: 0\r\n\r\n",
+            to.address, to.port
+        );
         assert_eq!(call(&redirect).await.1, Outcome::Refused(StatusCode::FOUND));
         let accepted = tokio::time::timeout(std::time::Duration::from_millis(1), target.accept()).await;
         assert!(accepted.is_err(), "nobody goes where a phone points");

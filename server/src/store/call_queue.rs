@@ -168,12 +168,7 @@ pub async fn book(tx: &Tx, booking: &Booking, at: Timestamp) -> StoreResult<bool
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn note_result(
-    tx: &Tx,
-    client: ClientId,
-    called_at: Timestamp,
-    result: &str,
-) -> StoreResult<bool> {
+pub async fn note_result(tx: &Tx, client: ClientId, called_at: Timestamp, result: &str) -> StoreResult<bool> {
     let sql = "UPDATE client_call SET result = $3 WHERE client_id = $1 AND called_at = $2 AND tries > 0";
     let values: [Value; 3] = [client.0.into(), called_at.as_millisecond().into(), result.into()];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);

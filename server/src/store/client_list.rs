@@ -324,10 +324,8 @@ pub async fn none_is(on: &impl Source, ids: &[ClientId], mode: SecureMode) -> St
     let connection = on.connection();
     for chunk in ids.chunks(5_000) {
         let numbers: Vec<String> = chunk.iter().map(|id| id.0.to_string()).collect();
-        let sql = format!(
-            "SELECT 1 FROM client WHERE secure_mode = $1 AND id IN ({}) LIMIT 1",
-            numbers.join(",")
-        );
+        let sql =
+            format!("SELECT 1 FROM client WHERE secure_mode = $1 AND id IN ({}) LIMIT 1", numbers.join(","));
         let values: [Value; 1] = [mode.as_str().into()];
         let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
         if connection.query_one_raw(statement).await.attempt(attempt)?.is_some() {

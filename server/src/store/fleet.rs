@@ -222,10 +222,7 @@ pub async fn drift(on: &impl Source, ids: &[ClientId]) -> StoreResult<Vec<ItemOf
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn secret_writes(
-    on: &impl Source,
-    ids: &[ClientId],
-) -> StoreResult<Vec<(ClientId, SecretWrite)>> {
+pub async fn secret_writes(on: &impl Source, ids: &[ClientId]) -> StoreResult<Vec<(ClientId, SecretWrite)>> {
     let attempt = "read which secrets phones were given";
     let sql = "SELECT client_id, item_id, item_index, handed_out, acknowledged FROM secret_write \
         WHERE client_id IN ({ids})";
@@ -248,9 +245,7 @@ pub async fn refusals(on: &impl Source, ids: &[ClientId]) -> StoreResult<Vec<(It
     let attempt = "read what phones refuse";
     let sql = "SELECT client_id, item_id, item_index, status FROM item_refusal WHERE client_id IN ({ids})";
     let rows = ask(on, sql, ids, &[], attempt).await?;
-    rows.iter()
-        .map(|row| Ok((item_of(row, attempt)?, row.try_get_by_index(3).attempt(attempt)?)))
-        .collect()
+    rows.iter().map(|row| Ok((item_of(row, attempt)?, row.try_get_by_index(3).attempt(attempt)?))).collect()
 }
 
 /// Numbers of the configuration of clients, which stay as they are until the transaction ends.
@@ -260,7 +255,8 @@ pub async fn refusals(on: &impl Source, ids: &[ClientId]) -> StoreResult<Vec<(It
 pub async fn lock(tx: &Tx, ids: &[ClientId]) -> StoreResult<Vec<(ClientId, i64)>> {
     let attempt = "hold clients for a change of their configuration";
     let lock = if tx.is_postgres() { " FOR UPDATE" } else { "" };
-    let sql = format!("SELECT id, configuration_revision FROM client WHERE id IN ({{ids}}) ORDER BY id{lock}");
+    let sql =
+        format!("SELECT id, configuration_revision FROM client WHERE id IN ({{ids}}) ORDER BY id{lock}");
     let rows = ask(tx, &sql, ids, &[], attempt).await?;
     rows.iter()
         .map(|row| {
@@ -355,12 +351,7 @@ pub async fn approve(tx: &Tx, ids: &[ClientId], at: Timestamp) -> StoreResult<u6
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn begin_anew(
-    tx: &Tx,
-    ids: &[ClientId],
-    item: i64,
-    index: Option<u16>,
-) -> StoreResult<()> {
+pub async fn begin_anew(tx: &Tx, ids: &[ClientId], item: i64, index: Option<u16>) -> StoreResult<()> {
     let attempt = "forget how items stood";
     let values: [Value; 2] = [item.into(), index.map_or(NO_INDEX, i32::from).into()];
     let place = "client_id IN ({ids}) AND item_id = $1 AND item_index = $2";

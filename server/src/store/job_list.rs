@@ -5,10 +5,10 @@ use domain::{ClientId, JobId};
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
+use super::Source;
 use super::error::{Attempt, StoreError, StoreResult};
 use super::job_targets::{self, JobTarget};
 use super::jobs::{self, Job};
-use super::Source;
 
 /// Which jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,7 +151,9 @@ pub async fn counts(on: &impl Source, ids: &[JobId]) -> StoreResult<Vec<Counts>>
         let number: i64 = row.try_get_by_index(2).attempt(attempt)?;
         let corrupt = StoreError::Corrupt { attempt, what: "job_target.state" };
         let state = TargetState::parse(&state).ok_or(corrupt)?;
-        if let Some(place) = ids.iter().position(|known| known.0 == id).and_then(|place| counts.get_mut(place)) {
+        if let Some(place) =
+            ids.iter().position(|known| known.0 == id).and_then(|place| counts.get_mut(place))
+        {
             place.add(state, number.unsigned_abs());
         }
     }
@@ -194,7 +196,9 @@ pub async fn targets(
     );
     let connection = on.connection();
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [job.0.into()]);
-    let rows =
-        job_targets::Row::find_by_statement(statement).all(connection).await.attempt("list targets of a job")?;
+    let rows = job_targets::Row::find_by_statement(statement)
+        .all(connection)
+        .await
+        .attempt("list targets of a job")?;
     rows.into_iter().map(job_targets::Row::into_target).collect()
 }

@@ -339,8 +339,7 @@ fn target(row: &QueryResult, attempt: &'static str) -> StoreResult<PlanTarget> {
 pub async fn count_targets(on: &impl Source, id: PlanId, excluded: Option<bool>) -> StoreResult<u64> {
     let attempt = "count the targets of a plan";
     let connection = on.connection();
-    let sql =
-        format!("SELECT COUNT(*) FROM plan_target WHERE plan_id = $1{}", excluded_condition(excluded));
+    let sql = format!("SELECT COUNT(*) FROM plan_target WHERE plan_id = $1{}", excluded_condition(excluded));
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [id.0.into()]);
     let row = connection.query_one_raw(statement).await.attempt(attempt)?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
@@ -377,5 +376,9 @@ pub async fn purge(tx: &Tx, now: Timestamp) -> StoreResult<u64> {
     let sql = "DELETE FROM plan WHERE id IN \
         (SELECT id FROM plan WHERE expires_at <= $1 ORDER BY expires_at LIMIT 20)";
     let statement = Statement::from_sql_and_values(tx.backend, sql, [now.as_millisecond().into()]);
-    tx.inner.execute_raw(statement).await.attempt("delete plans that are over").map(|done| done.rows_affected())
+    tx.inner
+        .execute_raw(statement)
+        .await
+        .attempt("delete plans that are over")
+        .map(|done| done.rows_affected())
 }

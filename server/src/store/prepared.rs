@@ -16,9 +16,9 @@ pub struct Entry {
     /// Number.
     pub e164: Option<String>,
     /// `device-type` as phones of the model report it.
-    pub device_type: String,
+    pub device_type: Option<String>,
     /// Short name of the model.
-    pub model: String,
+    pub model: Option<String>,
     /// `SIP` or `HFA`.
     pub software_type: String,
     /// Secure mode it is to have.
@@ -53,8 +53,8 @@ pub async fn insert(
     let values: [Value; 8] = [
         entry.device_id.as_ref().map(|device| device.as_str().to_owned()).into(),
         entry.e164.clone().into(),
-        entry.device_type.as_str().into(),
-        entry.model.as_str().into(),
+        entry.device_type.clone().into(),
+        entry.model.clone().into(),
         entry.software_type.as_str().into(),
         entry.secure_mode.as_str().into(),
         pin_digest.map(<[u8]>::to_vec).into(),
@@ -85,7 +85,6 @@ pub async fn waiting(on: &impl Source, id: ClientId) -> StoreResult<Option<Waiti
 ///
 /// # Errors
 /// [`super::StoreError::Taken`] when another client has the device id; else when the database refuses.
-#[expect(clippy::option_option, reason = "keeping and clearing are two things")]
 pub async fn update(
     tx: &Tx,
     id: ClientId,
@@ -104,8 +103,8 @@ pub async fn update(
         revision.into(),
         entry.device_id.as_ref().map(|device| device.as_str().to_owned()).into(),
         entry.e164.clone().into(),
-        entry.device_type.as_str().into(),
-        entry.model.as_str().into(),
+        entry.device_type.clone().into(),
+        entry.model.clone().into(),
         entry.software_type.as_str().into(),
         entry.secure_mode.as_str().into(),
         changes_pin.into(),
@@ -170,28 +169,18 @@ async fn other(
     row.map(|row| row.try_get_by_index(0).map(ClientId)).transpose().attempt(attempt)
 }
 
-/// Ends the quarantine of a client that still has this revision, and binds it to a network. `false` when it
+/// Ends the quarantine of a client that still has this revision; its next contact binds it. `false` when it
 /// has changed since.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn release(
-    tx: &Tx,
-    id: ClientId,
-    revision: i64,
-    network: Option<&str>,
-    at: Timestamp,
-) -> StoreResult<bool> {
-    let sql = "UPDATE client SET state = 'active', quarantine_reason = NULL, \
-        bound_network = COALESCE($3, bound_network), updated_at = $4, revision = revision + 1 \
-        WHERE id = $1 AND revision = $2 AND state = 'quarantined'";
-    let sql = if tx.is_postgres() { sql.replace("$3", "$3::text") } else { sql.to_owned() };
-    let values: [Value; 4] = [
-        id.0.into(),
-        revision.into(),
-        network.map(str::to_owned).into(),
-        at.as_millisecond().into(),
-    ];
+pub async fn release(tx: &Tx, id: ClientId, revision: i64, at: Timestamp) -> StoreResult<bool> {
+    // What it is compared with is forgotten, or the next contact would bring it back into quarantine; the
+    // digest goes, so that what the next contact says is taken over.
+    let sql = "UPDATE client SET state = 'active', quarantine_reason = NULL, bound_network = NULL, \
+        device_type = NULL, part_number = NULL, basic_digest = NULL, full_read_wanted = TRUE, updated_at = $3, \
+        revision = revision + 1 WHERE id = $1 AND revision = $2 AND state = 'quarantined'";
+    let values: [Value; 3] = [id.0.into(), revision.into(), at.as_millisecond().into()];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     let done = tx.inner.execute_raw(statement).await.attempt("release a client from quarantine")?;
     Ok(done.rows_affected() > 0)

@@ -74,8 +74,7 @@ pub async fn take(tx: &Tx, owner: &str, at: Timestamp, lease_until: Timestamp) -
          (SELECT id FROM background_task WHERE run_at <= $1 AND (lease_until IS NULL OR lease_until <= $1) \
          ORDER BY run_at, id LIMIT 1 {lock}) RETURNING id, kind, payload, attempts"
     );
-    let values: [Value; 3] =
-        [at.as_millisecond().into(), owner.into(), lease_until.as_millisecond().into()];
+    let values: [Value; 3] = [at.as_millisecond().into(), owner.into(), lease_until.as_millisecond().into()];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     let Some(row) = tx.inner.query_one_raw(statement).await.attempt(attempt)? else { return Ok(None) };
     let payload: String = row.try_get_by_index(2).attempt(attempt)?;
@@ -107,13 +106,8 @@ pub async fn finish(tx: &Tx, task: &Task, owner: &str) -> StoreResult<bool> {
 pub async fn again(tx: &Tx, task: &Task, owner: &str, run_at: Timestamp, error: &str) -> StoreResult<bool> {
     let sql = "UPDATE background_task SET owner = NULL, lease_until = NULL, run_at = $4, last_error = $5 \
         WHERE id = $1 AND owner = $2 AND attempts = $3";
-    let values: [Value; 5] = [
-        task.id.into(),
-        owner.into(),
-        attempts(task).into(),
-        run_at.as_millisecond().into(),
-        error.into(),
-    ];
+    let values: [Value; 5] =
+        [task.id.into(), owner.into(), attempts(task).into(), run_at.as_millisecond().into(), error.into()];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     Ok(tx.inner.execute_raw(statement).await.attempt("put a task back")?.rows_affected() > 0)
 }
@@ -129,7 +123,8 @@ fn attempts(task: &Task) -> i32 {
 pub async fn failing(on: &impl Source) -> StoreResult<Vec<(String, String)>> {
     let attempt = "list failing tasks";
     let connection = on.connection();
-    let sql = "SELECT kind, last_error FROM background_task WHERE last_error IS NOT NULL ORDER BY id LIMIT 20";
+    let sql =
+        "SELECT kind, last_error FROM background_task WHERE last_error IS NOT NULL ORDER BY id LIMIT 20";
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
     rows.iter()
@@ -157,9 +152,8 @@ pub async fn purge_jobs(tx: &Tx, before: Timestamp, limit: u64) -> StoreResult<u
 /// When the database refuses.
 pub async fn purge_diffs(tx: &Tx, after: i64, limit: u64) -> StoreResult<(Option<i64>, u64)> {
     let attempt = "delete unused diffs";
-    let sql = format!(
-        "SELECT MAX(id) FROM (SELECT id FROM diff WHERE id > $1 ORDER BY id LIMIT {limit}) AS piece"
-    );
+    let sql =
+        format!("SELECT MAX(id) FROM (SELECT id FROM diff WHERE id > $1 ORDER BY id LIMIT {limit}) AS piece");
     let statement = Statement::from_sql_and_values(tx.backend, sql, [after.into()]);
     let row = tx.inner.query_one_raw(statement).await.attempt(attempt)?;
     let last: Option<i64> = row.map_or(Ok(None), |row| row.try_get_by_index(0)).attempt(attempt)?;
@@ -172,7 +166,8 @@ pub async fn purge_diffs(tx: &Tx, after: i64, limit: u64) -> StoreResult<(Option
     let sql = format!("SELECT id FROM diff WHERE id > $1 AND id <= $2 AND {unused} ORDER BY id {lock}");
     let statement = Statement::from_sql_and_values(tx.backend, sql, [after.into(), last.into()]);
     let rows = tx.inner.query_all_raw(statement).await.attempt(attempt)?;
-    let ids: Vec<i64> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>().attempt(attempt)?;
+    let ids: Vec<i64> =
+        rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>().attempt(attempt)?;
     if ids.is_empty() {
         return Ok((Some(last), 0));
     }

@@ -1,7 +1,8 @@
 //! The rules of a careful sender, one by one (`wpi.md` §1.5, D-9, D-10, `landscape.md` C2 rows 2 and 6).
 
 use super::{
-    Candidate, Destination, Next, PATH, Pace, PollMode, again_in, body, decide, gap, is_out_of_reach, poll_item,
+    Candidate, Destination, Next, PATH, Pace, PollMode, again_in, body, decide, gap, is_out_of_reach,
+    poll_item,
 };
 use crate::client::Access;
 use crate::network::{Networks, Subnet};
@@ -22,11 +23,18 @@ fn destination(peer: &str, uri: &str) -> (String, u16, String) {
 #[test]
 fn a_phone_is_called_where_it_says_it_listens() {
     let usual = |port| ("10.20.30.77".to_owned(), port, PATH.to_owned());
-    assert_eq!(destination("10.20.30.77", "http://10.20.30.77:8085/contact_dls.html/ContactDLS"), usual(8085));
+    assert_eq!(
+        destination("10.20.30.77", "http://10.20.30.77:8085/contact_dls.html/ContactDLS"),
+        usual(8085)
+    );
     assert_eq!(destination("10.20.30.77", "http://10.20.30.77/contact_dls.html/ContactDLS"), usual(80));
     assert_eq!(destination("10.20.30.77", "https://10.20.30.77/contact_dls.html/ContactDLS"), usual(443));
     assert_eq!(destination("::ffff:10.20.30.77", ""), usual(8085));
-    let six = Destination::of(ip("2001:db8::7"), Some("http://[2001:db8::7]:8085/ContactDLS"), &Networks::default());
+    let six = Destination::of(
+        ip("2001:db8::7"),
+        Some("http://[2001:db8::7]:8085/ContactDLS"),
+        &Networks::default(),
+    );
     assert_eq!((six.address, six.port, six.path.as_str()), (ip("2001:db8::7"), 8085, "/ContactDLS"));
     assert!(!six.is_tls());
 }

@@ -32,8 +32,8 @@ use crate::store::group::Change;
 use crate::store::{StoreResult, Tx, audit, calls, job_targets};
 
 use polls::Board;
-pub use rules::server_address;
 use rules::Rules;
+pub use rules::server_address;
 
 /// Time between two looks when somebody waits for his turn.
 const BEAT: Duration = Duration::from_millis(100);
@@ -133,7 +133,8 @@ impl Caller {
         let mut stay = VecDeque::new();
         let (mut bookings, mut changes) = (Vec::new(), Vec::new());
         while let Some(due) = self.line.pop_front() {
-            let full = self.under_way.len() + bookings.len() >= MOST_UNDER_WAY || changes.len() >= MOST_CHANGES;
+            let full =
+                self.under_way.len() + bookings.len() >= MOST_UNDER_WAY || changes.len() >= MOST_CHANGES;
             match if full { Step::Stay } else { self.consider(&due, &rules, now) } {
                 Step::Call(booking, to, body) => bookings.push((booking, to, body)),
                 Step::Change(change) => changes.push(change),

@@ -117,7 +117,8 @@ impl Board {
     /// When the database cannot be asked; the board stays as it is.
     pub async fn read(&self, app: &App, known: bool) -> StoreResult<()> {
         if known {
-            self.known.store(call_queue::devices(&app.store).await?.into_iter().collect::<HashSet<_>>().into());
+            self.known
+                .store(call_queue::devices(&app.store).await?.into_iter().collect::<HashSet<_>>().into());
         }
         let has_address = !app.settings.text(SettingKey::DcmpServerUrl).is_empty();
         let mode = PollMode::of(&app.settings.text(SettingKey::DcmpOperationMode), has_address);
@@ -183,7 +184,8 @@ mod tests {
     #[test]
     fn a_phone_that_does_not_come_is_told_three_times() {
         let board = Board::default();
-        let tell = |minutes: u64, last_contact| board.tell(&device(), last_contact, 5 * MINUTE, minutes * MINUTE);
+        let tell =
+            |minutes: u64, last_contact| board.tell(&device(), last_contact, 5 * MINUTE, minutes * MINUTE);
         assert!(tell(0, 1) && tell(1, 1), "the first answer may have been lost");
         assert!(tell(5, 1) && tell(10, 1));
         assert!(!tell(15, 1) && !tell(20, 1) && !tell(21, 1));

@@ -168,8 +168,9 @@ impl RecordOpening {
         let state = if quarantine.is_some() { ClientState::Quarantined } else { known.state };
         let call = calls::session_opened(tx, client).await?;
         let visit = self.visit(client, call.is_some_and(|call| self.answers(&call)));
-        let lists_change =
-            visit.answers_call && calling::came_when_called(&self.app, tx, client, self.at).await? || lists_change;
+        let lists_change = visit.answers_call
+            && calling::came_when_called(&self.app, tx, client, self.at).await?
+            || lists_change;
         let mut contact =
             Contact { visit, state, full_read: self.full_read(Some(&known.known)), piece: None };
         let mut touched = Vec::new();

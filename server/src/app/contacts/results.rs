@@ -1,15 +1,15 @@
 //! One transaction for a reply: what was read or written is recorded, and the next work is taken.
 
+use domain::JobId;
 use domain::client::ClientState;
 use domain::contact::DeviceReport;
-use domain::JobId;
 use jiff::Timestamp;
 
 use super::{Then, describe, phone, write_audit};
 use crate::App;
+use crate::app::jobs::converge;
 use crate::app::jobs::outcome::{self, Result as JobResult};
 use crate::app::jobs::work::{self, Attempt, Piece, Visit};
-use crate::app::jobs::converge;
 use crate::store::group::Change;
 use crate::store::items::{self, Difference, NewItem, Scope};
 use crate::store::{StoreResult, Tx, clients};

@@ -24,6 +24,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// Passes between two looks at all unfinished jobs.
 const SCAN: u64 = 30;
 
+/// Passes between two looks for what other runs left under way.
+const ORPHANS: u64 = 5;
+
 /// Runs until the node stops.
 pub async fn run(app: App) {
     if let Err(error) = recover(&app).await {
@@ -31,7 +34,8 @@ pub async fn run(app: App) {
     }
     let mut round: u64 = 0;
     while !app.stop.is_cancelled() {
-        if let Err(error) = beat(&app, round.is_multiple_of(SCAN)).await {
+        let orphans = round.is_multiple_of(ORPHANS);
+        if let Err(error) = beat(&app, round.is_multiple_of(SCAN), orphans).await {
             tracing::error!(error = causes(&error), "the states of jobs could not be brought up to date");
         }
         round = round.wrapping_add(1);
@@ -47,12 +51,12 @@ pub async fn run(app: App) {
 ///
 /// # Errors
 /// When the database refuses; the next pass tries again.
-pub async fn beat(app: &App, all: bool) -> StoreResult<()> {
+pub async fn beat(app: &App, all: bool, orphans: bool) -> StoreResult<()> {
     let at = app.clock.now();
     for passage in [Passage::Due, Passage::Expired, Passage::Overdue] {
         pass(app, passage, at).await?;
     }
-    if all {
+    if orphans {
         let idle = SignedDuration::from_secs(app.settings.integer(SettingKey::SessionIdleTimeout));
         put_back(app, at.saturating_sub(idle).unwrap_or(at), at).await?;
     }

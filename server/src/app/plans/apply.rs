@@ -216,15 +216,25 @@ impl Application<'_> {
                     fleet::set_value(tx, clients, &change.key, &text, at).await?;
                 }
             }
-            if let Some(item) = item_of(&self.app.catalogue, &change.key)
-                && let Some(number) = self.app.store.item_number(&item.name)
-            {
-                fleet::begin_anew(tx, clients, number, item.index).await?;
-            }
         }
+        self.begin_anew(tx).await?;
         let changed: Vec<ClientId> = self.edited().map(|target| target.client).collect();
         fleet::bump_revisions(tx, &changed, at).await?;
         Ok(changed)
+    }
+
+    /// What was refused or drifted before does not keep these values back.
+    async fn begin_anew(&self, tx: &Tx) -> AppResult<()> {
+        let clients: Vec<ClientId> =
+            self.draft.targets.iter().filter(|target| target.takes_values).map(|t| t.client).collect();
+        for change in self.changes {
+            if let Some(item) = item_of(&self.app.catalogue, &change.key)
+                && let Some(number) = self.app.store.item_number(&item.name)
+            {
+                fleet::begin_anew(tx, &clients, number, item.index).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Only clients that are written to: what is quarantined must be released first.
@@ -322,8 +332,14 @@ impl Application<'_> {
             "clients": clients, "number_of_changes": views.len(), "changes": named,
         });
         let (actor, object_id) = (&self.caller.actor(), self.plan.id.to_string());
-        let record =
-            audit::NewRecord { at, actor, action: "client.configure", object_kind: "plan", object_id, details };
+        let record = audit::NewRecord {
+            at,
+            actor,
+            action: "client.configure",
+            object_kind: "plan",
+            object_id,
+            details,
+        };
         audit::append(tx, &record).await?;
         Ok(())
     }

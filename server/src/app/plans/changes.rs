@@ -1,7 +1,7 @@
 //! The changes of a plan: read, checked one by one, and what has to be known of a client to check them together.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use api::plan::{ChangeView, MOST_CHANGES, NewChange, NewPlan, PlanKind};
 use api::{FieldError, field};
@@ -160,8 +160,12 @@ impl Reach {
             let takes = |change: &Change| {
                 catalogue.parameter(&change.key.parameter).is_none_or(|parameter| parameter.is_for(kind))
             };
-            let places: Vec<usize> =
-                changes.iter().enumerate().filter(|(_, change)| takes(change)).map(|(place, _)| place).collect();
+            let places: Vec<usize> = changes
+                .iter()
+                .enumerate()
+                .filter(|(_, change)| takes(change))
+                .map(|(place, _)| place)
+                .collect();
             asked.insert(kind, asked_by_rules(catalogue, kind, changes, &places));
             applicable.insert(kind, places);
         }

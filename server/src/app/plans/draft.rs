@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use api::configuration::Reason;
 use api::plan::{LeftOutView, ParameterEntry, PlanKind, PlanSummary, WithheldView};
+use domain::ClientId;
 use domain::catalogue::rules::{CrossFault, check_changes};
 use domain::catalogue::{Kind, ParameterKey, Value};
 use domain::client::{ClientState, SecureMode};
@@ -12,7 +13,6 @@ use domain::configuration::{
     Content, Desired, Difference, HandOut, Layer, Picture, Row, Scope, Withheld, difference, may_hand_out,
 };
 use domain::setting::SettingKey;
-use domain::{ClientId, configuration as rules};
 use serde::{Deserialize, Serialize};
 
 use super::changes::{self, Change, Reach};
@@ -65,8 +65,10 @@ pub(super) struct Target {
     pub(super) remarks: Remarks,
     pub(super) configuration_revision: i64,
     pub(super) basis: Vec<u8>,
-    /// What changes in its desired configuration; empty for one that does not get the values.
+    /// What changes in its desired configuration.
     pub(super) edits: Vec<Edit>,
+    /// Whether it gets the values at all.
+    pub(super) takes_values: bool,
 }
 
 /// What a plan comes to.
@@ -242,6 +244,8 @@ impl Drawing<'_> {
             configuration_revision,
             basis: configuration::basis(&[]).to_vec(),
             edits,
+            takes_values: ![excluded::DELETED, excluded::OTHER_KIND, excluded::CONTRADICTION]
+                .contains(&excluded),
         });
     }
 
@@ -280,6 +284,7 @@ impl Drawing<'_> {
             configuration_revision,
             basis,
             edits,
+            takes_values: true,
         });
     }
 
@@ -311,12 +316,12 @@ impl Drawing<'_> {
                 }
                 None => {}
             }
+            // Somebody wants this value now: what was refused or drifted before does not keep it back.
+            if let Some(item) = item_of(&self.app.catalogue, &change.key) {
+                picture.drifted.remove(&item);
+                picture.refused.retain(|refused, status| *refused != item || is_read_only(status));
+            }
             if before != after {
-                // Another value: what was refused or drifted before says nothing of it.
-                if let Some(item) = item_of(&self.app.catalogue, &change.key) {
-                    picture.drifted.remove(&item);
-                    picture.refused.retain(|refused, status| *refused != item || is_read_only(status));
-                }
                 edits.push(Edit { change: place, before });
             }
         }
@@ -437,5 +442,5 @@ pub(in crate::app) fn withheld(portrait: &Portrait, row: &Row, window_open: bool
 
 /// What is desired of one client, with drift: for its page of the configuration.
 pub(in crate::app) fn pending(app: &App, picture: &Picture) -> Vec<Row> {
-    rules::difference(&app.catalogue, picture, Scope::All).rows
+    difference(&app.catalogue, picture, Scope::All).rows
 }

@@ -111,12 +111,22 @@ async fn attempt(app: &App, task: &Task) -> StoreResult<bool> {
             let wait = wait_after(task.attempts);
             let next = at.saturating_add(wait).unwrap_or(Timestamp::MAX);
             let text = causes(&error);
-            tracing::warn!(task = task.kind, error = text, seconds = wait.as_secs(), "a background task is tried again");
+            tracing::warn!(
+                task = task.kind,
+                error = text,
+                seconds = wait.as_secs(),
+                "a background task is tried again"
+            );
             tasks::again(&tx, task, &app.node, next, &text).await?;
             false
         }
         Err(error) => {
-            tracing::error!(task = task.kind, attempts = task.attempts, error = causes(&error), "a background task is given up");
+            tracing::error!(
+                task = task.kind,
+                attempts = task.attempts,
+                error = causes(&error),
+                "a background task is given up"
+            );
             tasks::finish(&tx, task, &app.node).await?
         }
     };

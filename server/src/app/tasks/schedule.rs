@@ -30,7 +30,11 @@ impl Schedule {
                 Box::pin(async move {
                     if let Err(error) = enqueue(&app, kind).await {
                         // The next time comes; nothing is lost but a day of tidiness.
-                        tracing::warn!(task = kind.as_str(), error = causes(&error), "a background task was not enqueued");
+                        tracing::warn!(
+                            task = kind.as_str(),
+                            error = causes(&error),
+                            "a background task was not enqueued"
+                        );
                     }
                 })
             });

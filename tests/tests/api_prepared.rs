@@ -1,0 +1,202 @@
+//! Prepared clients, approving, releasing (OSEM §4.1, D-1, D-3, D-4, D-24).
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use domain::Role;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tests::{ApiClient, TestServer, items, message, on_both_databases, raw_phone, reply};
+use wire::{Action, Reason};
+
+const CLIENTS: &str = "/api/v1/clients";
+const MAC: &str = "00:1A:E8:00:00:01";
+
+/// A nonce no phone of this test has used.
+fn nonce() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("N{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A start-up from an address, with more items than those every phone sends.
+async fn start_up(server: &TestServer, source: [u8; 4], mac: &str, more: &[(&str, &str)]) {
+    let mut all = items(&[
+        ("device-type", "OpenScape Desk Phone CP600"),
+        ("software-type", "Unify SIP"),
+        ("software-version", "V2 R10.1.0"),
+        ("mac-addr", mac),
+    ]);
+    all.extend(items(more));
+    let mut phone = raw_phone(server.phone_port(), source);
+    phone.send(&message(&nonce(), Reason::StartUp, all.clone())).await;
+    phone.send(&reply(&nonce(), Action::ReadAllItems, all)).await;
+}
+
+async fn by_id(api: &ApiClient, id: &Value) -> Value {
+    api.get(&format!("{CLIENTS}/{id}")).await.expect(200)
+}
+
+on_both_databases! {
+    a_client_is_prepared_and_its_phone_becomes_it => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        let body = json!({"model": "CP600", "device_id": "001a.e800.0001", "e164": "4711", "secure_mode": "default"});
+        let answer = api.post(CLIENTS, &body).await;
+        let (location, etag) = (answer.header("location").to_owned(), answer.header("etag").to_owned());
+        let client = answer.expect(201);
+        assert_eq!(location, format!("{CLIENTS}/{}", client["id"]));
+        assert_eq!(etag, format!("\"{}\"", client["revision"]));
+        assert_eq!((&client["state"], &client["approved"]), (&json!("prepared"), &json!(true)));
+        assert_eq!((&client["device_id"], &client["e164"]), (&json!("00:1a:e8:00:00:01"), &json!("4711")));
+        assert_eq!((&client["model"], &client["software_type"]), (&json!("CP600"), &json!("SIP")));
+        assert_eq!(by_id(&api, &client["id"]).await, client);
+        assert_eq!(api.get(&format!("{CLIENTS}?state=prepared")).await.expect(200)["total"], 1);
+        let problem = api.post(CLIENTS, &json!({"device_id": MAC})).await.expect_problem(409, "device_id_in_use");
+        assert_eq!(problem["args"]["client"], client["id"]);
+        start_up(server, [127, 30, 1, 1], MAC, &[("e164", "4711")]).await;
+        let matched = by_id(&api, &client["id"]).await;
+        assert_eq!((&matched["state"], &matched["approved"], &matched["bound_network"]), (&json!("active"), &json!(true), &json!("127.30.1.0/24")));
+        assert_eq!(api.get(CLIENTS).await.expect(200)["total"], 1);
+        let audit = server.api(&[Role::Auditor]).await.get("/api/v1/audit?action=client.prepare").await.expect(200);
+        assert_eq!(audit["items"][0]["details"]["after"]["e164"], "4711");
+    }
+
+    a_deployment_pin_finds_the_client_once_and_is_never_shown => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        let pin = "83920175";
+        let client = api.post(CLIENTS, &json!({"deployment_pin": pin})).await.expect(201);
+        assert!(!client.to_string().contains(pin));
+        api.post(CLIENTS, &json!({"deployment_pin": pin})).await.expect_problem(409, "deployment_pin_in_use");
+        start_up(server, [127, 30, 1, 1], MAC, &[("cloud-pin-value", pin)]).await;
+        let matched = by_id(&api, &client["id"]).await;
+        assert_eq!((&matched["device_id"], &matched["state"], &matched["approved"]), (&json!("00:1a:e8:00:00:01"), &json!("active"), &json!(true)));
+        start_up(server, [127, 30, 1, 2], "00:1A:E8:00:00:02", &[("cloud-pin-value", pin)]).await;
+        let second = api.get(&format!("{CLIENTS}?search=001AE8000002")).await.expect(200)["items"][0].clone();
+        assert_ne!(second["id"], client["id"]);
+        assert_eq!(second["approved"], false);
+        let audit = server.api(&[Role::Auditor]).await.get("/api/v1/audit?size=100").await.expect(200);
+        assert!(!audit.to_string().contains(pin));
+    }
+
+    a_number_is_prepared_once_unless_forced => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        start_up(server, [127, 30, 1, 1], MAC, &[("e164", "4711")]).await;
+        let problem = api.post(CLIENTS, &json!({"e164": "4711"})).await.expect_problem(409, "number_in_use");
+        assert_eq!(problem["args"]["number"], "4711");
+        let client = api.post(CLIENTS, &json!({"e164": "4711", "force": true})).await.expect(201);
+        assert_eq!(client["warnings"], json!(["number-in-use"]));
+    }
+
+    a_repeated_call_prepares_one_client => |server| {
+        let api = server.api(&[Role::Operator]).await.with_header("idempotency-key", "one");
+        let first = api.post(CLIENTS, &json!({"e164": "4711"})).await.expect(201);
+        let second = api.post(CLIENTS, &json!({"e164": "4711"})).await;
+        assert_eq!(second.header("idempotency-replayed"), "true");
+        assert_eq!(second.expect(201), first);
+        api.post(CLIENTS, &json!({"e164": "4712"})).await.expect_problem(422, "idempotency_key_reused");
+        assert_eq!(api.get(CLIENTS).await.expect(200)["total"], 1);
+    }
+
+    a_prepared_client_is_changed_until_its_phone_has_come => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        let client = api.post(CLIENTS, &json!({"e164": "4711", "model": "CP600"})).await.expect(201);
+        let other = api.post(CLIENTS, &json!({"e164": "4712"})).await.expect(201);
+        let path = format!("{CLIENTS}/{}", client["id"]);
+        let etag = format!("\"{}\"", client["revision"]);
+        let body = json!({"device_id": MAC, "e164": "4713", "model": "CP400", "deployment_pin": "83920175"});
+        api.patch(&path, &body).await.expect_problem(428, "precondition_required");
+        let changed = api.clone().if_match(&etag).patch(&path, &body).await.expect(200);
+        assert_eq!((&changed["device_id"], &changed["e164"], &changed["model"]), (&json!("00:1a:e8:00:00:01"), &json!("4713"), &json!("CP400")));
+        api.clone().if_match(&etag).patch(&path, &body).await.expect_problem(412, "precondition_failed");
+        let any = api.clone().if_match("*");
+        any.patch(&path, &json!({"e164": "4712"})).await.expect_problem(409, "number_in_use");
+        any.patch(&path, &json!({"e164": "4712", "force": true})).await.expect(200);
+        let other_path = format!("{CLIENTS}/{}", other["id"]);
+        any.patch(&other_path, &json!({"device_id": MAC})).await.expect_problem(409, "device_id_in_use");
+        let cleared = any.patch(&path, &json!({"device_id": null, "e164": null, "deployment_pin": null})).await.expect(200);
+        assert_eq!((&cleared["device_id"], &cleared["e164"], &cleared["model"]), (&Value::Null, &Value::Null, &json!("CP400")));
+        for (body, refused) in [
+            (json!({"model": "CP1"}), "/model: not_a_choice"),
+            (json!({"e164": "+49"}), "/e164: invalid"),
+            (json!({"device_id": "<x>"}), "/device_id: invalid"),
+            (json!({"software_type": "GW"}), "/software_type: not_a_choice"),
+            (json!({"software_type": null}), "/software_type: wrong_type"),
+            (json!({"deployment_pin": "1"}), "/deployment_pin: invalid"),
+            (json!({"state": "active"}), "/state: unknown_field"),
+        ] {
+            let answer = any.patch(&path, &body).await;
+            assert_eq!(answer.refused_fields(), [refused], "{body}: {}", answer.text);
+            answer.expect_problem(422, "invalid_fields");
+        }
+        any.patch(&other_path, &json!({"device_id": MAC})).await.expect(200);
+        start_up(server, [127, 30, 1, 1], MAC, &[]).await;
+        any.patch(&other_path, &json!({"e164": "4799"})).await.expect_problem(409, "not_prepared");
+        any.patch(&format!("{CLIENTS}/999999"), &json!({})).await.expect_problem(404, "not_found");
+        let viewer = server.api(&[Role::Viewer]).await.if_match("*");
+        viewer.patch(&path, &json!({"e164": "1"})).await.expect_problem(403, "forbidden");
+        viewer.post(CLIENTS, &json!({"e164": "1"})).await.expect_problem(403, "forbidden");
+    }
+
+    what_a_client_cannot_be_prepared_with => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        for (body, refused) in [
+            (json!({}), "/device_id: missing"),
+            (json!({"model": "CP600"}), "/device_id: missing"),
+            (json!({"model": "Nothing", "e164": "1"}), "/model: not_a_choice"),
+            (json!({"e164": "1234567890123456"}), "/e164: invalid"),
+            (json!({"e164": 4711}), "/e164: wrong_type"),
+            (json!({"e164": "1", "software_type": "XFA"}), "/software_type: not_a_choice"),
+            (json!({"e164": "1", "secure_mode": "half"}), "/secure_mode: not_a_choice"),
+            (json!({"device_id": ""}), "/device_id: invalid"),
+            (json!({"deployment_pin": "12 45"}), "/deployment_pin: invalid"),
+            (json!({"e164": "1", "approved": true}), "/approved: unknown_field"),
+        ] {
+            let answer = api.post(CLIENTS, &body).await;
+            assert_eq!(answer.refused_fields(), [refused], "{body}: {}", answer.text);
+            answer.expect_problem(422, "invalid_fields");
+        }
+        assert_eq!(api.get(CLIENTS).await.expect(200)["total"], 0);
+    }
+
+    a_client_is_approved => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        start_up(server, [127, 30, 1, 1], MAC, &[]).await;
+        let id = api.get(CLIENTS).await.expect(200)["items"][0]["id"].clone();
+        assert_eq!(by_id(&api, &id).await["approved"], false);
+        let path = format!("{CLIENTS}/{id}/approve");
+        server.api(&[Role::Viewer]).await.post(&path, &json!({})).await.expect_problem(403, "forbidden");
+        let first = api.post(&path, &json!({})).await.expect(200);
+        assert_eq!(first["approved"], true);
+        assert_eq!(api.post(&path, &json!({})).await.expect(200), first, "twice is no other change");
+        let audit = server.api(&[Role::Auditor]).await.get("/api/v1/audit?action=client.approve").await.expect(200);
+        assert_eq!(audit["total"], 1);
+        for id in ["999999", "x"] {
+            api.post(&format!("{CLIENTS}/{id}/approve"), &json!({})).await.expect_problem(404, "not_found");
+            api.clone().if_match("*").post(&format!("{CLIENTS}/{id}/release"), &json!({})).await.expect_problem(404, "not_found");
+        }
+    }
+
+    a_client_in_quarantine_is_released_into_its_new_network => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        start_up(server, [127, 30, 1, 1], MAC, &[]).await;
+        let id = api.get(CLIENTS).await.expect(200)["items"][0]["id"].clone();
+        let path = format!("{CLIENTS}/{id}/release");
+        let any = api.clone().if_match("*");
+        any.post(&path, &json!({})).await.expect_problem(409, "not_quarantined");
+        server.clock.advance(SignedDuration::from_secs(1));
+        start_up(server, [127, 30, 2, 1], MAC, &[]).await;
+        let held = by_id(&api, &id).await;
+        assert_eq!((&held["state"], &held["quarantine_reason"]), (&json!("quarantined"), &json!("other-network")));
+        api.post(&format!("{CLIENTS}/{id}/approve"), &json!({})).await.expect_problem(409, "client_quarantined");
+        api.post(&path, &json!({})).await.expect_problem(428, "precondition_required");
+        let old = format!("\"{}\"", held["revision"].as_i64().expect("a number") - 1);
+        api.clone().if_match(&old).post(&path, &json!({})).await.expect_problem(412, "precondition_failed");
+        server.api(&[Role::Viewer]).await.if_match("*").post(&path, &json!({})).await.expect_problem(403, "forbidden");
+        let etag = format!("\"{}\"", held["revision"]);
+        let released = api.clone().if_match(&etag).post(&path, &json!({})).await.expect(200);
+        assert_eq!((&released["state"], &released["quarantine_reason"]), (&json!("active"), &Value::Null));
+        assert_eq!(released["bound_network"], "127.30.2.0/24");
+        start_up(server, [127, 30, 2, 1], MAC, &[]).await;
+        assert_eq!(by_id(&api, &id).await["state"], "active");
+        let audit = server.api(&[Role::Auditor]).await.get("/api/v1/audit?action=client.release").await.expect(200);
+        assert_eq!(audit["items"][0]["details"]["before"]["reason"], "other-network");
+    }
+}
