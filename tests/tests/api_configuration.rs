@@ -9,7 +9,8 @@ const SERVER: &str = "telephony.sip-settings.server-address";
 const PASSWORD: &str = "telephony.sip-settings.sip-credentials-password";
 
 async fn client(server: &TestServer, api: &ApiClient) -> Value {
-    let phone = phones(server.phone_port(), 1, |config| config.family = Some(simulator::Family::Sip)).await.remove(0);
+    let phone =
+        phones(server.phone_port(), 1, |config| config.family = Some(simulator::Family::Sip)).await.remove(0);
     phone.session(&Opening::StartUp).await.expect("a session");
     api.get("/api/v1/clients").await.expect(200)["items"][0]["id"].clone()
 }

@@ -65,7 +65,11 @@ fn permission(word: &str) -> Option<Permission> {
 impl Operation {
     /// Something that is not there, so that nothing is changed by asking.
     fn path(&self) -> String {
-        self.path.replace("{id}", "999999").replace("{name}", "nothing").replace("{number}", "999999").replace("{target}", "999999")
+        self.path
+            .replace("{id}", "999999")
+            .replace("{name}", "nothing")
+            .replace("{number}", "999999")
+            .replace("{target}", "999999")
     }
 
     /// Sends it with a body that is JSON and nothing more; gives the status and the code of a problem.

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use domain::Role;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use simulator::{Opening, SimulatedPhone};
+use simulator::{Opening, Refusal, SimulatedPhone};
 use tests::{ApiClient, TestServer, on_both_databases, phones};
+use wire::ItemStatus;
 
 const PLANS: &str = "/api/v1/plans";
 const SERVER: &str = "telephony.sip-settings.server-address";
 const PORT: &str = "telephony.sip-settings.server-port";
 const PASSWORD: &str = "telephony.sip-settings.sip-credentials-password";
+const AUTO_ANSWER: &str = "mobile-user.cti-settings.auto-answer-calls-enabled";
 const SECRET: &str = "k4nar1envogel";
 
 /// Phones that have started up once.
@@ -33,7 +35,9 @@ async fn ids(api: &ApiClient) -> Vec<Value> {
 }
 
 fn write(ids: &[Value], changes: Value) -> Value {
-    json!({"kind": "write-configuration", "targets": {"ids": ids}, "changes": changes})
+    let mut body = json!({"kind": "write-configuration", "targets": {"ids": ids}});
+    body["changes"] = changes;
+    body
 }
 
 fn one(parameter: &str, value: impl Into<Value>) -> Value {
@@ -175,6 +179,23 @@ on_both_databases! {
         let row = &api.get(&format!("{now}/targets")).await.expect(200)["items"][0]["rows"][0];
         assert_eq!((&row["from"], &row["to"]), (&json!("other.example.net"), &json!("mine.example.net")));
         api.post(&format!("{now}/apply"), &json!({})).await.expect(201);
+    }
+
+    of_two_plans_applied_at_the_same_moment_one_is_stale => |server| {
+        fleet(server, 3).await;
+        let api = server.api(&[Role::Operator]).await;
+        let ids = ids(&api).await;
+        let first = plan(&api, &ids, one(SERVER, "a.example.net")).await;
+        let second = plan(&api, &ids, one(SERVER, "b.example.net")).await;
+        let (paths, body) = ([apply_path(&first), apply_path(&second)], json!({}));
+        let (first, second) = tokio::join!(api.post(&paths[0], &body), api.post(&paths[1], &body));
+        let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 409], "{} {}", first.text, second.text);
+        for id in &ids {
+            assert_eq!(api.get(&format!("/api/v1/clients/{id}")).await.expect(200)["configuration_revision"], 1);
+        }
+        assert_eq!(api.get("/api/v1/jobs").await.expect(200)["total"], 1);
     }
 
     a_plan_is_over_after_an_hour => |server| {
@@ -350,6 +371,65 @@ on_both_databases! {
         let job = api.post(&apply_path(&planned), &json!({"planned_at": at})).await.expect(201)["job_id"].clone();
         let job = api.get(&format!("/api/v1/jobs/{job}")).await.expect(200);
         assert_eq!(job["targets"]["scheduled"], 1);
+    }
+
+    a_fleet_is_drawn_as_each_client_alone_is => |server| {
+        use domain::ClientId;
+        use workpoint::app::configuration::{Portrait, lean_picture};
+        use workpoint::app::fleet_pictures::{View, portraits};
+
+        let until = server.clock.now() + SignedDuration::from_hours(1);
+        server.change_setting("server-settings.onboarding.window-until", until.to_string()).await;
+        let phones = fleet(server, 3).await;
+        let refusals = vec![Refusal::of("reg-port", ItemStatus::InvalidData), Refusal::of("sip-name", ItemStatus::NotSupported)];
+        phones[0].with_machine(|machine, _| machine.phone_mut().refuse(refusals)).await;
+        let api = server.api(&[Role::Operator]).await;
+        let ids = ids(&api).await;
+        let changes = json!([
+            {"parameter": SERVER, "value": "sip9.example.net"}, {"parameter": PORT, "value": 5071},
+            {"parameter": "telephony.sip-settings.sip-name", "value": "desk"}, {"parameter": PASSWORD, "value": SECRET},
+            {"parameter": AUTO_ANSWER, "value": true},
+        ]);
+        let planned = plan(&api, &ids[..2], changes).await;
+        api.post(&apply_path(&planned), &json!({"approve": true})).await.expect(201);
+        for phone in &phones {
+            phone.session(&Opening::Solicited).await.expect("a session");
+        }
+        phones[0]
+            .with_machine(|machine, _| machine.phone_mut().change_locally("auto-answer", None, "false"))
+            .await
+            .expect("a change at the phone");
+        phones[0].session(&Opening::LocalChanges).await.expect("a session");
+
+        let app = server.app();
+        let ids: Vec<ClientId> = ids.iter().map(|id| ClientId(id.as_i64().expect("a number"))).collect();
+        let known = |portrait: &Portrait| {
+            let picture = portrait.picture.clone();
+            (
+                (portrait.client.clone(), portrait.configuration_revision, portrait.approved, portrait.handed_out.clone()),
+                (picture.kind, picture.desired, picture.system, picture.drifted, picture.acknowledged, picture.refused, picture.unsupported),
+            )
+        };
+        let together = portraits(app, &app.store, &ids, &View::default()).await.expect("portraits");
+        assert_eq!(together.len(), 3);
+        let mut seen = [0; 5];
+        for portrait in &together {
+            let id = portrait.client.id;
+            let single = lean_picture(app, &app.store, id).await.expect("a picture").expect("a client");
+            assert_eq!(known(portrait), known(&single));
+            for (item, said) in &single.picture.reported {
+                assert_eq!(portrait.picture.reported.get(item), Some(said), "{item}");
+            }
+            let alone = portraits(app, &app.store, &[id], &View::default()).await.expect("portraits").remove(0);
+            assert_eq!((known(&alone), &alone.picture.reported), (known(&single), &single.picture.reported));
+            let picture = &single.picture;
+            let lengths = [
+                picture.reported.len(), picture.drifted.len(), picture.acknowledged.len(), picture.refused.len(),
+                picture.unsupported.len(),
+            ];
+            seen.iter_mut().zip(lengths).for_each(|(seen, length)| *seen += length);
+        }
+        assert!(seen.iter().all(|seen| *seen > 0), "nothing to compare: {seen:?}");
     }
 
     who_may => |server| {

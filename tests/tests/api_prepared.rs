@@ -174,7 +174,7 @@ on_both_databases! {
         }
     }
 
-    a_client_in_quarantine_is_released_into_its_new_network => |server| {
+    a_client_in_quarantine_is_released_and_its_next_contact_binds_it => |server| {
         let api = server.api(&[Role::Operator]).await;
         start_up(server, [127, 30, 1, 1], MAC, &[]).await;
         let id = api.get(CLIENTS).await.expect(200)["items"][0]["id"].clone();
@@ -193,9 +193,10 @@ on_both_databases! {
         let etag = format!("\"{}\"", held["revision"]);
         let released = api.clone().if_match(&etag).post(&path, &json!({})).await.expect(200);
         assert_eq!((&released["state"], &released["quarantine_reason"]), (&json!("active"), &Value::Null));
-        assert_eq!(released["bound_network"], "127.30.2.0/24");
+        assert_eq!(released["bound_network"], Value::Null, "its next contact binds it");
         start_up(server, [127, 30, 2, 1], MAC, &[]).await;
-        assert_eq!(by_id(&api, &id).await["state"], "active");
+        let bound = by_id(&api, &id).await;
+        assert_eq!((&bound["state"], &bound["bound_network"]), (&json!("active"), &json!("127.30.2.0/24")));
         let audit = server.api(&[Role::Auditor]).await.get("/api/v1/audit?action=client.release").await.expect(200);
         assert_eq!(audit["items"][0]["details"]["before"]["reason"], "other-network");
     }

@@ -1,7 +1,6 @@
 //! Clients before their phone has made contact, and what an administrator decides about a client: it is
 //! approved, it is released from quarantine (OSEM §4.1, D-1, D-3, D-4, D-24).
 
-
 use api::client::ClientView;
 use api::prepared::{ChangeClient, NewClient};
 use api::{Code, FieldError, field};

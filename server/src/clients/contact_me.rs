@@ -117,11 +117,17 @@ impl Sender {
         let address = SocketAddr::new(to.address, to.port);
         let request = request(to, body).map_err(SendError::Request)?;
         let stream = TcpStream::connect(address).await.map_err(SendError::Connect)?;
-        if to.is_tls() {
-            let name = ServerName::IpAddress(to.address.into());
-            let stream = self.tls.connect(name, stream).await.map_err(SendError::Tls)?;
-            return ask(stream, request).await;
-        }
+        if to.is_tls() { self.ask_over_tls(to, stream, request).await } else { ask(stream, request).await }
+    }
+
+    async fn ask_over_tls(
+        &self,
+        to: &Destination,
+        stream: TcpStream,
+        request: Request<Full<Bytes>>,
+    ) -> Result<StatusCode, SendError> {
+        let name = ServerName::IpAddress(to.address.into());
+        let stream = self.tls.connect(name, stream).await.map_err(SendError::Tls)?;
         ask(stream, request).await
     }
 }
@@ -204,9 +210,14 @@ impl ServerCertVerifier for DangerAnyCertificate {
 
 #[cfg(test)]
 mod tests {
-    use super::{Outcome, Sender};
+    use super::{Outcome, Sender, aws_lc_rs, request};
     use domain::calling::{Destination, PATH};
+    use futures_util::FutureExt as _;
     use http::StatusCode;
+    use pki::{Authority, KeyKind, SerialSeed, ServerRequest, Subject};
+    use rustls::ServerConfig;
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use std::net::{IpAddr, Ipv4Addr};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
@@ -263,9 +274,50 @@ mod tests {
             to.address, to.port
         );
         assert_eq!(call(&redirect).await.1, Outcome::Refused(StatusCode::FOUND));
-        let accepted = tokio::time::timeout(std::time::Duration::from_millis(1), target.accept()).await;
-        assert!(accepted.is_err(), "nobody goes where a phone points");
+        assert!(target.accept().now_or_never().is_none(), "nobody goes where a phone points");
         assert_eq!(Outcome::Refused(StatusCode::NOT_FOUND).word(), "status-404");
+    }
+
+    /// A phone's web server: a certificate of its own making, for another name.
+    fn phone() -> tokio_rustls::TlsAcceptor {
+        let now = "2027-03-01T12:00:00Z".parse().unwrap();
+        let subject = Subject::new("Phone", None).unwrap();
+        let (seed, lifetime) = (SerialSeed::new([1; 16]), std::time::Duration::from_hours(24));
+        let root = Authority::create(&subject, KeyKind::EcdsaP256, now, lifetime, seed).unwrap();
+        let names = ["phone".parse().unwrap()];
+        let wanted =
+            ServerRequest { common_name: "phone", names: &names, key_kind: KeyKind::EcdsaP256, lifetime };
+        let issued = root.issue_server(&wanted, now, seed).unwrap();
+        let chain: Vec<_> =
+            CertificateDer::pem_slice_iter(issued.chain_pem.as_bytes()).map(Result::unwrap).collect();
+        let pair = pki::check_pair(issued.chain_pem.as_bytes(), &issued.private_key_pem).unwrap();
+        let key: PrivateKeyDer<'static> = pair.key;
+        let config = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config))
+    }
+
+    #[tokio::test]
+    async fn a_phone_with_a_certificate_of_its_own_making_is_called() {
+        let (listener, to) = listener().await;
+        let answer = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = phone().accept(stream).await.unwrap();
+            let mut asked = [0; 16];
+            stream.read_exact(&mut asked).await.unwrap();
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            stream.shutdown().await.unwrap();
+        };
+        let ask = async {
+            let stream = super::TcpStream::connect((to.address, to.port)).await.unwrap();
+            let request = request(&to, String::new()).unwrap();
+            Sender::new().unwrap().ask_over_tls(&to, stream, request).await.unwrap()
+        };
+        assert_eq!(tokio::join!(answer, ask).1, StatusCode::NO_CONTENT);
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use wire::conversation::{Changes, Opening, OpeningReason};
 
 use domain::configuration::ItemKey;
 use wire::Record;
-use wire::conversation::{Order, Work, WorkId, WorkResult};
+use wire::conversation::{Order, Work, WorkId, WorkRefusal, WorkResult};
 
 use crate::app::contacts::Reported;
 use crate::app::jobs::outcome::{Problem, Result as JobResult};
@@ -77,6 +77,8 @@ pub(super) fn result(result: WorkResult) -> JobResult {
         WorkResult::Started { .. } => JobResult::Started,
         WorkResult::Busy => JobResult::Busy,
         WorkResult::Failed { problems, .. } => JobResult::Failed(self::problems(problems)),
+        // The guard against going round in circles is one of the session; another session may carry it.
+        WorkResult::Refused(WorkRefusal::Repeated { .. }) => JobResult::NotSent,
         WorkResult::Refused(refusal) => JobResult::NotSendable(refusal.to_string()),
         WorkResult::PhoneGaveUp { reason } => {
             JobResult::GaveUp(reason.map(|text| text.chars().take(200).collect()))

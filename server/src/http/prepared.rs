@@ -62,7 +62,7 @@ pub(crate) async fn approve_client(
     Ok(tagged(client.revision, &client))
 }
 
-/// Release a client from quarantine; it is bound to the network it last came from.
+/// Release a client from quarantine: its next contact says what it is and binds it to its network.
 #[utoipa::path(post, path = "/clients/{id}/release", tag = "clients",
     params(("id" = i64, Path, description = "Client"), IfMatch),
     responses((status = 200, description = "Released", body = ClientView, headers(("ETag" = String)))))]

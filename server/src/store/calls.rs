@@ -4,7 +4,7 @@
 //! gap.
 
 use domain::{ClientId, JobId};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, Statement, Value};
 
 use super::error::{Attempt, StoreError, StoreResult};
@@ -21,17 +21,6 @@ pub struct Call {
     pub called_at: Option<Timestamp>,
     /// Where it went.
     pub called_address: Option<String>,
-}
-
-/// A client that is to be called now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// The client.
-    pub client: ClientId,
-    /// Contact-me since the last session.
-    pub tries: u32,
-    /// Last contact-me.
-    pub called_at: Option<Timestamp>,
 }
 
 /// Somebody wants a client to be called, not before a time. A nearer wish stays; a gap that runs is respected
@@ -57,7 +46,7 @@ pub async fn want(tx: &Tx, client: ClientId, at: Timestamp) -> StoreResult<()> {
 pub async fn want_job(tx: &Tx, job: JobId, at: Timestamp) -> StoreResult<()> {
     let sql = "INSERT INTO client_call (client_id, next_at, tries) \
         SELECT DISTINCT client_id, CAST($2 AS BIGINT), 0 FROM job_target \
-        WHERE job_id = $1 AND state = 'waiting' AND client_id IS NOT NULL \
+        WHERE job_id = $1 AND state = 'waiting' AND client_id IS NOT NULL ORDER BY client_id \
         ON CONFLICT (client_id) DO UPDATE SET next_at = COALESCE(client_call.next_at, excluded.next_at), \
         tries = CASE WHEN client_call.next_at IS NULL THEN 0 ELSE client_call.tries END";
     let values: [Value; 2] = [job.0.into(), at.as_millisecond().into()];
@@ -116,59 +105,6 @@ pub async fn can_call(on: &impl Source, client: ClientId) -> StoreResult<bool> {
     Ok(connection.query_one_raw(statement).await.attempt(attempt)?.is_some())
 }
 
-/// Clients that are due, the longest waiting first.
-///
-/// # Errors
-/// When the database cannot be asked, or a row is damaged.
-pub async fn due(on: &impl Source, at: Timestamp, limit: u64) -> StoreResult<Vec<Due>> {
-    let attempt = "list phones to be called";
-    let connection = on.connection();
-    let sql = format!(
-        "SELECT client_id, tries, called_at FROM client_call WHERE next_at IS NOT NULL AND next_at <= $1 \
-         ORDER BY next_at LIMIT {limit}"
-    );
-    let values: [Value; 1] = [at.as_millisecond().into()];
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
-    rows.iter()
-        .map(|row| {
-            let tries: i32 = row.try_get_by_index(1).attempt(attempt)?;
-            let called: Option<i64> = row.try_get_by_index(2).attempt(attempt)?;
-            let corrupt = |_| StoreError::Corrupt { attempt, what: "client_call.called_at" };
-            Ok(Due {
-                client: ClientId(row.try_get_by_index(0).attempt(attempt)?),
-                tries: u32::try_from(tries).unwrap_or(0),
-                called_at: called.map(|ms| Timestamp::from_millisecond(ms).map_err(corrupt)).transpose()?,
-            })
-        })
-        .collect()
-}
-
-/// Books a contact-me before it leaves; `false` when another node was faster, or the phone has come.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn book(
-    tx: &Tx,
-    due: &Due,
-    address: &str,
-    at: Timestamp,
-    again_in: SignedDuration,
-) -> StoreResult<bool> {
-    let sql = "UPDATE client_call SET called_at = $2, called_address = $3, tries = tries + 1, next_at = $4, result = NULL \
-        WHERE client_id = $1 AND next_at IS NOT NULL AND next_at <= $2 AND tries = $5";
-    let next = at.saturating_add(again_in).unwrap_or(Timestamp::MAX);
-    let values: [Value; 5] = [
-        due.client.0.into(),
-        at.as_millisecond().into(),
-        address.into(),
-        next.as_millisecond().into(),
-        i32::try_from(due.tries).unwrap_or(i32::MAX).into(),
-    ];
-    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
-    Ok(tx.inner.execute_raw(statement).await.attempt("book a contact-me")?.rows_affected() > 0)
-}
-
 /// Postpones a call, or gives up (`None`) until the phone comes by itself.
 ///
 /// # Errors
@@ -178,15 +114,4 @@ pub async fn postpone(tx: &Tx, client: ClientId, next_at: Option<Timestamp>) -> 
     let values: [Value; 2] = [client.0.into(), next_at.map(Timestamp::as_millisecond).into()];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     tx.inner.execute_raw(statement).await.attempt("postpone a contact-me").map(|_| ())
-}
-
-/// Notes what became of a contact-me: a word for operators.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn note_result(tx: &Tx, client: ClientId, result: &str) -> StoreResult<()> {
-    let sql = "UPDATE client_call SET result = $2 WHERE client_id = $1";
-    let values: [Value; 2] = [client.0.into(), result.into()];
-    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
-    tx.inner.execute_raw(statement).await.attempt("note what became of a contact-me").map(|_| ())
 }

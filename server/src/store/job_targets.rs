@@ -137,7 +137,7 @@ impl JobTarget {
         Target { kind: self.kind, state: self.state, attempts: self.attempts, stopping: self.stopping }
     }
 
-    /// Lets something happen to it; the row is written by [`write`].
+    /// Lets something happen to it; the row is written by [`write()`].
     ///
     /// # Errors
     /// When it does not fit the state.

@@ -180,3 +180,57 @@ async fn purge(tx: &Tx, sql: &str, values: Vec<Value>, attempt: &'static str) ->
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     Ok(tx.inner.execute_raw(statement).await.attempt(attempt)?.rows_affected())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Task, again, any_due, enqueue, failing, finish, take};
+    use crate::store::{Store, StoreOptions};
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    async fn taken(store: &Store, owner: &str, now: i64, until: i64) -> Option<Task> {
+        let tx = store.begin().await.unwrap();
+        let task = take(&tx, owner, at(now), at(until)).await.unwrap();
+        tx.commit().await.unwrap();
+        task
+    }
+
+    #[tokio::test]
+    async fn a_task_is_done_by_one_and_outlives_who_had_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}?mode=rwc", directory.path().join("x.sqlite").display());
+        let store = Store::open(&StoreOptions { url, connections: 2 }).await.unwrap();
+        store.migrate().await.unwrap();
+        let tx = store.begin().await.unwrap();
+        assert!(enqueue(&tx, "tidy", Some("tidy"), &json!({"n": 1}), at(100), at(0)).await.unwrap());
+        assert!(!enqueue(&tx, "tidy", Some("tidy"), &json!({"n": 2}), at(0), at(0)).await.unwrap());
+        tx.commit().await.unwrap();
+
+        assert!(!any_due(&store, at(99)).await.unwrap());
+        assert_eq!(taken(&store, "a", 99, 199).await, None, "not due");
+        assert!(any_due(&store, at(100)).await.unwrap());
+        let first = taken(&store, "a", 100, 200).await.unwrap();
+        assert_eq!((first.payload["n"].as_u64(), first.attempts), (Some(1), 1));
+        assert_eq!(taken(&store, "b", 199, 299).await, None, "somebody has it");
+        let second = taken(&store, "b", 200, 300).await.unwrap();
+        assert_eq!(second.attempts, 2, "who had it is taken for dead");
+
+        let tx = store.begin().await.unwrap();
+        assert!(!finish(&tx, &first, "a").await.unwrap(), "it is another's now");
+        assert!(!again(&tx, &first, "a", at(0), "late").await.unwrap());
+        assert!(again(&tx, &second, "b", at(400), "no luck").await.unwrap());
+        tx.commit().await.unwrap();
+        assert_eq!(failing(&store).await.unwrap(), [("tidy".to_owned(), "no luck".to_owned())]);
+        assert_eq!(taken(&store, "b", 399, 499).await, None);
+        let third = taken(&store, "b", 400, 500).await.unwrap();
+        let tx = store.begin().await.unwrap();
+        assert!(finish(&tx, &third, "b").await.unwrap());
+        tx.commit().await.unwrap();
+        assert!(!any_due(&store, at(10_000)).await.unwrap());
+        store.close().await;
+    }
+}

@@ -75,7 +75,7 @@ pub async fn run(app: App, board: Arc<Board>) -> Result<(), SenderError> {
         if look && let Err(error) = caller.look().await {
             tracing::error!(error = causes(&error), "whom to call could not be read");
         }
-        caller.turn().await;
+        caller.turn(look).await;
         let pause = if caller.line.is_empty() { BEAT * LOOK } else { BEAT };
         beats += 1;
         look = caller.line.is_empty() || beats >= LOOK;
@@ -123,8 +123,8 @@ impl Caller {
         Ok(())
     }
 
-    /// Calls whoever may be called now.
-    async fn turn(&mut self) {
+    /// Calls whoever may be called now. `fresh`: the line has just been read.
+    async fn turn(&mut self, fresh: bool) {
         if self.line.is_empty() {
             return;
         }
@@ -132,7 +132,13 @@ impl Caller {
         let now = self.app.clock.now();
         let mut stay = VecDeque::new();
         let (mut bookings, mut changes) = (Vec::new(), Vec::new());
+        let clock = self.app.clock.monotonic_millis();
         while let Some(due) = self.line.pop_front() {
+            if !fresh && !self.pace.has_room(rules.rate, clock) {
+                // Everybody was looked at when the line was read; now it is only about whose turn it is.
+                self.line.push_front(due);
+                break;
+            }
             let full =
                 self.under_way.len() + bookings.len() >= MOST_UNDER_WAY || changes.len() >= MOST_CHANGES;
             match if full { Step::Stay } else { self.consider(&due, &rules, now) } {
@@ -142,6 +148,7 @@ impl Caller {
                 Step::Leave => {}
             }
         }
+        stay.append(&mut self.line);
         self.line = stay;
         self.change(changes).await;
         if let Err(error) = self.call(bookings, now).await {

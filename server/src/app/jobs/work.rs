@@ -86,13 +86,15 @@ pub async fn take(app: &App, tx: &Tx, visit: &Visit, at: Timestamp) -> StoreResu
     let mut taken = Taken::default();
     let mut open = job_targets::open_of_client(tx, visit.client).await?;
     open.sort_by_key(|target| (target.kind.rank(), target.id));
+    // What was made in this very transaction is due a moment later than the message that caused it.
+    let now = app.clock.now().max(at);
     // A write that has to wait for a call must not be overtaken by a later one.
     let mut writes_wait = false;
     let mut waits = false;
     for mut target in open {
         let open =
             matches!(target.state, TargetState::Waiting | TargetState::Active) && target.kind.needs_phone();
-        if !open || target.due_at > at || target.expires_at <= at || target.stopping {
+        if !open || target.due_at > now || target.expires_at <= now || target.stopping {
             continue;
         }
         if writes_wait {
@@ -123,6 +125,11 @@ pub async fn take(app: &App, tx: &Tx, visit: &Visit, at: Timestamp) -> StoreResu
                     continue;
                 }
                 hand_out(app, tx, visit, &target, &secrets, at).await?;
+                if target.kind.is_dangerous() {
+                    // From now on, whether the phone confirms it or is simply gone.
+                    let until = at.saturating_add(AFTER_RESTART).unwrap_or(at);
+                    call_queue::rest(tx, visit.client, at, until).await?;
+                }
                 taken.touched.push(target.job);
                 let attempt = Attempt { target: target.id, number: target.attempts };
                 taken.piece = Some(Piece { attempt, order });
@@ -147,10 +154,9 @@ pub async fn wait_for_call(
     result: &super::outcome::Result,
     at: Timestamp,
 ) -> StoreResult<()> {
-    let later = |pause: SignedDuration| at.saturating_add(pause).unwrap_or(at);
     if *result == super::outcome::Result::Started {
-        // Also when nothing waits now: something may be ordered while the phone restarts.
-        return call_queue::rest(tx, visit.client, at, later(AFTER_RESTART)).await;
+        // It restarts, and rests since it was told so.
+        return Ok(());
     }
     let open = job_targets::open_of_client(tx, visit.client).await?;
     let waits = open.iter().any(|target| matches!(target.state, TargetState::Waiting | TargetState::Active));
@@ -158,7 +164,7 @@ pub async fn wait_for_call(
         return Ok(());
     }
     let gap = SignedDuration::from_secs(app.settings.integer(SettingKey::ContactMeGap));
-    calls::want(tx, visit.client, later(gap)).await
+    calls::want(tx, visit.client, at.saturating_add(gap).unwrap_or(at)).await
 }
 
 fn patience(app: &App, target: &JobTarget) -> SignedDuration {

@@ -1,8 +1,9 @@
 //! `make bench`: the figures of the product, measured on the release program with simulated phones on the
 //! same machine. Prints a table with the machine's description; knows nothing of pass or fail.
 //!
-//! `--quick` takes few phones, for trying the benchmark itself.
+//! `--quick` takes few phones, for trying the benchmark itself; `--jobs` leaves out what has no jobs in it.
 
+mod jobs;
 mod machine;
 mod program;
 
@@ -27,11 +28,21 @@ async fn main() -> Result<(), Failure> {
     let (phones, sessions) = if quick { (2_000, 1_000) } else { (PHONES, SESSIONS) };
     print(&machine::describe());
     print(&format!("command: make bench{}", if quick { " ARGS=--quick" } else { "" }));
-    measure("SQLite", None, phones, sessions).await?;
+    let jobs_alone = std::env::args().any(|argument| argument == "--jobs");
+    if !jobs_alone {
+        measure("SQLite", None, phones, sessions).await?;
+    }
+    print(&format!("\n== jobs: SQLite, {sessions} clients =="));
+    jobs::measure(None, sessions).await?;
     match std::env::var("WORKPOINT_TEST_POSTGRES") {
         Ok(cluster) => {
-            let database = program::create_database(&cluster).await?;
-            measure("PostgreSQL", Some(database), sessions, sessions).await?;
+            let database = program::create_database(&cluster, "contacts").await?;
+            if !jobs_alone {
+                measure("PostgreSQL", Some(database), sessions, sessions).await?;
+            }
+            print(&format!("\n== jobs: PostgreSQL, {sessions} clients =="));
+            let database = program::create_database(&cluster, "jobs").await?;
+            jobs::measure(Some(&database), sessions).await?;
         }
         Err(_) => print("PostgreSQL: no cluster given (WORKPOINT_TEST_POSTGRES), left out"),
     }

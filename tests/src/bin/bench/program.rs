@@ -16,6 +16,8 @@ pub(crate) struct Program {
     environment: Vec<(String, String)>,
     /// Port of the phones.
     pub(crate) phones: SocketAddr,
+    /// Port for polls.
+    pub(crate) polls: SocketAddr,
     api: SocketAddr,
 }
 
@@ -63,13 +65,14 @@ impl Program {
         database: Option<&str>,
         settings: &[(&str, &str)],
     ) -> Result<Self, Failure> {
-        let (phones, api) = (free_port()?, free_port()?);
+        let (phones, api, polls) = (free_port()?, free_port()?, free_port()?);
         let mut environment: Vec<(String, String)> = [
             ("WORKPOINT_DATA_DIR", directory.display().to_string()),
             ("WORKPOINT_LISTEN_ADDRESS", "127.0.0.1".to_owned()),
             ("WORKPOINT_PORTS_DEFAULT_MODE_CLIENT_PORT", phones.to_string()),
             ("WORKPOINT_PORTS_SECURE_MODE_CLIENT_PORT", "0".to_owned()),
             ("WORKPOINT_PORTS_API_SERVER_PORT", api.to_string()),
+            ("WORKPOINT_PORTS_DCMP_SERVER_PORT", polls.to_string()),
             ("WORKPOINT_OTHER_LOG_LEVEL", "warn".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
@@ -88,7 +91,14 @@ impl Program {
         let pid = child.id().ok_or("the server has no process number")?;
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
         wait_for(address(api), &mut child).await?;
-        Ok(Self { child, pid, environment, phones: address(phones), api: address(api) })
+        Ok(Self {
+            child,
+            pid,
+            environment,
+            phones: address(phones),
+            polls: address(polls),
+            api: address(api),
+        })
     }
 
     /// What it has used so far.
@@ -169,6 +179,22 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    /// Posts JSON and gives the answer; one that is refused is a failure.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<serde_json::Value, Failure> {
+        let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let response = request.send().await?;
+        let (status, text) = (response.status(), response.text().await?);
+        if !status.is_success() {
+            return Err(format!("{path} was refused: {text}").into());
+        }
+        Ok(serde_json::from_str(&text)?)
+    }
+
     /// Fetches a path completely; `false` when it is refused.
     pub(crate) async fn get(&self, path: &str) -> Result<bool, Failure> {
         let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token);
@@ -180,8 +206,8 @@ impl Api {
 }
 
 /// A new, empty database of a cluster.
-pub(crate) async fn create_database(cluster: &str) -> Result<String, Failure> {
-    let name = format!("bench_{}", std::process::id());
+pub(crate) async fn create_database(cluster: &str, purpose: &str) -> Result<String, Failure> {
+    let name = format!("bench_{purpose}_{}", std::process::id());
     let sql = format!("CREATE DATABASE {name}");
     let status = Command::new("psql").args([cluster, "--quiet", "--command", &sql]).status().await?;
     if !status.success() {
