@@ -326,20 +326,18 @@ pub async fn overdue(on: &impl Source, at: Timestamp, limit: u64) -> StoreResult
     select(on, &condition, vec![at.as_millisecond().into()]).await
 }
 
-/// Sent targets of other runs of a node, sent before a time: whoever sent them is not there any more.
+/// Sent targets, sent before a time: whoever sent them may not be there any more.
 ///
 /// # Errors
 /// When the database cannot be asked, or a row is damaged.
 pub async fn orphaned(
     on: &impl Source,
-    own: &str,
     before: Timestamp,
     after: TargetId,
     limit: u64,
 ) -> StoreResult<Vec<JobTarget>> {
-    let condition =
-        format!("state = 'sent' AND owner <> $1 AND sent_at <= $2 AND id > $3 ORDER BY id LIMIT {limit}");
-    select(on, &condition, vec![own.into(), before.as_millisecond().into(), after.0.into()]).await
+    let condition = format!("state = 'sent' AND sent_at <= $1 AND id > $2 ORDER BY id LIMIT {limit}");
+    select(on, &condition, vec![before.as_millisecond().into(), after.0.into()]).await
 }
 
 /// Targets that need no phone and are due.

@@ -36,6 +36,14 @@ pub struct Row {
     pub companion: bool,
 }
 
+impl Row {
+    /// Its place in the order of writing: rules for passwords before passwords (`wpi.md` §4.10), what can cut
+    /// the phone off last.
+    pub fn place(&self) -> impl Ord + '_ {
+        (self.care, self.group.as_deref(), self.item.index, self.secret, &self.item)
+    }
+}
+
 words! {
     /// Why a desired value is not written.
     LeftOutReason {
@@ -126,11 +134,7 @@ pub fn difference(catalogue: &Catalogue, picture: &Picture, scope: Scope<'_>) ->
     }
     let companions = companions(catalogue, picture, &items, &groups, &rows);
     rows.extend(companions);
-    // Rules for passwords before passwords (`wpi.md` §4.10); what can cut the phone off comes last.
-    rows.sort_by(|a, b| {
-        let place = |row: &Row| (row.care, row.group.clone(), row.item.index, row.secret);
-        place(a).cmp(&place(b)).then_with(|| a.item.cmp(&b.item))
-    });
+    rows.sort_by(|a, b| a.place().cmp(&b.place()));
     left_out.sort_by(|a, b| a.parameter.cmp(&b.parameter));
     Difference { rows, left_out }
 }
@@ -170,8 +174,14 @@ fn companions(
             if rows.iter().any(|row| row.item == item) {
                 continue;
             }
-            if let Some(wanted) = items.get(&item) {
+            // What drifted is not undone by going along either (D-23).
+            if let Some(wanted) = items.get(&item)
+                && (wanted.is_so || !picture.drifted.contains(&item))
+            {
                 companions.push(row(picture, &item, wanted, true));
+                continue;
+            }
+            if picture.refused.contains_key(&item) || picture.unsupported.contains_key(&item.name) {
                 continue;
             }
             // A secret nobody has set cannot be repeated; it is left as it is.

@@ -225,6 +225,20 @@ fn a_logical_record_is_written_whole() {
 }
 
 #[test]
+fn what_goes_along_in_a_record_undoes_no_drift_and_is_nothing_the_phone_refuses() {
+    let seen = [("key-def", Some(3), "1"), ("key-label", Some(3), "Theirs")];
+    let wanted = [("key", Some(3), "9".into()), ("key-label", Some(3), "Ours".into())];
+    let mut picture = picture(&seen, &wanted);
+    let label = ItemKey::new("key-label", Some(3));
+    picture.drifted.insert(label.clone());
+    let change = difference(&catalogue(), &picture, Scope::Pending);
+    assert_eq!(written(&change)[1], ("key-label[3]".to_owned(), Some("Theirs"), Some("Theirs")));
+    assert!(change.rows[1].companion);
+    picture.refused.insert(label, "read only".to_owned());
+    assert_eq!(difference(&catalogue(), &picture, Scope::Pending).rows.len(), 1);
+}
+
+#[test]
 fn a_secret_is_written_when_its_digest_is_another_one() {
     let mut picture = picture(&[], &[]);
     let secret = Desired { content: Content::Secret(vec![1]), layer: Layer::Client };

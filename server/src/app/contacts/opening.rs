@@ -192,26 +192,28 @@ impl RecordOpening {
         let starts = self.reason == ContactReason::StartUp;
         let mut touched = Vec::new();
         if starts {
-            touched = outcome::started_up(tx, client, self.at).await?;
+            let ended = outcome::started_up(tx, client, self.at).await?;
+            touched = ended.jobs;
             refusals::forget_status(tx, client, "read only").await?;
             if self.report.software_version.is_some()
                 && self.report.software_version != known.software_version
             {
                 refusals::forget(tx, client, None).await?;
             }
-            if touched.len() == 1 && contact.full_read.is_none() {
+            contact.visit.lost_configuration = lost_number(known, &self.report) || ended.reset;
+            if ended.reset && contact.full_read.is_none() {
                 // A reset we ordered asks for a full read in this very session.
                 contact.full_read = self
                     .full_read(clients::for_contact(tx, &self.device).await?.map(|row| row.known).as_ref());
             }
         }
         if contact.full_read.is_some() {
+            // Should the session end before its work is taken.
+            work::want_call_later(&self.app, tx, client, self.at).await?;
             return Ok(touched);
         }
         if starts || !differences.is_empty() {
-            let lost_configuration = starts && lost_number(known, &self.report);
-            let news = converge::Contact { differences, lost_configuration };
-            touched.extend(converge::look(&self.app, tx, &contact.visit, &news, self.at).await?);
+            touched.extend(converge::look(&self.app, tx, &contact.visit, differences, self.at).await?);
         }
         let taken = work::take(&self.app, tx, &contact.visit, self.at).await?;
         touched.extend(taken.touched);
@@ -235,6 +237,7 @@ impl RecordOpening {
             reason: self.reason,
             answers_call,
             secure: false,
+            lost_configuration: false,
         }
     }
 

@@ -64,14 +64,8 @@ impl Change for RecordFullRead {
         if clients::state_of(tx, client).await? == Some(ClientState::Quarantined) {
             return Ok(continued);
         }
-        let lost_configuration = self.report.e164.as_deref().is_none_or(str::is_empty)
-            && differences.iter().any(|difference| {
-                &*tx.item_name(difference.name) == "e164"
-                    && difference.before.as_deref().is_some_and(|text| !text.is_empty())
-            });
-        let known: Vec<Difference> = if read_before { differences } else { Vec::new() };
-        let news = converge::Contact { differences: &known, lost_configuration };
-        continued.touched.extend(converge::look(&self.app, tx, &self.visit, &news, self.at).await?);
+        let known: &[Difference] = if read_before { &differences } else { &[] };
+        continued.touched.extend(converge::look(&self.app, tx, &self.visit, known, self.at).await?);
         let taken = work::take(&self.app, tx, &self.visit, self.at).await?;
         continued.touched.extend(taken.touched);
         continued.piece = taken.piece;

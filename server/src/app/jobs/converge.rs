@@ -22,16 +22,7 @@ use crate::store::{StoreResult, Tx, diffs, drift, job_targets};
 /// The same difference is not written again on its own within this time when it did not succeed.
 const REST: SignedDuration = SignedDuration::from_hours(1);
 
-/// What a contact means for the engine.
-#[derive(Clone, Debug, Default)]
-pub struct Contact<'a> {
-    /// Items that are different from before.
-    pub differences: &'a [Difference],
-    /// The phone has lost its configuration (reset at the phone): what it reports is no wish of its user.
-    pub lost_configuration: bool,
-}
-
-/// Looks at a client after a contact; gives the job that was made, or whose target was changed.
+/// Looks at a client after a contact that found these items different from before; gives the job that was made, or whose target was changed.
 ///
 /// # Errors
 /// When the database refuses.
@@ -39,7 +30,7 @@ pub async fn look(
     app: &App,
     tx: &Tx,
     visit: &Visit,
-    contact: &Contact<'_>,
+    differences: &[Difference],
     at: Timestamp,
 ) -> StoreResult<Option<JobId>> {
     let Some(mut portrait) = configuration::lean_picture(app, tx, visit.client).await? else {
@@ -48,7 +39,7 @@ pub async fn look(
     if portrait.picture.desired.is_empty() && portrait.picture.system.is_empty() {
         return Ok(None);
     }
-    note_drift(app, tx, visit.client, &mut portrait, contact, at).await?;
+    note_drift(app, tx, visit, &mut portrait, differences, at).await?;
     if visit.reason == ContactReason::StartUp {
         // Phones need not keep it over a restart (`wpi.md` §6).
         for item in portrait.picture.system.keys() {
@@ -104,13 +95,13 @@ async fn uncovered(tx: &Tx, client: ClientId, rows: Vec<Row>) -> StoreResult<Vec
 async fn note_drift(
     app: &App,
     tx: &Tx,
-    client: ClientId,
+    visit: &Visit,
     portrait: &mut Portrait,
-    contact: &Contact<'_>,
+    differences: &[Difference],
     at: Timestamp,
 ) -> StoreResult<()> {
-    let changed: Vec<&Difference> = contact
-        .differences
+    let client = visit.client;
+    let changed: Vec<&Difference> = differences
         .iter()
         .filter(|difference| !difference.secret)
         .filter(|difference| {
@@ -150,7 +141,7 @@ async fn note_drift(
         if now.contains(&item) {
             drift::close(tx, client, &[(difference.name, difference.index)]).await?;
             portrait.picture.drifted.remove(&item);
-        } else if before.contains(&item) && !contact.lost_configuration {
+        } else if before.contains(&item) && !visit.lost_configuration {
             drift::open(tx, client, difference.name, difference.index, at).await?;
             portrait.picture.drifted.insert(item);
         }

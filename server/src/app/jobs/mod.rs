@@ -118,10 +118,15 @@ pub async fn cancel(app: &App, caller: &Caller, id: JobId) -> AppResult<()> {
     jobs::set_stopping(&tx, id, true, None).await?;
     write_audit(app, &tx, caller, "job.cancel", id, json!({"kind": job.kind})).await?;
     tx.commit().await?;
-    let open = [TargetState::Waiting, TargetState::Scheduled, TargetState::Active, TargetState::Sent];
-    change_all(app, id, &open, Happening::Cancel, Some("cancelled"), at).await?;
+    cancel_rest(app, id, at).await?;
     announce(app, id);
     Ok(())
+}
+
+/// Cancels all targets of a job that is being ended.
+async fn cancel_rest(app: &App, id: JobId, at: Timestamp) -> StoreResult<()> {
+    let open = [TargetState::Waiting, TargetState::Scheduled, TargetState::Active, TargetState::Sent];
+    change_all(app, id, &open, Happening::Cancel, Some("cancelled"), at).await.map(|_| ())
 }
 
 /// Tries the targets again that did not succeed, as new attempts of the same job.
@@ -228,6 +233,10 @@ async fn change(
     at: Timestamp,
 ) -> StoreResult<bool> {
     let before = target.machine();
+    if happening == Happening::Retry && target.client.is_none() {
+        // Its client was deleted: nobody is left to come.
+        return Ok(false);
+    }
     if target.apply(happening, reason, Json::Null, at).is_err() {
         return Ok(false);
     }

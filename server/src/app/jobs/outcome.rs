@@ -77,7 +77,8 @@ pub async fn record(
         Result::Started => return Ok(None),
         Result::Busy => (Happening::Busy, Some("busy"), Json::Null),
         Result::Failed(problems) => {
-            note_problems(app, tx, visit.client, &mut target, problems, at).await?;
+            let problems = asked_for(tx, &target, problems).await?;
+            note_problems(app, tx, visit.client, &mut target, &problems, at).await?;
             (Happening::Ended(TargetState::Failed), Some("refused-by-phone"), Json::Null)
         }
         Result::NotSendable(text) => {
@@ -137,19 +138,35 @@ async fn written(
     items::write(tx, visit.client, &reported, at).await?;
     clients::forget_items_digest(tx, visit.client, at).await?;
     drift::close(tx, visit.client, &settled).await?;
-    note_problems(app, tx, visit.client, target, problems, at).await?;
+    let problems = among(&sent, problems);
+    note_problems(app, tx, visit.client, target, &problems, at).await?;
     let changes = good.iter().filter(|row| !row.companion).count();
     if changes > 0 {
         let details = json!({"job": target.job, "items": changes, "refused": problems.len()});
         write_audit(tx, visit, "client.written", details, at).await?;
     }
-    let bad =
-        target.results.iter().any(|result| !matches!(result.code.as_str(), "already-so" | "superseded"));
+    // What only went along was not asked for; a phone that does not take it keeps what it has.
+    let along = |result: &ItemResult| rows.iter().any(|row| row.companion && row.item == result.item);
+    let bad = target
+        .results
+        .iter()
+        .any(|result| !matches!(result.code.as_str(), "already-so" | "superseded") && !along(result));
     Ok(match (changes > 0, bad) {
         (_, false) => TargetState::Success,
         (true, true) => TargetState::Partial,
         (false, true) => TargetState::Failed,
     })
+}
+
+/// The problems with items of a target; what a phone says of others teaches nothing.
+async fn asked_for(tx: &Tx, target: &JobTarget, problems: &[Problem]) -> StoreResult<Vec<Problem>> {
+    let Some(diff) = target.diff.filter(|_| !problems.is_empty()) else { return Ok(Vec::new()) };
+    let rows = diffs::read(tx, diff).await?.unwrap_or_default();
+    Ok(among(&rows.iter().collect::<Vec<_>>(), problems))
+}
+
+fn among(rows: &[&Row], problems: &[Problem]) -> Vec<Problem> {
+    problems.iter().filter(|problem| rows.iter().any(|row| row.item == problem.item)).cloned().collect()
 }
 
 /// Remembers what the phone, or its model with this firmware, does not take.
@@ -176,10 +193,10 @@ async fn note_problems(
                 let refusal = ModelRefusal { status, highest_index: None };
                 refusals::note_model(tx, model, version, number, &refusal, at).await?;
             }
-            ("invalid index", Some((model, version))) => {
+            ("invalid index", Some((model, version))) if problem.item.index.is_some() => {
                 let highest = items::highest_index(tx, client, number).await?;
                 let below = problem.item.index.and_then(|index| index.checked_sub(1));
-                let highest_index = highest.filter(|highest| below.is_some_and(|below| *highest <= below));
+                let highest_index = highest.zip(below).map(|(highest, below)| highest.min(below));
                 let refusal = ModelRefusal { status, highest_index };
                 refusals::note_model(tx, model, version, number, &refusal, at).await?;
             }
@@ -189,31 +206,42 @@ async fn note_problems(
     Ok(())
 }
 
+/// What a start-up is the end of.
+#[derive(Clone, Debug, Default)]
+pub struct StartedUp {
+    /// Jobs whose targets changed.
+    pub jobs: Vec<JobId>,
+    /// It was reset, as we ordered.
+    pub reset: bool,
+}
+
 /// A phone that starts up has done the restart or reset it was sent; after a reset everything begins anew.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn started_up(tx: &Tx, client: ClientId, at: Timestamp) -> StoreResult<Vec<JobId>> {
-    let mut touched = Vec::new();
+pub async fn started_up(tx: &Tx, client: ClientId, at: Timestamp) -> StoreResult<StartedUp> {
+    let mut ended = StartedUp::default();
     for mut target in job_targets::open_of_client(tx, client).await? {
         let waits = target.state == TargetState::Sent && target.kind.is_dangerous();
         if !waits || target.sent_at.is_none_or(|sent| sent >= at) {
             continue;
         }
         let before = target.machine();
-        if target.apply(Happening::Ended(TargetState::Success), None, Json::Null, at).is_ok()
-            && job_targets::write(tx, &target, before).await?
+        if target.apply(Happening::Ended(TargetState::Success), None, Json::Null, at).is_err()
+            || !job_targets::write(tx, &target, before).await?
         {
-            touched.push(target.job);
+            continue;
         }
+        ended.jobs.push(target.job);
         if target.kind == JobKind::FactoryReset {
+            ended.reset = true;
             drift::forget(tx, client).await?;
             refusals::forget(tx, client, None).await?;
             secret_writes::forget(tx, client).await?;
             clients::want_full_read(tx, client, at).await?;
         }
     }
-    Ok(touched)
+    Ok(ended)
 }
 
 async fn write_audit(

@@ -10,13 +10,13 @@ use domain::{JobId, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
-use super::BATCH;
+use super::{BATCH, cancel_rest};
 use crate::App;
 use crate::app::clients;
 use crate::events::{Change, Resource};
 use crate::status::causes;
 use crate::store::job_targets::{self, JobTarget};
-use crate::store::{StoreResult, calls, jobs, notifications};
+use crate::store::{StoreResult, calls, clients as client_rows, jobs, notifications};
 
 /// Time between two passes when nobody wakes the pulse.
 const TICK: Duration = Duration::from_secs(1);
@@ -84,14 +84,22 @@ async fn recover(app: &App) -> StoreResult<()> {
 async fn put_back(app: &App, before: Timestamp, at: Timestamp) -> StoreResult<()> {
     let mut after = TargetId(0);
     loop {
-        let tx = app.store.begin().await?;
-        let targets = job_targets::orphaned(&tx, &app.node, before, after, BATCH).await?;
+        let targets = job_targets::orphaned(&app.store, before, after, BATCH).await?;
         let Some(last) = targets.last() else { return Ok(()) };
         after = last.id;
-        for mut target in targets {
+        let mut left = Vec::new();
+        for target in targets {
+            if !target.kind.is_dangerous() && !is_under_way(app, &target).await? {
+                left.push(target);
+            }
+        }
+        if left.is_empty() {
+            continue;
+        }
+        let tx = app.store.begin().await?;
+        for mut target in left {
             let from = target.machine();
             if target.apply(Happening::Unanswered, Some("no-answer"), Json::Null, at).is_ok()
-                && target.state != TargetState::Sent
                 && job_targets::write(&tx, &target, from).await?
             {
                 app.signals.job_touched(target.job);
@@ -102,6 +110,16 @@ async fn put_back(app: &App, before: Timestamp, at: Timestamp) -> StoreResult<()
         }
         tx.commit().await?;
     }
+}
+
+/// Whether this run sent it, in a session that is not over. Without one, its result could not be recorded.
+async fn is_under_way(app: &App, target: &JobTarget) -> StoreResult<bool> {
+    if target.owner.as_deref() != Some(&*app.node) {
+        return Ok(false);
+    }
+    let Some(client) = target.client else { return Ok(false) };
+    let device = client_rows::by_id(&app.store, client).await?.and_then(|client| client.device_id);
+    Ok(device.is_some_and(|device| app.phones.has_session(&device)))
 }
 
 /// What time does to a target.
@@ -196,7 +214,12 @@ async fn delete_clients(app: &App, at: Timestamp) -> StoreResult<()> {
 /// Works out the state of a job from its targets, and tells when it changed.
 async fn tally(app: &App, id: JobId, at: Timestamp) -> StoreResult<()> {
     let Some(job) = jobs::by_id(&app.store, id).await? else { return Ok(()) };
-    let counts = job_targets::counts(&app.store, id).await?;
+    let mut counts = job_targets::counts(&app.store, id).await?;
+    if job.stopping && counts.waiting + counts.scheduled + counts.active > 0 {
+        // A cancellation that did not get to its end.
+        cancel_rest(app, id, at).await?;
+        counts = job_targets::counts(&app.store, id).await?;
+    }
     let state = counts.job_state(job.stopping);
     if state != job.state {
         let tx = app.store.begin().await?;

@@ -36,6 +36,8 @@ pub struct Visit {
     pub answers_call: bool,
     /// Whether both sides are authenticated.
     pub secure: bool,
+    /// Whether it has lost its configuration: what it reports is no wish of its user then.
+    pub lost_configuration: bool,
 }
 
 /// One attempt at a target.
@@ -114,11 +116,12 @@ pub async fn take(app: &App, tx: &Tx, visit: &Visit, at: Timestamp) -> StoreResu
                     }
                 }
             }
-            Prepared::Send { order, results, secrets } => {
+            Prepared::Send { order, diff, results, secrets } => {
                 if target.apply(Happening::Sent, None, Json::Null, at).is_err() {
                     continue;
                 }
                 target.results = results;
+                target.diff = diff.or(target.diff);
                 target.owner = Some(app.node.to_string());
                 target.deadline_at = at.saturating_add(patience(app, &target)).ok();
                 if !job_targets::write(tx, &target, before).await? {
@@ -158,13 +161,21 @@ pub async fn wait_for_call(
         // It restarts, and rests since it was told so.
         return Ok(());
     }
-    let open = job_targets::open_of_client(tx, visit.client).await?;
+    want_call_later(app, tx, visit.client, at).await
+}
+
+/// When work waits for a client, it is called again after a while, whatever becomes of its session.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn want_call_later(app: &App, tx: &Tx, client: ClientId, at: Timestamp) -> StoreResult<()> {
+    let open = job_targets::open_of_client(tx, client).await?;
     let waits = open.iter().any(|target| matches!(target.state, TargetState::Waiting | TargetState::Active));
     if !waits {
         return Ok(());
     }
     let gap = SignedDuration::from_secs(app.settings.integer(SettingKey::ContactMeGap));
-    calls::want(tx, visit.client, at.saturating_add(gap).unwrap_or(at)).await
+    calls::want(tx, client, at.saturating_add(gap).unwrap_or(at)).await
 }
 
 fn patience(app: &App, target: &JobTarget) -> SignedDuration {

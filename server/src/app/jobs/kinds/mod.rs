@@ -6,6 +6,7 @@ pub(super) mod read;
 pub(super) mod restart;
 pub(super) mod write;
 
+use domain::DiffId;
 use domain::configuration::ItemKey;
 use domain::job::{JobKind, TargetState};
 use serde_json::Value as Json;
@@ -42,6 +43,8 @@ pub(super) enum Prepared {
     Send {
         /// The order.
         order: Order,
+        /// What it writes, when that is not the stored diff any more.
+        diff: Option<DiffId>,
         /// Items that are not sent, with the reason.
         results: Vec<ItemResult>,
         /// Secrets in it: item and keyed digest.
@@ -76,5 +79,5 @@ pub(super) async fn order(app: &App, tx: &Tx, target: &JobTarget, visit: &Visit)
 
 /// An order without anything else to say.
 fn send(order: Order) -> Prepared {
-    Prepared::Send { order, results: Vec::new(), secrets: Vec::new() }
+    Prepared::Send { order, diff: None, results: Vec::new(), secrets: Vec::new() }
 }

@@ -1,8 +1,13 @@
 //! Writing the items of a stored diff (D-22): what is still wanted of it, secrets when D-24 allows.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use domain::configuration::{Content, HandOut, ItemKey, Row, Still, Withheld, may_hand_out, still_wanted};
+use domain::DiffId;
+use domain::catalogue::ParameterKey;
+use domain::configuration::{
+    Content, HandOut, ItemKey, Row, Scope, Still, Withheld, difference, may_hand_out, still_wanted,
+};
 use domain::job::TargetState;
 use domain::network::Subnet;
 use domain::setting::SettingKey;
@@ -43,13 +48,14 @@ pub(super) async fn order(app: &App, tx: &Tx, target: &JobTarget, visit: &Visit)
     let options = jobs::by_id(tx, target.job).await?.map(|job| job.options).unwrap_or_default();
     let options: Options = serde_json::from_value(options).unwrap_or_default();
     let mut letter = Letter::default();
-    let still = still_wanted(&app.catalogue, &portrait.picture, &rows);
-    for (row, still) in rows.iter().zip(still) {
+    let (own, along) = sort_out(app, &portrait, rows.clone());
+    for (row, still) in &own {
         match still {
             Still::Write if row.secret => {
                 let hand_out = hand_out(app, &portrait, visit, row, target, options);
                 match may_hand_out(&hand_out) {
                     Ok(()) => letter.add_secret(app, tx, &portrait, visit, row).await?,
+                    Err(_) if has_it(&portrait, row) => letter.drop(row, "already-so", Json::Null),
                     // Calling the phone mends this one, and nothing else does.
                     Err(Withheld::NotCalled) if calls::can_call(tx, visit.client).await? => {
                         return Ok(Prepared::NotNow);
@@ -63,7 +69,52 @@ pub(super) async fn order(app: &App, tx: &Tx, target: &JobTarget, visit: &Visit)
             Still::LeftOut(reason) => letter.drop(row, "not-deliverable", json!({"reason": reason})),
         }
     }
-    Ok(letter.close())
+    for row in &along {
+        if !letter.has_record_of(row) {
+            continue;
+        }
+        if !row.secret {
+            letter.add(row, row.to.clone().unwrap_or_default());
+        } else if may_hand_out(&hand_out(app, &portrait, visit, row, target, options)).is_ok() {
+            letter.add_secret(app, tx, &portrait, visit, row).await?;
+        } else {
+            // The phone keeps the secret it has.
+            letter.drop(row, "already-so", Json::Null);
+        }
+    }
+    // What goes along is as it is now, not as it was when the job was made; the job shows what is sent (D-22).
+    let mut sent: Vec<Row> = own.into_iter().map(|(row, _)| row).chain(along).collect();
+    sent.sort_by(|a, b| a.place().cmp(&b.place()));
+    let diff = if letter.is_empty() || sent == rows { None } else { Some(diffs::intern(tx, &sent).await?) };
+    Ok(letter.close(diff))
+}
+
+/// The rows of a stored diff with what is to become of each, and what goes along with them to make records
+/// whole. A row that something later has superseded goes along with its later text.
+fn sort_out(app: &App, portrait: &Portrait, rows: Vec<Row>) -> (Vec<(Row, Still)>, Vec<Row>) {
+    let still = still_wanted(&app.catalogue, &portrait.picture, &rows);
+    let mut own: Vec<(Row, Still)> = rows.into_iter().zip(still).filter(|(row, _)| !row.companion).collect();
+    let keys: BTreeSet<ParameterKey> = own
+        .iter()
+        .filter(|(row, still)| row.group.is_some() && *still == Still::Write)
+        .flat_map(|(row, _)| row.parameters.iter().cloned())
+        .collect();
+    if keys.is_empty() {
+        return (own, Vec::new());
+    }
+    let mut along = difference(&app.catalogue, &portrait.picture, Scope::Only(&keys)).rows;
+    along.retain(|row| {
+        let kept = |(mine, still): &(Row, Still)| mine.item == row.item && *still != Still::Superseded;
+        row.companion && !own.iter().any(kept)
+    });
+    own.retain(|(row, _)| !along.iter().any(|other| other.item == row.item));
+    (own, along)
+}
+
+/// Whether the phone has acknowledged this very secret.
+fn has_it(portrait: &Portrait, row: &Row) -> bool {
+    let digest = desired_digest(portrait, row);
+    digest.is_some() && portrait.picture.acknowledged.get(&row.item) == digest.as_ref()
 }
 
 fn hand_out(
@@ -86,8 +137,8 @@ fn hand_out(
             .settings
             .instant(SettingKey::OnboardingWindowUntil)
             .is_some_and(|until| app.clock.now() < until),
-        // An earlier attempt of this very target may be repeated: its answer was lost, not its right.
-        handed_out_before: before && target.attempts == 0,
+        // This very target may be sent once more, when its answer was lost or the phone was busy.
+        handed_out_before: before && target.sent_at.is_none(),
         send_again: options.send_secrets_again,
     }
 }
@@ -107,7 +158,7 @@ fn desired_digest(portrait: &Portrait, row: &Row) -> Option<Vec<u8>> {
 /// What goes out, and what does not.
 #[derive(Default)]
 struct Letter {
-    records: Vec<(Option<String>, Option<u16>, WriteRecord)>,
+    rows: Vec<(Row, String)>,
     secrets: Vec<(ItemKey, Vec<u8>)>,
     results: Vec<ItemResult>,
     withheld: u64,
@@ -115,19 +166,36 @@ struct Letter {
 }
 
 impl Letter {
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     fn add(&mut self, row: &Row, text: String) {
-        let item = (row.item.clone(), text);
-        if let Some(group) = &row.group
-            && let Some((_, _, record)) = self
-                .records
-                .iter_mut()
-                .find(|(name, index, _)| name.as_ref() == Some(group) && *index == row.item.index)
-        {
-            record.items.push(item);
-            return;
+        self.rows.push((row.clone(), text));
+    }
+
+    fn has_record_of(&self, row: &Row) -> bool {
+        self.rows.iter().any(|(other, _)| is_one_record(other, row))
+    }
+
+    /// In the order of writing; rows of one record in one message.
+    fn records(mut self) -> Vec<WriteRecord> {
+        self.rows.sort_by(|(a, _), (b, _)| a.place().cmp(&b.place()));
+        let mut records: Vec<(Row, WriteRecord)> = Vec::new();
+        for (row, text) in self.rows {
+            let item = (row.item.clone(), text);
+            match records.iter_mut().find(|(first, _)| is_one_record(first, &row)) {
+                Some((_, record)) => {
+                    record.items.push(item);
+                    record.alone |= row.care;
+                }
+                None => {
+                    let record = WriteRecord { items: vec![item], alone: row.care };
+                    records.push((row, record));
+                }
+            }
         }
-        let record = WriteRecord { items: vec![item], alone: row.care };
-        self.records.push((row.group.clone(), row.item.index, record));
+        records.into_iter().map(|(_, record)| record).collect()
     }
 
     async fn add_secret(
@@ -162,21 +230,14 @@ impl Letter {
     }
 
     fn drop(&mut self, row: &Row, code: &str, args: Json) {
-        if row.companion {
-            return;
-        }
         self.others += u64::from(code == "not-deliverable");
         self.results.push(ItemResult { item: row.item.clone(), code: code.to_owned(), args });
     }
 
-    fn close(self) -> Prepared {
-        if !self.records.is_empty() {
-            let records = self.records.into_iter().map(|(_, _, record)| record).collect();
-            return Prepared::Send {
-                order: Order::Write(records),
-                results: self.results,
-                secrets: self.secrets,
-            };
+    fn close(mut self, diff: Option<DiffId>) -> Prepared {
+        if !self.rows.is_empty() {
+            let (results, secrets) = (std::mem::take(&mut self.results), std::mem::take(&mut self.secrets));
+            return Prepared::Send { order: Order::Write(self.records()), diff, results, secrets };
         }
         let superseded = self.results.iter().all(|result| result.code == "superseded");
         let (state, reason) = if self.withheld > 0 {
@@ -190,4 +251,8 @@ impl Letter {
         };
         Prepared::End { state, reason, args: Json::Null, results: self.results }
     }
+}
+
+fn is_one_record(a: &Row, b: &Row) -> bool {
+    a.group.is_some() && a.group == b.group && a.item.index == b.item.index
 }
