@@ -228,7 +228,7 @@ async fn write_audit(
 /// `not_found`, `precondition_failed`.
 pub async fn delete(app: &App, caller: &Caller, id: ClientId, expected: &Expected) -> AppResult<()> {
     let tx = app.store.begin().await?;
-    let row = rows::by_id(&tx, id).await?.ok_or_else(AppError::not_found)?;
+    let row = rows::for_deletion(&tx, id).await?.ok_or_else(AppError::not_found)?;
     expected.check(row.revision)?;
     let touched = jobs::cancel_targets_of_client(app, &tx, id, None).await?;
     if !rows::delete(&tx, id, row.revision).await? {
@@ -256,7 +256,7 @@ pub async fn delete_by_job(
     id: ClientId,
     target: &JobTarget,
 ) -> StoreResult<Option<ClientId>> {
-    let Some(row) = rows::by_id(tx, id).await? else { return Ok(None) };
+    let Some(row) = rows::for_deletion(tx, id).await? else { return Ok(None) };
     let touched = jobs::cancel_targets_of_client(app, tx, id, Some(target.id)).await?;
     touched.into_iter().for_each(|job| app.signals.job_touched(job));
     rows::delete(tx, id, row.revision).await?;

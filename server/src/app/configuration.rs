@@ -1,6 +1,7 @@
 //! The picture of one client: what is desired, what is reported, what it refuses, put together for the rules
 //! of `domain::configuration`. Secrets enter it as keyed digests only (D-16).
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::calling;
@@ -12,8 +13,9 @@ use domain::{ClientId, Secret, item};
 use sha2::{Digest, Sha256};
 
 use crate::App;
-use crate::store::clients::{self, Client};
+use crate::store::clients::Client;
 use crate::store::desired::StoredValue;
+use crate::store::standing::{self, Standing};
 use crate::store::{Source, StoreError, StoreResult, desired, drift, items, refusals, secret_writes};
 use crate::vault::VaultError;
 
@@ -30,6 +32,8 @@ pub struct Portrait {
     pub approved: bool,
     /// Digests of the secrets that were handed out last (D-24 d).
     pub handed_out: HashMap<ItemKey, Vec<u8>>,
+    /// Desired secrets, sealed; not read for plans, which never need their text.
+    pub sealed: HashMap<ParameterKey, StoredValue>,
 }
 
 /// How much of what a client reports is read.
@@ -46,7 +50,8 @@ enum Detail {
 /// # Errors
 /// When the database cannot be asked, or a desired value cannot be read.
 pub async fn picture(app: &App, on: &impl Source, client: ClientId) -> StoreResult<Option<Portrait>> {
-    draw(app, on, client, Detail::Everything).await
+    let Some(standing) = standing::standing(on, client).await? else { return Ok(None) };
+    draw(app, on, standing, Detail::Everything).await.map(Some)
 }
 
 /// As [`picture`], with those reported items only that the desired values are compared with: what a contact
@@ -54,22 +59,29 @@ pub async fn picture(app: &App, on: &impl Source, client: ClientId) -> StoreResu
 ///
 /// # Errors
 /// As [`picture`].
-pub async fn lean_picture(app: &App, on: &impl Source, client: ClientId) -> StoreResult<Option<Portrait>> {
-    draw(app, on, client, Detail::Compared).await
+pub async fn lean_picture(app: &App, on: &impl Source, standing: Standing) -> StoreResult<Portrait> {
+    draw(app, on, standing, Detail::Compared).await
 }
 
-async fn draw(
-    app: &App,
-    on: &impl Source,
-    client: ClientId,
-    detail: Detail,
-) -> StoreResult<Option<Portrait>> {
-    let Some(row) = clients::by_id(on, client).await? else { return Ok(None) };
+async fn draw(app: &App, on: &impl Source, standing: Standing, detail: Detail) -> StoreResult<Portrait> {
+    let Standing { client: row, has, .. } = standing;
+    let client = row.id;
     let (configuration_revision, approved) = (row.configuration_revision, row.approved);
     let mut picture = Picture::empty(kind_of(row.software_type.as_deref()));
-    for stored in desired::values(on, client).await? {
-        let (key, wanted) = desired_value(app, client, stored)?;
-        picture.desired.insert(key, wanted);
+    let mut sealed = HashMap::new();
+    if has.desired {
+        let mut values = desired::values(on, client).await?;
+        // Of several layers the strongest stays: it comes last (D-18).
+        values.sort_by_key(|stored| Reverse(stored.layer));
+        for stored in values {
+            if stored.sealed {
+                sealed.insert(stored.key.clone(), stored.clone());
+            } else {
+                sealed.remove(&stored.key);
+            }
+            let (key, wanted) = desired_value(app, client, stored)?;
+            picture.desired.insert(key, wanted);
+        }
     }
     picture.system = system_items(app, &row);
     let name_of = |id| app.store.item_name(id).to_string();
@@ -81,26 +93,33 @@ async fn draw(
         }
     };
     let key = |item: i64, index| ItemKey::new(app.store.item_name(item).to_string(), index);
-    for (item, index, _) in drift::of_client(on, client).await? {
-        picture.drifted.insert(key(item, index));
+    if has.drift {
+        for (item, index, _) in drift::of_client(on, client).await? {
+            picture.drifted.insert(key(item, index));
+        }
     }
     let mut handed_out = HashMap::new();
-    for write in secret_writes::of_client(on, client).await? {
+    let writes = if has.secrets { secret_writes::of_client(on, client).await? } else { Vec::new() };
+    for write in writes {
         let item = key(write.item, write.index);
         if let Some(digest) = write.acknowledged {
             picture.acknowledged.insert(item.clone(), digest);
         }
         handed_out.extend(write.handed_out.map(|digest| (item, digest)));
     }
-    for (item, index, status) in refusals::of_client(on, client).await? {
-        picture.refused.insert(key(item, index), status);
+    if has.refusals {
+        for (item, index, status) in refusals::of_client(on, client).await? {
+            picture.refused.insert(key(item, index), status);
+        }
     }
-    if let (Some(model), Some(version)) = (model_of(&row), row.software_version.as_deref()) {
+    if let (true, Some(model), Some(version)) =
+        (has.model_refusals, model_of(&row), row.software_version.as_deref())
+    {
         for (item, refusal) in refusals::of_model(on, model, version).await? {
             picture.unsupported.insert(app.store.item_name(item).to_string(), refusal);
         }
     }
-    Ok(Some(Portrait { picture, client: row, configuration_revision, approved, handed_out }))
+    Ok(Portrait { picture, client: row, configuration_revision, approved, handed_out, sealed })
 }
 
 /// Numbers of the items the desired values stand on, with those of their records.
@@ -161,19 +180,11 @@ fn wire_of(app: &App, key: &ParameterKey, json: &Secret) -> Option<(ItemKey, Sec
 /// delivered.
 ///
 /// # Errors
-/// When the database cannot be asked, or the secret cannot be opened.
-pub async fn secret_text(
-    app: &App,
-    on: &impl Source,
-    client: ClientId,
-    key: &ParameterKey,
-) -> StoreResult<Option<Secret>> {
-    let stored = desired::values(on, client).await?;
-    // Layers come strongest first (D-18).
-    let stored = stored.into_iter().filter(|value| value.sealed && value.key == *key);
-    let Some(stored) = stored.min_by_key(|value| value.layer) else { return Ok(None) };
+/// When the secret cannot be opened.
+pub fn secret_text(app: &App, portrait: &Portrait, key: &ParameterKey) -> StoreResult<Option<Secret>> {
+    let Some(stored) = portrait.sealed.get(key) else { return Ok(None) };
     let corrupt = |_| StoreError::Corrupt { attempt: "open a desired secret", what: "client_value.value" };
-    let json = open_value(app, client, &stored).map_err(corrupt)?;
+    let json = open_value(app, portrait.client.id, stored).map_err(corrupt)?;
     Ok(wire_of(app, key, &json).map(|(_, text)| text))
 }
 

@@ -56,8 +56,17 @@ pub async fn portraits(
         picture.system = system_items(app, &client);
         let (configuration_revision, approved) = (client.configuration_revision, client.approved);
         let handed_out = HashMap::new();
-        portraits
-            .insert(client.id, Portrait { picture, client, configuration_revision, approved, handed_out });
+        portraits.insert(
+            client.id,
+            Portrait {
+                picture,
+                client,
+                configuration_revision,
+                approved,
+                handed_out,
+                sealed: HashMap::new(),
+            },
+        );
     }
     let mut desired: BTreeSet<String> = BTreeSet::new();
     for (id, stored) in fleet::values(on, ids, view.parameters.as_ref()).await? {

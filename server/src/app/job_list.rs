@@ -150,11 +150,8 @@ pub async fn targets(app: &App, id: JobId, query: &TargetQuery) -> AppResult<Pag
 pub async fn target(app: &App, id: JobId, target: TargetId) -> AppResult<TargetDetails> {
     let found = job_targets::by_id(&app.store, target).await?.filter(|target| target.job == id);
     let found = found.ok_or_else(AppError::not_found)?;
-    let rows = match found.diff {
-        Some(diff) => diffs::read(&app.store, diff).await?.unwrap_or_default(),
-        None => Vec::new(),
-    };
-    Ok(TargetDetails { target: target_view(found), rows: rows.into_iter().map(Into::into).collect() })
+    let rows = diffs::read(&app.store, found.diff).await?;
+    Ok(TargetDetails { target: target_view(found), rows: rows.iter().cloned().map(Into::into).collect() })
 }
 
 /// Deletes several jobs; those that have not come to their end are left and named. Unknown ones are no error:

@@ -66,6 +66,17 @@ pub struct Booking {
 /// # Errors
 /// When the database cannot be asked, or a row is damaged.
 pub async fn due(store: &Store, at: Timestamp, limit: u64) -> StoreResult<Vec<Due>> {
+    // Two questions, each along the index and only as far as the limit: one that sorts by how phones are
+    // reached looks at every waiting phone, and the whole fleet may wait.
+    let mut line = due_by(store, "=", at, limit).await?;
+    let left = limit.saturating_sub(line.len() as u64);
+    if left > 0 {
+        line.extend(due_by(store, "<>", at, left).await?);
+    }
+    Ok(line)
+}
+
+async fn due_by(store: &Store, comparison: &str, at: Timestamp, limit: u64) -> StoreResult<Vec<Due>> {
     let attempt = "list phones to be called";
     let gap = store.item_number("dls-contact-interval").unwrap_or_default();
     let sql = format!(
@@ -75,11 +86,11 @@ pub async fn due(store: &Store, at: Timestamp, limit: u64) -> StoreResult<Vec<Du
          EXISTS (SELECT 1 FROM job_target WHERE job_target.client_id = client.id \
          AND job_target.state IN ('waiting', 'active', 'sent') AND job_target.state <> 'sent' \
          AND job_target.due_at <= $1) \
-         FROM client_call JOIN client ON client.id = client_call.client_id \
+         FROM client_call JOIN client ON client.id = client_call.client_id AND client.access {comparison} 'direct' \
          LEFT JOIN reported_item ON reported_item.client_id = client.id AND reported_item.item_id = {gap} \
          AND reported_item.item_index = -1 AND reported_item.status IS NULL \
          WHERE client_call.next_at IS NOT NULL AND client_call.next_at <= $1 \
-         ORDER BY client.access DESC, client_call.next_at LIMIT {limit}"
+         ORDER BY client_call.next_at LIMIT {limit}"
     );
     let connection = store.connection();
     let values: [Value; 1] = [at.as_millisecond().into()];

@@ -23,6 +23,23 @@ pub struct Call {
     pub called_address: Option<String>,
 }
 
+impl Call {
+    pub(super) fn from_row(
+        next_at: Option<i64>,
+        tries: i32,
+        called_at: Option<i64>,
+        called_address: Option<String>,
+    ) -> StoreResult<Self> {
+        let time = |ms: Option<i64>| {
+            let corrupt =
+                |_| StoreError::Corrupt { attempt: "read when a phone was called", what: "client_call time" };
+            ms.map(|ms| Timestamp::from_millisecond(ms).map_err(corrupt)).transpose()
+        };
+        let tries = u32::try_from(tries).unwrap_or(0);
+        Ok(Self { next_at: time(next_at)?, tries, called_at: time(called_at)?, called_address })
+    }
+}
+
 /// Somebody wants a client to be called, not before a time. A nearer wish stays; a gap that runs is respected
 /// when the call is made.
 ///
@@ -64,25 +81,18 @@ pub async fn of_client(on: &impl Source, client: ClientId) -> StoreResult<Option
     let sql = "SELECT next_at, tries, called_at, called_address FROM client_call WHERE client_id = $1";
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [client.0.into()]);
     let Some(row) = connection.query_one_raw(statement).await.attempt(attempt)? else { return Ok(None) };
-    let time = |ms: Option<i64>| {
-        let corrupt = |_| StoreError::Corrupt { attempt, what: "client_call time" };
-        ms.map(|ms| Timestamp::from_millisecond(ms).map_err(corrupt)).transpose()
-    };
-    let tries: i32 = row.try_get_by_index(1).attempt(attempt)?;
-    Ok(Some(Call {
-        next_at: time(row.try_get_by_index(0).attempt(attempt)?)?,
-        tries: u32::try_from(tries).unwrap_or(0),
-        called_at: time(row.try_get_by_index(2).attempt(attempt)?)?,
-        called_address: row.try_get_by_index(3).attempt(attempt)?,
-    }))
+    let (next_at, tries) =
+        (row.try_get_by_index(0).attempt(attempt)?, row.try_get_by_index(1).attempt(attempt)?);
+    let (called_at, called_address) =
+        (row.try_get_by_index(2).attempt(attempt)?, row.try_get_by_index(3).attempt(attempt)?);
+    Call::from_row(next_at, tries, called_at, called_address).map(Some)
 }
 
-/// The phone is there: nobody calls it now. Gives what was known before.
+/// The phone is there: nobody calls it now.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn session_opened(tx: &Tx, client: ClientId) -> StoreResult<Option<Call>> {
-    let Some(call) = of_client(tx, client).await? else { return Ok(None) };
+pub async fn session_opened(tx: &Tx, client: ClientId, call: &Call) -> StoreResult<()> {
     if call.next_at.is_some() || call.tries > 0 || call.called_address.is_some() {
         // The address goes: an answer to a call counts once (D-24 c).
         let sql =
@@ -90,7 +100,7 @@ pub async fn session_opened(tx: &Tx, client: ClientId) -> StoreResult<Option<Cal
         let statement = Statement::from_sql_and_values(tx.backend, sql, [client.0.into()]);
         tx.inner.execute_raw(statement).await.attempt("record that a phone has come").map(|_| ())?;
     }
-    Ok(Some(call))
+    Ok(())
 }
 
 /// Whether calling the client is worth something: it is reached directly, and the server has not given up.

@@ -6,6 +6,7 @@ use domain::{ClientId, DeviceId};
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
+use super::calls::Call;
 use super::error::{Attempt, StoreError, StoreResult};
 use super::{Source, Tx};
 
@@ -169,6 +170,24 @@ pub async fn by_id(on: &impl Source, id: ClientId) -> StoreResult<Option<Client>
     one(on, "id = $1", id.0.into()).await
 }
 
+/// A client that is about to be deleted. What a contact or a call locks is locked here too and in the same
+/// order, before anything is changed: otherwise the two could wait for each other.
+///
+/// # Errors
+/// When the database cannot be asked, or the row is damaged.
+pub async fn for_deletion(tx: &Tx, id: ClientId) -> StoreResult<Option<Client>> {
+    if tx.is_postgres() {
+        for sql in [
+            "SELECT 1 FROM client WHERE id = $1 FOR UPDATE",
+            "SELECT 1 FROM client_call WHERE client_id = $1 FOR UPDATE",
+        ] {
+            let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into()]);
+            tx.inner.query_one_raw(statement).await.attempt("lock a client")?;
+        }
+    }
+    by_id(tx, id).await
+}
+
 /// A client by its device id.
 ///
 /// # Errors
@@ -208,6 +227,8 @@ pub struct ForContact {
     pub basic_digest: Option<Vec<u8>>,
     /// Digest of the last full read, when nothing changed since.
     pub items_digest: Option<Vec<u8>>,
+    /// When and where it was called, if it ever was wanted.
+    pub call: Option<Call>,
 }
 
 #[derive(FromQueryResult)]
@@ -228,6 +249,10 @@ struct ContactRow {
     full_read_wanted: bool,
     basic_digest: Option<Vec<u8>>,
     items_digest: Option<Vec<u8>>,
+    next_at: Option<i64>,
+    tries: Option<i32>,
+    called_at: Option<i64>,
+    called_address: Option<String>,
 }
 
 /// Finds the client of a device id for recording a contact; locks the row where rows are locked.
@@ -236,11 +261,12 @@ struct ContactRow {
 /// When the database cannot be asked, or the row is damaged.
 pub async fn for_contact(tx: &Tx, device: &DeviceId) -> StoreResult<Option<ForContact>> {
     let attempt = "find the client of a phone";
-    let lock = if tx.is_postgres() { " FOR UPDATE" } else { "" };
+    let lock = if tx.is_postgres() { " FOR UPDATE OF client" } else { "" };
     let sql = format!(
         "SELECT id, state, e164, device_type, software_type, software_version, part_number, key_modules, mobility, \
          bound_network, faults, full_read_at, full_read_version, full_read_wanted, basic_digest, \
-         items_digest FROM client WHERE device_id = $1{lock}"
+         items_digest, next_at, tries, called_at, called_address \
+         FROM client LEFT JOIN client_call ON client_call.client_id = client.id WHERE device_id = $1{lock}"
     );
     let statement = Statement::from_sql_and_values(tx.backend, sql, [device.as_str().into()]);
     let Some(row) = ContactRow::find_by_statement(statement).one(&tx.inner).await.attempt(attempt)? else {
@@ -270,6 +296,10 @@ pub async fn for_contact(tx: &Tx, device: &DeviceId) -> StoreResult<Option<ForCo
         mobility: Mobility::parse(&row.mobility).ok_or(corrupt("client.mobility"))?,
         basic_digest: row.basic_digest,
         items_digest: row.items_digest,
+        call: match row.tries {
+            Some(tries) => Some(Call::from_row(row.next_at, tries, row.called_at, row.called_address)?),
+            None => None,
+        },
     }))
 }
 
@@ -458,18 +488,6 @@ pub async fn record_full_read(
     tx.inner.execute_raw(statement).await.attempt("record a full read").map(|_| ())
 }
 
-/// Digest of the last full read, if it still holds, and whether the client was ever read completely.
-///
-/// # Errors
-/// When the database cannot be asked.
-pub async fn items_digest(tx: &Tx, id: ClientId) -> StoreResult<Option<(Option<Vec<u8>>, bool)>> {
-    let attempt = "read the digest of a client";
-    let sql = "SELECT items_digest, full_read_at IS NOT NULL FROM client WHERE id = $1";
-    let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into()]);
-    let Some(row) = tx.inner.query_one_raw(statement).await.attempt(attempt)? else { return Ok(None) };
-    Ok(Some((row.try_get_by_index(0).attempt(attempt)?, row.try_get_by_index(1).attempt(attempt)?)))
-}
-
 /// Single items changed: the digest of the last full read no longer holds.
 ///
 /// # Errors
@@ -547,17 +565,4 @@ pub async fn adopt(tx: &Tx, id: ClientId, device: &DeviceId) -> StoreResult<()> 
     let values: [Value; 2] = [id.0.into(), device.as_str().into()];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     tx.inner.execute_raw(statement).await.attempt("match a phone with its prepared client").map(|_| ())
-}
-
-/// State of a client.
-///
-/// # Errors
-/// When the database cannot be asked, or the row is damaged.
-pub async fn state_of(tx: &Tx, id: ClientId) -> StoreResult<Option<ClientState>> {
-    let attempt = "read the state of a client";
-    let sql = "SELECT state FROM client WHERE id = $1";
-    let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into()]);
-    let Some(row) = tx.inner.query_one_raw(statement).await.attempt(attempt)? else { return Ok(None) };
-    let state: String = row.try_get_by_index(0).attempt(attempt)?;
-    ClientState::parse(&state).map(Some).ok_or(StoreError::Corrupt { attempt, what: "client.state" })
 }

@@ -32,6 +32,13 @@ pub(super) fn index_number(index: Option<u16>) -> i32 {
     index.map_or(NO_INDEX, i32::from)
 }
 
+/// Condition: the row is one of these items. Numbers of our own making need no places.
+pub(super) fn is_one_of(items: &[(i64, Option<u16>)]) -> String {
+    let items: Vec<String> =
+        items.iter().map(|(item, index)| format!("({item},{})", index_number(*index))).collect();
+    format!("(item_id, item_index) IN (VALUES {})", items.join(","))
+}
+
 /// All desired values of a client, in no order.
 ///
 /// # Errors

@@ -1,5 +1,9 @@
 //! Stored diffs: what a plan shows and a job writes. Equal ones are stored once.
 
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use domain::DiffId;
 use domain::configuration::Row;
 use sea_orm::{ConnectionTrait, Statement, Value};
@@ -7,6 +11,28 @@ use sha2::{Digest, Sha256};
 
 use super::error::{Attempt, StoreError, StoreResult};
 use super::{Source, Tx};
+
+/// Most rows kept in memory, all diffs together; some 30 MB.
+const MOST_KEPT: usize = 100_000;
+
+/// Diffs read before. A stored diff never changes, and a job for a whole fleet mostly writes one and the same.
+#[derive(Debug, Default)]
+pub struct Kept(Mutex<HashMap<DiffId, Arc<[Row]>>>);
+
+impl Kept {
+    fn get(&self, diff: DiffId) -> Option<Arc<[Row]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&diff).cloned()
+    }
+
+    fn keep(&self, diff: DiffId, rows: &Arc<[Row]>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A diff counts for one more than its rows: empty ones need their place too.
+        if kept.values().map(|rows| rows.len() + 1).sum::<usize>() + rows.len() >= MOST_KEPT {
+            kept.clear();
+        }
+        kept.insert(diff, Arc::clone(rows));
+    }
+}
 
 /// Stores rows, or finds the equal ones that are stored already.
 ///
@@ -16,6 +42,7 @@ pub async fn intern(tx: &Tx, rows: &[Row]) -> StoreResult<DiffId> {
     let attempt = "store a diff";
     let text =
         serde_json::to_string(rows).map_err(|_| StoreError::Corrupt { attempt, what: "rows of a diff" })?;
+    tx.new_diffs.store(true, Ordering::Relaxed);
     let digest = Sha256::digest(text.as_bytes()).to_vec();
     // The update that changes nothing makes the row come back also when it was there.
     let sql = "INSERT INTO diff (digest, content) VALUES ($1, $2) \
@@ -29,16 +56,28 @@ pub async fn intern(tx: &Tx, rows: &[Row]) -> StoreResult<DiffId> {
     row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt).map(DiffId)
 }
 
-/// The rows of a diff.
+/// The rows of a diff; none when there is no such diff. They may have been read earlier and the diff deleted since; nobody refers to it then.
 ///
 /// # Errors
 /// When the database cannot be asked, or the rows are damaged.
-pub async fn read(on: &impl Source, diff: DiffId) -> StoreResult<Option<Vec<Row>>> {
+pub async fn read(on: &impl Source, diff: Option<DiffId>) -> StoreResult<Arc<[Row]>> {
     let attempt = "read a diff";
+    let Some(diff) = diff else { return Ok(Arc::default()) };
+    let (kept, may_keep) = on.diffs();
+    if let Some(rows) = kept.get(diff) {
+        return Ok(rows);
+    }
     let connection = on.connection();
     let sql = "SELECT content FROM diff WHERE id = $1";
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [diff.0.into()]);
-    let Some(row) = connection.query_one_raw(statement).await.attempt(attempt)? else { return Ok(None) };
+    let Some(row) = connection.query_one_raw(statement).await.attempt(attempt)? else {
+        return Ok(Arc::default());
+    };
     let text: String = row.try_get_by_index(0).attempt(attempt)?;
-    serde_json::from_str(&text).map(Some).map_err(|_| StoreError::Corrupt { attempt, what: "diff.content" })
+    let rows: Arc<[Row]> =
+        serde_json::from_str(&text).map_err(|_| StoreError::Corrupt { attempt, what: "diff.content" })?;
+    if may_keep {
+        kept.keep(diff, &rows);
+    }
+    Ok(rows)
 }

@@ -4,7 +4,7 @@ use domain::ClientId;
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, Statement, Value};
 
-use super::desired::index_number;
+use super::desired::{index_number, is_one_of};
 use super::error::{Attempt, StoreError, StoreResult};
 use super::{Source, Tx};
 
@@ -56,13 +56,12 @@ pub async fn open(
 /// # Errors
 /// When the database refuses.
 pub async fn close(tx: &Tx, client: ClientId, items: &[(i64, Option<u16>)]) -> StoreResult<()> {
-    let sql = "DELETE FROM drift WHERE client_id = $1 AND item_id = $2 AND item_index = $3";
-    for (item, index) in items {
-        let values: [Value; 3] = [client.0.into(), (*item).into(), index_number(*index).into()];
-        let statement = Statement::from_sql_and_values(tx.backend, sql, values);
-        tx.inner.execute_raw(statement).await.attempt("end drift")?;
+    if items.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let sql = format!("DELETE FROM drift WHERE client_id = $1 AND {}", is_one_of(items));
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [client.0.into()]);
+    tx.inner.execute_raw(statement).await.attempt("end drift").map(|_| ())
 }
 
 /// Everything begins anew, after a reset.

@@ -3,7 +3,7 @@
 //! Unchanged items cost no write: callers compare a digest of the whole report first; when it differs, the
 //! stored rows are read and only the differences are written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::ClientId;
 use domain::configuration::{ItemKey, Reported};
@@ -98,7 +98,11 @@ pub async fn store(
     first: bool,
     at: Timestamp,
 ) -> StoreResult<Vec<Difference>> {
-    let before = if first { HashMap::new() } else { read(tx, client).await? };
+    let before = match scope {
+        _ if first => HashMap::new(),
+        Scope::Everything => read(tx, client, None).await?,
+        Scope::Some => read(tx, client, Some(items)).await?,
+    };
     let mut differences = Vec::new();
     let mut write: Vec<&NewItem> = Vec::new();
     let mut seen: HashMap<Key, usize> = HashMap::with_capacity(items.len());
@@ -160,9 +164,15 @@ fn key(item: &NewItem) -> Key {
     (item.name, item.index.map_or(NO_INDEX, i32::from))
 }
 
-async fn read(tx: &Tx, client: ClientId) -> StoreResult<HashMap<Key, Row>> {
+/// Stored items: all, or those that are reported.
+async fn read(tx: &Tx, client: ClientId, only: Option<&[NewItem]>) -> StoreResult<HashMap<Key, Row>> {
     let attempt = "read the reported items of a client";
-    let sql = "SELECT item_id, item_index, value, status, sealed FROM reported_item WHERE client_id = $1";
+    let mut sql = "SELECT item_id, item_index, value, status, sealed FROM reported_item WHERE client_id = $1"
+        .to_owned();
+    if let Some(items) = only {
+        let numbers: BTreeSet<i64> = items.iter().map(|item| item.name).collect();
+        sql.push_str(&is_one_of(numbers.into_iter()));
+    }
     let statement = Statement::from_sql_and_values(tx.backend, sql, [client.0.into()]);
     let rows = tx.inner.query_all_raw(statement).await.attempt(attempt)?;
     rows.iter()
@@ -338,9 +348,7 @@ pub async fn reported(
     let mut sql = "SELECT item_id, item_index, value, status, sealed FROM reported_item WHERE client_id = $1"
         .to_owned();
     if let Some(numbers) = only {
-        // Numbers of our own making: they need no places, whose count would make each statement a new one.
-        let numbers: Vec<String> = numbers.iter().map(i64::to_string).collect();
-        sql.push_str(&format!(" AND item_id IN ({})", numbers.join(",")));
+        sql.push_str(&is_one_of(numbers.iter().copied()));
     }
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [client.0.into()]);
     let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
@@ -357,6 +365,12 @@ pub async fn reported(
             Ok((ItemKey::new(name, u16::try_from(index).ok()), reported))
         })
         .collect()
+}
+
+/// Numbers of our own making: they need no places, whose count would make each statement a new one.
+fn is_one_of(numbers: impl Iterator<Item = i64>) -> String {
+    let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+    format!(" AND item_id IN ({})", numbers.join(","))
 }
 
 /// Number of reported items of a client.

@@ -1,6 +1,8 @@
 //! Targets of jobs: one client of one job. Which state follows on which is decided by `domain::job`; this file
 //! only finds and writes rows, each write on condition that nobody else was faster.
 
+use std::collections::HashMap;
+
 use domain::configuration::ItemKey;
 use domain::job::{Counts, Happening, JobKind, NotPossible, Target, TargetState};
 use domain::{ClientId, DiffId, JobId, PlanId, TargetId};
@@ -437,16 +439,29 @@ pub async fn was_tried(
 /// # Errors
 /// When the database cannot be asked, or a row is damaged.
 pub async fn counts(on: &impl Source, job: JobId) -> StoreResult<Counts> {
-    let attempt = "count the targets of a job";
+    Ok(counts_of(on, &[job]).await?.remove(&job).unwrap_or_default())
+}
+
+/// As [`counts`] for several jobs; those without targets are left out.
+///
+/// # Errors
+/// When the database cannot be asked, or a row is damaged.
+pub async fn counts_of(on: &impl Source, jobs: &[JobId]) -> StoreResult<HashMap<JobId, Counts>> {
+    let attempt = "count the targets of jobs";
     let connection = on.connection();
-    let sql = "SELECT state, COUNT(*) FROM job_target WHERE job_id = $1 GROUP BY state";
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [job.0.into()]);
-    let mut counts = Counts::default();
+    let sql = format!(
+        "SELECT job_id, state, COUNT(*) FROM job_target WHERE job_id IN ({}) GROUP BY job_id, state",
+        super::jobs::list(jobs)
+    );
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, []);
+    let mut counts: HashMap<JobId, Counts> = HashMap::new();
     for row in &connection.query_all_raw(statement).await.attempt(attempt)? {
-        let state: String = row.try_get_by_index(0).attempt(attempt)?;
-        let number: i64 = row.try_get_by_index(1).attempt(attempt)?;
+        let job = JobId(row.try_get_by_index(0).attempt(attempt)?);
+        let state: String = row.try_get_by_index(1).attempt(attempt)?;
+        let number: i64 = row.try_get_by_index(2).attempt(attempt)?;
         let corrupt = StoreError::Corrupt { attempt, what: "job_target.state" };
-        counts.add(TargetState::parse(&state).ok_or(corrupt)?, number.unsigned_abs());
+        let state = TargetState::parse(&state).ok_or(corrupt)?;
+        counts.entry(job).or_default().add(state, number.unsigned_abs());
     }
     Ok(counts)
 }

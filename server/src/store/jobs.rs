@@ -158,6 +158,26 @@ pub async fn by_id(on: &impl Source, id: JobId) -> StoreResult<Option<Job>> {
     row.map(Row::into_job).transpose()
 }
 
+/// Several jobs; unknown ones are left out.
+///
+/// # Errors
+/// When the database cannot be asked, or a row is damaged.
+pub async fn by_ids(on: &impl Source, ids: &[JobId]) -> StoreResult<Vec<Job>> {
+    let connection = on.connection();
+    let sql = format!("SELECT {COLUMNS} FROM job WHERE id IN ({}) ORDER BY id", list(ids));
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, []);
+    let rows = Row::find_by_statement(statement).all(connection).await.attempt("read jobs")?;
+    rows.into_iter().map(Row::into_job).collect()
+}
+
+/// Numbers of our own making: they need no places.
+pub(super) fn list(ids: &[JobId]) -> String {
+    if ids.is_empty() {
+        return "NULL".to_owned();
+    }
+    ids.iter().map(JobId::to_string).collect::<Vec<_>>().join(",")
+}
+
 /// Jobs that are not at their end, for the pulse.
 ///
 /// # Errors
@@ -172,19 +192,21 @@ pub async fn unfinished(on: &impl Source, limit: u64) -> StoreResult<Vec<JobId>>
     rows.iter().map(|row| row.try_get_by_index(0).attempt(attempt).map(JobId)).collect()
 }
 
-/// Writes the state that was worked out. `false` when it was that already.
+/// Writes the state that was worked out for some jobs; gives how many had another one.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn set_state(tx: &Tx, id: JobId, state: JobState, at: Timestamp) -> StoreResult<bool> {
-    let sql = "UPDATE job SET state = $2, revision = revision + 1, \
-        started_at = CASE WHEN $2 = 'created' THEN started_at ELSE COALESCE(started_at, $3) END, \
-        finished_at = CASE WHEN $4 THEN COALESCE(finished_at, $3) ELSE NULL END WHERE id = $1 AND state <> $2";
-    let values: [Value; 4] =
-        [id.0.into(), state.as_str().into(), at.as_millisecond().into(), state.is_terminal().into()];
+pub async fn set_state(tx: &Tx, ids: &[JobId], state: JobState, at: Timestamp) -> StoreResult<u64> {
+    let sql = format!(
+        "UPDATE job SET state = $1, revision = revision + 1, \
+         started_at = CASE WHEN $1 = 'created' THEN started_at ELSE COALESCE(started_at, $2) END, \
+         finished_at = CASE WHEN $3 THEN COALESCE(finished_at, $2) ELSE NULL END \
+         WHERE id IN ({}) AND state <> $1",
+        list(ids)
+    );
+    let values: [Value; 3] = [state.as_str().into(), at.as_millisecond().into(), state.is_terminal().into()];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
-    let done = tx.inner.execute_raw(statement).await.attempt("record the state of a job")?;
-    Ok(done.rows_affected() > 0)
+    Ok(tx.inner.execute_raw(statement).await.attempt("record the state of jobs")?.rows_affected())
 }
 
 /// Marks a job as ended by a user, or lifts the mark for a retry.

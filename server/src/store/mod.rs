@@ -33,10 +33,12 @@ pub mod revisions;
 pub mod secret_writes;
 pub mod sessions;
 pub mod settings;
+pub mod standing;
 pub mod tasks;
 pub mod tokens;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use migrations::{Migrator, MigratorTrait};
@@ -66,6 +68,7 @@ pub struct Store {
     backend: DbBackend,
     names: Arc<item_names::ItemNames>,
     totals: Arc<client_list::Totals>,
+    diffs: Arc<diffs::Kept>,
 }
 
 /// An open write transaction; dropped without [`Tx::commit`] it is rolled back.
@@ -73,6 +76,9 @@ pub struct Tx {
     inner: DatabaseTransaction,
     backend: DbBackend,
     names: Arc<item_names::ItemNames>,
+    diffs: Arc<diffs::Kept>,
+    /// Set once this transaction has stored a diff: its number is worth nothing should it be rolled back.
+    new_diffs: AtomicBool,
     /// End of the audit chain, once this transaction has appended to it.
     audit_head: tokio::sync::Mutex<Option<audit::Head>>,
 }
@@ -87,6 +93,8 @@ mod sealed {
     pub trait Connection {
         type Inner: sea_orm::ConnectionTrait;
         fn connection(&self) -> &Self::Inner;
+        /// Diffs read before, and whether what is read now may be kept with them.
+        fn diffs(&self) -> (&super::diffs::Kept, bool);
     }
 }
 
@@ -96,6 +104,10 @@ impl sealed::Connection for Store {
     fn connection(&self) -> &DatabaseConnection {
         &self.reader
     }
+
+    fn diffs(&self) -> (&diffs::Kept, bool) {
+        (&self.diffs, true)
+    }
 }
 
 impl sealed::Connection for Tx {
@@ -103,6 +115,10 @@ impl sealed::Connection for Tx {
 
     fn connection(&self) -> &DatabaseTransaction {
         &self.inner
+    }
+
+    fn diffs(&self) -> (&diffs::Kept, bool) {
+        (&self.diffs, !self.new_diffs.load(Ordering::Relaxed))
     }
 }
 
@@ -135,7 +151,7 @@ impl Store {
     }
 
     fn new(writer: DatabaseConnection, reader: DatabaseConnection, backend: DbBackend) -> Self {
-        Self { writer, reader, backend, names: Arc::default(), totals: Arc::default() }
+        Self { writer, reader, backend, names: Arc::default(), totals: Arc::default(), diffs: Arc::default() }
     }
 
     /// Loads what is kept in memory; once after the schema is up to date. Every item of the item table has a
@@ -189,7 +205,14 @@ impl Store {
         };
         let inner = self.writer.begin_with_options(options).await.attempt("start a transaction")?;
         let names = Arc::clone(&self.names);
-        Ok(Tx { inner, backend: self.backend, names, audit_head: tokio::sync::Mutex::default() })
+        Ok(Tx {
+            inner,
+            backend: self.backend,
+            names,
+            diffs: Arc::clone(&self.diffs),
+            new_diffs: AtomicBool::new(false),
+            audit_head: tokio::sync::Mutex::default(),
+        })
     }
 
     /// Answers whether the database can be asked.

@@ -6,7 +6,7 @@ use domain::configuration::ModelRefusal;
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, Statement, Value};
 
-use super::desired::index_number;
+use super::desired::{index_number, is_one_of};
 use super::error::{Attempt, StoreResult};
 use super::{Source, Tx};
 
@@ -61,15 +61,12 @@ pub async fn forget(tx: &Tx, client: ClientId, items: Option<&[(i64, Option<u16>
         let statement = Statement::from_sql_and_values(tx.backend, sql, [client.0.into()]);
         return tx.inner.execute_raw(statement).await.attempt(attempt).map(|_| ());
     };
-    let sql = "DELETE FROM item_refusal WHERE client_id = $1 AND item_id = $2 AND item_index = $3";
-    for (item, index) in items {
-        let values: [Value; 3] = [client.0.into(), (*item).into(), index_number(*index).into()];
-        tx.inner
-            .execute_raw(Statement::from_sql_and_values(tx.backend, sql, values))
-            .await
-            .attempt(attempt)?;
+    if items.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let sql = format!("DELETE FROM item_refusal WHERE client_id = $1 AND {}", is_one_of(items));
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [client.0.into()]);
+    tx.inner.execute_raw(statement).await.attempt(attempt).map(|_| ())
 }
 
 /// Items of a client that were refused with this status may be tried again.

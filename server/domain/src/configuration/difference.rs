@@ -232,7 +232,8 @@ pub fn still_wanted(catalogue: &Catalogue, picture: &Picture, rows: &[Row]) -> V
                 return match &wanted.text {
                     Text::Plain(text) if row.to.as_ref() != Some(text) => Still::Superseded,
                     Text::Secret(_) if !row.secret => Still::Superseded,
-                    _ if wanted.is_so => Still::Done,
+                    // What the server itself wants need not have outlived the restart it is written after.
+                    _ if wanted.is_so && !wanted.parameters.is_empty() => Still::Done,
                     _ => Still::Write,
                 };
             }

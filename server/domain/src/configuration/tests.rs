@@ -310,3 +310,17 @@ fn a_stored_diff_delivered_late_undoes_nothing() {
     assert_eq!(still(&seen, "newer", "9"), [Still::Write, Still::Write, Still::Superseded]);
     assert_eq!(still(&seen, "new", "8"), [Still::Superseded, Still::Done, Still::Write]);
 }
+
+#[test]
+fn what_the_server_wants_is_written_again_though_it_was_reported() {
+    // It was reported before the restart this write follows.
+    let mut picture = picture(&[("dcmp-url", None, "http://198.51.100.1/")], &[]);
+    let item = ItemKey::new("dcmp-url", None);
+    picture.system.insert(item.clone(), "http://198.51.100.1/".to_owned());
+    let reported = picture.reported.remove(&item).unwrap();
+    let rows = difference(&catalogue(), &picture, Scope::Pending).rows;
+    picture.reported.insert(item.clone(), reported);
+    assert_eq!(still_wanted(&catalogue(), &picture, &rows), [Still::Write]);
+    picture.system.insert(item, "http://198.51.100.2/".to_owned());
+    assert_eq!(still_wanted(&catalogue(), &picture, &rows), [Still::Superseded]);
+}

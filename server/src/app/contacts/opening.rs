@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{Contact, describe, phone, write_audit};
 use crate::App;
 use crate::app::calling;
+use crate::app::jobs::dossier::Dossier;
 use crate::app::jobs::work::{self, Visit};
 use crate::app::jobs::{converge, outcome};
 use crate::store::group::Change;
@@ -166,8 +167,10 @@ impl RecordOpening {
             notified |= self.notify_quarantine(tx, client, reason).await?;
         }
         let state = if quarantine.is_some() { ClientState::Quarantined } else { known.state };
-        let call = calls::session_opened(tx, client).await?;
-        let visit = self.visit(client, call.is_some_and(|call| self.answers(&call)));
+        if let Some(call) = &known.call {
+            calls::session_opened(tx, client, call).await?;
+        }
+        let visit = self.visit(client, known.call.as_ref().is_some_and(|call| self.answers(call)));
         let lists_change = visit.answers_call
             && calling::came_when_called(&self.app, tx, client, self.at).await?
             || lists_change;
@@ -191,14 +194,19 @@ impl RecordOpening {
         let client = contact.visit.client;
         let starts = self.reason == ContactReason::StartUp;
         let mut touched = Vec::new();
+        let mut dossier = Dossier::new(client);
+        let has = dossier.standing(tx).await?.map(|standing| standing.has).unwrap_or_default();
         if starts {
-            let ended = outcome::started_up(tx, client, self.at).await?;
+            let ended = outcome::started_up(tx, client, &mut dossier, self.at).await?;
             touched = ended.jobs;
-            refusals::forget_status(tx, client, "read only").await?;
-            if self.report.software_version.is_some()
+            if !has.refusals {
+                // Nothing may be tried again.
+            } else if self.report.software_version.is_some()
                 && self.report.software_version != known.software_version
             {
                 refusals::forget(tx, client, None).await?;
+            } else {
+                refusals::forget_status(tx, client, "read only").await?;
             }
             contact.visit.lost_configuration = lost_number(known, &self.report) || ended.reset;
             if ended.reset && contact.full_read.is_none() {
@@ -209,13 +217,15 @@ impl RecordOpening {
         }
         if contact.full_read.is_some() {
             // Should the session end before its work is taken.
-            work::want_call_later(&self.app, tx, client, self.at).await?;
+            work::want_call_later(&self.app, tx, client, &mut dossier, self.at).await?;
             return Ok(touched);
         }
         if starts || !differences.is_empty() {
-            touched.extend(converge::look(&self.app, tx, &contact.visit, differences, self.at).await?);
+            touched.extend(
+                converge::look(&self.app, tx, &contact.visit, &mut dossier, differences, self.at).await?,
+            );
         }
-        let taken = work::take(&self.app, tx, &contact.visit, self.at).await?;
+        let taken = work::take(&self.app, tx, &contact.visit, &mut dossier, self.at).await?;
         touched.extend(taken.touched);
         contact.piece = taken.piece;
         Ok(touched)

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{Then, describe, phone, write_audit};
 use crate::App;
 use crate::app::jobs::converge;
+use crate::app::jobs::dossier::Dossier;
 use crate::app::jobs::outcome::{self, Result as JobResult};
 use crate::app::jobs::work::{self, Attempt, Piece, Visit};
 use crate::store::group::Change;
@@ -38,11 +39,13 @@ impl Change for RecordFullRead {
     async fn run(&self, tx: &Tx) -> StoreResult<Continued> {
         let client = self.visit.client;
         let mut continued = Continued { changed: false, touched: Vec::new(), piece: None };
-        let Some((digest, read_before)) = clients::items_digest(tx, client).await? else {
+        let mut dossier = Dossier::new(client);
+        let Some(standing) = dossier.standing(tx).await? else {
             // Deleted while the phone was answering: there is nothing to record on.
             return Ok(continued);
         };
-        let unchanged = digest.as_deref() == Some(self.digest.as_slice());
+        let (state, read_before) = (standing.client.state, standing.client.full_read_at.is_some());
+        let unchanged = standing.items_digest.as_deref() == Some(self.digest.as_slice());
         let differences = if unchanged {
             Vec::new()
         } else {
@@ -58,15 +61,19 @@ impl Change for RecordFullRead {
             write_audit(tx, &actor, client, "client.items-changed", details, self.at).await?;
         }
         if let Some(attempt) = self.attempt {
-            let job = outcome::record(&self.app, tx, &self.visit, attempt, &JobResult::Read, self.at).await?;
+            let result = JobResult::Read;
+            let job =
+                outcome::record(&self.app, tx, &self.visit, &mut dossier, attempt, &result, self.at).await?;
             continued.touched.extend(job);
         }
-        if clients::state_of(tx, client).await? == Some(ClientState::Quarantined) {
+        if state == ClientState::Quarantined {
             return Ok(continued);
         }
         let known: &[Difference] = if read_before { &differences } else { &[] };
-        continued.touched.extend(converge::look(&self.app, tx, &self.visit, known, self.at).await?);
-        let taken = work::take(&self.app, tx, &self.visit, self.at).await?;
+        continued
+            .touched
+            .extend(converge::look(&self.app, tx, &self.visit, &mut dossier, known, self.at).await?);
+        let taken = work::take(&self.app, tx, &self.visit, &mut dossier, self.at).await?;
         continued.touched.extend(taken.touched);
         continued.piece = taken.piece;
         Ok(continued)
@@ -87,15 +94,20 @@ impl Change for RecordResult {
     type Output = Continued;
 
     async fn run(&self, tx: &Tx) -> StoreResult<Continued> {
-        let job = outcome::record(&self.app, tx, &self.visit, self.attempt, &self.result, self.at).await?;
+        let mut dossier = Dossier::new(self.visit.client);
+        let job =
+            outcome::record(&self.app, tx, &self.visit, &mut dossier, self.attempt, &self.result, self.at)
+                .await?;
         let mut continued = Continued { changed: false, touched: job.into_iter().collect(), piece: None };
         match self.then {
             Then::TakeWork => {
-                let taken = work::take(&self.app, tx, &self.visit, self.at).await?;
+                let taken = work::take(&self.app, tx, &self.visit, &mut dossier, self.at).await?;
                 continued.touched.extend(taken.touched);
                 continued.piece = taken.piece;
             }
-            Then::Leave => work::wait_for_call(&self.app, tx, &self.visit, &self.result, self.at).await?,
+            Then::Leave => {
+                work::wait_for_call(&self.app, tx, &self.visit, &mut dossier, &self.result, self.at).await?;
+            }
         }
         Ok(continued)
     }

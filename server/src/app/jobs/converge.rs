@@ -4,17 +4,18 @@
 
 use std::collections::BTreeSet;
 
+use domain::JobId;
 use domain::client::ContactReason;
-use domain::configuration::{ItemKey, Row, Scope, State, difference, states};
+use domain::configuration::{ItemKey, Picture, Row, Scope, State, difference, states};
 use domain::job::{JobCause, JobKind, TargetState};
-use domain::{ClientId, JobId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
+use super::dossier::Dossier;
 use super::work::Visit;
 use super::{NewJob, NewTargets, create};
 use crate::App;
-use crate::app::configuration::{self, Portrait};
+use crate::app::configuration::Portrait;
 use crate::store::audit::Actor;
 use crate::store::items::Difference;
 use crate::store::{StoreResult, Tx, diffs, drift, job_targets};
@@ -30,24 +31,22 @@ pub async fn look(
     app: &App,
     tx: &Tx,
     visit: &Visit,
+    dossier: &mut Dossier,
     differences: &[Difference],
     at: Timestamp,
 ) -> StoreResult<Option<JobId>> {
-    let Some(mut portrait) = configuration::lean_picture(app, tx, visit.client).await? else {
-        return Ok(None);
-    };
+    let Some(portrait) = dossier.portrait(app, tx).await? else { return Ok(None) };
     if portrait.picture.desired.is_empty() && portrait.picture.system.is_empty() {
         return Ok(None);
     }
-    note_drift(app, tx, visit, &mut portrait, differences, at).await?;
+    note_drift(app, tx, visit, portrait, differences, at).await?;
     if visit.reason == ContactReason::StartUp {
         // Phones need not keep it over a restart (`wpi.md` §6).
-        for item in portrait.picture.system.keys() {
-            portrait.picture.reported.remove(item);
-        }
+        let Picture { system, reported, .. } = &mut portrait.picture;
+        reported.retain(|item, _| !system.contains_key(item));
     }
     let wanted = difference(&app.catalogue, &portrait.picture, Scope::Pending).rows;
-    let rows = uncovered(tx, visit.client, wanted).await?;
+    let rows = uncovered(tx, dossier, wanted).await?;
     if rows.iter().all(|row| row.companion) {
         return Ok(None);
     }
@@ -55,13 +54,14 @@ pub async fn look(
     if job_targets::was_tried(tx, visit.client, diff, at.saturating_sub(REST).unwrap_or(at)).await? {
         return Ok(None);
     }
-    let waiting = job_targets::open_of_client(tx, visit.client).await?.into_iter().find(|target| {
+    let waiting = dossier.targets(tx).await?.iter().find(|target| {
         target.kind == JobKind::Converge && matches!(target.state, TargetState::Waiting | TargetState::Active)
     });
-    if let Some(mut target) = waiting {
+    if let Some(mut target) = waiting.cloned() {
         let before = target.machine();
         target.diff = Some(diff);
         job_targets::write(tx, &target, before).await?;
+        dossier.note(&target);
         return Ok(Some(target.job));
     }
     let own = rows.iter().all(|row| row.parameters.is_empty());
@@ -74,18 +74,21 @@ pub async fn look(
         planned_at: None,
         targets: NewTargets::Clients(vec![(visit.client, Some(diff))]),
     };
-    create(app, tx, job).await.map(|created| Some(created.id))
+    let created = create(app, tx, job).await?;
+    dossier.note_job();
+    Ok(Some(created.id))
 }
 
 /// Rows that no open job of the client writes already.
-async fn uncovered(tx: &Tx, client: ClientId, rows: Vec<Row>) -> StoreResult<Vec<Row>> {
+async fn uncovered(tx: &Tx, dossier: &mut Dossier, rows: Vec<Row>) -> StoreResult<Vec<Row>> {
     let mut covered: BTreeSet<ItemKey> = BTreeSet::new();
-    for target in job_targets::open_of_client(tx, client).await? {
-        if target.kind == JobKind::WriteConfiguration
-            && let Some(diff) = target.diff
-        {
-            let rows = diffs::read(tx, diff).await?.unwrap_or_default();
-            covered.extend(rows.into_iter().filter(|row| !row.companion).map(|row| row.item));
+    if rows.is_empty() {
+        return Ok(rows);
+    }
+    for target in dossier.targets(tx).await? {
+        if target.kind == JobKind::WriteConfiguration {
+            let rows = diffs::read(tx, target.diff).await?;
+            covered.extend(rows.iter().filter(|row| !row.companion).map(|row| row.item.clone()));
         }
     }
     Ok(rows.into_iter().filter(|row| !covered.contains(&row.item)).collect())

@@ -5,6 +5,7 @@
 //! other. Which state follows on which is decided by `domain::job` alone.
 
 pub mod converge;
+pub mod dossier;
 mod kinds;
 pub mod outcome;
 pub mod pulse;

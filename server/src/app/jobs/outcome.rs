@@ -7,6 +7,7 @@ use domain::{ClientId, JobId, TargetId};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
+use super::dossier::Dossier;
 use super::work::{Attempt, Visit};
 use crate::App;
 use crate::app::configuration::model_of;
@@ -58,11 +59,13 @@ pub async fn record(
     app: &App,
     tx: &Tx,
     visit: &Visit,
+    dossier: &mut Dossier,
     attempt: Attempt,
     result: &Result,
     at: Timestamp,
 ) -> StoreResult<Option<JobId>> {
-    let Some(mut target) = job_targets::by_id(tx, attempt.target).await? else { return Ok(None) };
+    let open = dossier.targets(tx).await?.iter().find(|target| target.id == attempt.target);
+    let Some(mut target) = open.cloned() else { return Ok(None) };
     if target.state != TargetState::Sent || target.attempts != attempt.number {
         return Ok(None);
     }
@@ -92,7 +95,11 @@ pub async fn record(
     if target.apply(happening, reason, args, at).is_err() {
         return Ok(None);
     }
-    Ok(job_targets::write(tx, &target, before).await?.then_some(target.job))
+    if !job_targets::write(tx, &target, before).await? {
+        return Ok(None);
+    }
+    dossier.note(&target);
+    Ok(Some(target.job))
 }
 
 fn worst_reason(target: &JobTarget) -> &'static str {
@@ -112,17 +119,18 @@ async fn written(
     problems: &[Problem],
     at: Timestamp,
 ) -> StoreResult<TargetState> {
-    let rows = match target.diff {
-        Some(diff) => diffs::read(tx, diff).await?.unwrap_or_default(),
-        None => Vec::new(),
-    };
+    let rows = diffs::read(tx, target.diff).await?;
     let dropped = |row: &Row, target: &JobTarget| target.results.iter().any(|result| result.item == row.item);
     let sent: Vec<&Row> = rows.iter().filter(|row| !dropped(row, target)).collect();
     let has_problem = |row: &Row| problems.iter().any(|problem| problem.item == row.item);
     let good: Vec<&Row> = sent.iter().copied().filter(|row| !has_problem(row)).collect();
     let mut reported = Vec::new();
     let mut settled = Vec::new();
-    let given = secret_writes::of_client(tx, visit.client).await?;
+    let given = if good.iter().any(|row| row.secret) {
+        secret_writes::of_client(tx, visit.client).await?
+    } else {
+        Vec::new()
+    };
     for row in &good {
         let Some(name) = app.store.item_number(&row.item.name) else { continue };
         settled.push((name, row.item.index));
@@ -160,8 +168,7 @@ async fn written(
 
 /// The problems with items of a target; what a phone says of others teaches nothing.
 async fn asked_for(tx: &Tx, target: &JobTarget, problems: &[Problem]) -> StoreResult<Vec<Problem>> {
-    let Some(diff) = target.diff.filter(|_| !problems.is_empty()) else { return Ok(Vec::new()) };
-    let rows = diffs::read(tx, diff).await?.unwrap_or_default();
+    let rows = diffs::read(tx, target.diff.filter(|_| !problems.is_empty())).await?;
     Ok(among(&rows.iter().collect::<Vec<_>>(), problems))
 }
 
@@ -219,9 +226,14 @@ pub struct StartedUp {
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn started_up(tx: &Tx, client: ClientId, at: Timestamp) -> StoreResult<StartedUp> {
+pub async fn started_up(
+    tx: &Tx,
+    client: ClientId,
+    dossier: &mut Dossier,
+    at: Timestamp,
+) -> StoreResult<StartedUp> {
     let mut ended = StartedUp::default();
-    for mut target in job_targets::open_of_client(tx, client).await? {
+    for mut target in dossier.targets(tx).await?.to_vec() {
         let waits = target.state == TargetState::Sent && target.kind.is_dangerous();
         if !waits || target.sent_at.is_none_or(|sent| sent >= at) {
             continue;
@@ -232,6 +244,7 @@ pub async fn started_up(tx: &Tx, client: ClientId, at: Timestamp) -> StoreResult
         {
             continue;
         }
+        dossier.note(&target);
         ended.jobs.push(target.job);
         if target.kind == JobKind::FactoryReset {
             ended.reset = true;

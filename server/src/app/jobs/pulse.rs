@@ -2,9 +2,10 @@
 //! state from their targets. Runs once a second and whenever something happened; every pass finds its work in
 //! the database, so that nothing depends on having been told.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::job::{Happening, TargetState};
+use domain::job::{Happening, JobCause, JobState, TargetState};
 use domain::setting::SettingKey;
 use domain::{JobId, TargetId};
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +22,12 @@ use crate::store::{StoreResult, calls, clients as client_rows, jobs, notificatio
 /// Time between two passes when nobody wakes the pulse.
 const TICK: Duration = Duration::from_secs(1);
 
+/// Shortest time between two passes.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Jobs whose states are worked out at once.
+const JOBS_AT_ONCE: usize = 500;
+
 /// Passes between two looks at all unfinished jobs.
 const SCAN: u64 = 30;
 
@@ -35,10 +42,17 @@ pub async fn run(app: App) {
     let mut round: u64 = 0;
     while !app.stop.is_cancelled() {
         let orphans = round.is_multiple_of(ORPHANS);
+        let begun = tokio::time::Instant::now();
         if let Err(error) = beat(&app, round.is_multiple_of(SCAN), orphans).await {
             tracing::error!(error = causes(&error), "the states of jobs could not be brought up to date");
         }
         round = round.wrapping_add(1);
+        // Under load something happens all the time, and a look at a large job is not free.
+        let rest = PAUSE.max(begun.elapsed() * 9);
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            () = app.stop.cancelled() => {}
+        }
         let woken = tokio::time::timeout(TICK, app.signals.jobs.notified());
         tokio::select! {
             _ = woken => {}
@@ -65,10 +79,7 @@ pub async fn beat(app: &App, all: bool, orphans: bool) -> StoreResult<()> {
     if all {
         touched.extend(jobs::unfinished(&app.store, 10_000).await?);
     }
-    for job in touched {
-        tally(app, job, at).await?;
-    }
-    Ok(())
+    tally(app, &touched.into_iter().collect::<Vec<_>>(), at).await
 }
 
 /// What an earlier run of this node sent and nobody answers for any more.
@@ -211,26 +222,49 @@ async fn delete_clients(app: &App, at: Timestamp) -> StoreResult<()> {
     }
 }
 
-/// Works out the state of a job from its targets, and tells when it changed.
-async fn tally(app: &App, id: JobId, at: Timestamp) -> StoreResult<()> {
-    let Some(job) = jobs::by_id(&app.store, id).await? else { return Ok(()) };
-    let mut counts = job_targets::counts(&app.store, id).await?;
-    if job.stopping && counts.waiting + counts.scheduled + counts.active > 0 {
-        // A cancellation that did not get to its end.
-        cancel_rest(app, id, at).await?;
-        counts = job_targets::counts(&app.store, id).await?;
-    }
-    let state = counts.job_state(job.stopping);
-    if state != job.state {
-        let tx = app.store.begin().await?;
-        let changed = jobs::set_state(&tx, id, state, at).await?;
-        let user = job.cause == domain::job::JobCause::User;
-        if changed && state.is_terminal() && user {
-            let args = json!({"job": id, "kind": job.kind, "state": state, "counts": counts});
-            notifications::insert(&tx, at, "job-finished", &args, None).await?;
+/// Works out the states of jobs from their targets, and tells when they changed. Jobs are taken together: at
+/// a phone's start-up the engine makes one for this phone alone, and thousands of phones start up at once.
+async fn tally(app: &App, ids: &[JobId], at: Timestamp) -> StoreResult<()> {
+    for ids in ids.chunks(JOBS_AT_ONCE) {
+        let mut counts = job_targets::counts_of(&app.store, ids).await?;
+        let mut changed: BTreeMap<JobState, Vec<JobId>> = BTreeMap::new();
+        let mut finished = Vec::new();
+        for job in jobs::by_ids(&app.store, ids).await? {
+            let open =
+                counts.get(&job.id).map_or(0, |counts| counts.waiting + counts.scheduled + counts.active);
+            if job.stopping && open > 0 {
+                // A cancellation that did not get to its end.
+                cancel_rest(app, job.id, at).await?;
+                counts.insert(job.id, job_targets::counts(&app.store, job.id).await?);
+            }
+            let counts = counts.get(&job.id).copied().unwrap_or_default();
+            let state = counts.job_state(job.stopping);
+            if state == job.state {
+                continue;
+            }
+            if state.is_terminal() && job.cause == JobCause::User {
+                finished.push((job, state, counts));
+            } else {
+                changed.entry(state).or_default().push(job.id);
+            }
         }
-        tx.commit().await?;
+        if !changed.is_empty() || !finished.is_empty() {
+            let tx = app.store.begin().await?;
+            for (state, ids) in &changed {
+                jobs::set_state(&tx, ids, *state, at).await?;
+            }
+            for (job, state, counts) in &finished {
+                // Another node may have been faster; the notification is written once.
+                if jobs::set_state(&tx, &[job.id], *state, at).await? > 0 {
+                    let args = json!({"job": job.id, "kind": job.kind, "state": state, "counts": counts});
+                    notifications::insert(&tx, at, "job-finished", &args, None).await?;
+                }
+            }
+            tx.commit().await?;
+        }
+        for id in ids {
+            app.events.publish(Resource::Jobs, Change::Updated, *id);
+        }
     }
-    app.events.publish(Resource::Jobs, Change::Updated, id);
     Ok(())
 }

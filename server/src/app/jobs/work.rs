@@ -11,6 +11,7 @@ use domain::{ClientId, DeviceId, JobId, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
+use super::dossier::Dossier;
 use super::kinds::{self, Prepared};
 pub use super::kinds::{Order, WriteRecord};
 use crate::App;
@@ -84,9 +85,15 @@ pub struct Taken {
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn take(app: &App, tx: &Tx, visit: &Visit, at: Timestamp) -> StoreResult<Taken> {
+pub async fn take(
+    app: &App,
+    tx: &Tx,
+    visit: &Visit,
+    dossier: &mut Dossier,
+    at: Timestamp,
+) -> StoreResult<Taken> {
     let mut taken = Taken::default();
-    let mut open = job_targets::open_of_client(tx, visit.client).await?;
+    let mut open = dossier.targets(tx).await?.to_vec();
     open.sort_by_key(|target| (target.kind.rank(), target.id));
     // What was made in this very transaction is due a moment later than the message that caused it.
     let now = app.clock.now().max(at);
@@ -104,7 +111,7 @@ pub async fn take(app: &App, tx: &Tx, visit: &Visit, at: Timestamp) -> StoreResu
             continue;
         }
         let before = target.machine();
-        match kinds::order(app, tx, &target, visit).await? {
+        match kinds::order(app, tx, &target, visit, dossier).await? {
             Prepared::NotNow => {
                 (writes_wait, waits) = (true, true);
             }
@@ -112,6 +119,7 @@ pub async fn take(app: &App, tx: &Tx, visit: &Visit, at: Timestamp) -> StoreResu
                 if target.apply(Happening::Ended(state), reason, args, at).is_ok() {
                     target.results = results;
                     if job_targets::write(tx, &target, before).await? {
+                        dossier.note(&target);
                         taken.touched.push(target.job);
                     }
                 }
@@ -154,6 +162,7 @@ pub async fn wait_for_call(
     app: &App,
     tx: &Tx,
     visit: &Visit,
+    dossier: &mut Dossier,
     result: &super::outcome::Result,
     at: Timestamp,
 ) -> StoreResult<()> {
@@ -161,17 +170,21 @@ pub async fn wait_for_call(
         // It restarts, and rests since it was told so.
         return Ok(());
     }
-    want_call_later(app, tx, visit.client, at).await
+    want_call_later(app, tx, visit.client, dossier, at).await
 }
 
 /// When work waits for a client, it is called again after a while, whatever becomes of its session.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn want_call_later(app: &App, tx: &Tx, client: ClientId, at: Timestamp) -> StoreResult<()> {
-    let open = job_targets::open_of_client(tx, client).await?;
-    let waits = open.iter().any(|target| matches!(target.state, TargetState::Waiting | TargetState::Active));
-    if !waits {
+pub async fn want_call_later(
+    app: &App,
+    tx: &Tx,
+    client: ClientId,
+    dossier: &mut Dossier,
+    at: Timestamp,
+) -> StoreResult<()> {
+    if !dossier.waits(tx).await? {
         return Ok(());
     }
     let gap = SignedDuration::from_secs(app.settings.integer(SettingKey::ContactMeGap));

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{Order, Prepared, send};
+use crate::app::jobs::dossier::Dossier;
 use crate::store::job_targets::JobTarget;
-use crate::store::{StoreResult, Tx, clients, jobs};
+use crate::store::{StoreResult, Tx, jobs};
 
 /// The password every phone wants with a reset. It is printed in the manufacturer's guide and protects
 /// nothing (`wpi.md` §4.5.8).
@@ -23,15 +24,12 @@ pub(crate) struct Options {
 }
 
 /// Restart with the items of a reset.
-pub(super) async fn order(tx: &Tx, target: &JobTarget) -> StoreResult<Prepared> {
+pub(super) async fn order(tx: &Tx, target: &JobTarget, dossier: &mut Dossier) -> StoreResult<Prepared> {
     let options = jobs::by_id(tx, target.job).await?.map(|job| job.options).unwrap_or_default();
     let options: Options = serde_json::from_value(options).unwrap_or_default();
     if options.keep_certificates {
-        let client = match target.client {
-            Some(client) => clients::by_id(tx, client).await?,
-            None => None,
-        };
-        if client.is_none_or(|client| client.secure_mode == SecureMode::Default) {
+        let standing = dossier.standing(tx).await?;
+        if standing.is_none_or(|standing| standing.client.secure_mode == SecureMode::Default) {
             let reason = Some("secure-mode-needed");
             let state = TargetState::Failed;
             return Ok(Prepared::End { state, reason, args: Json::Null, results: Vec::new() });

@@ -11,6 +11,7 @@ use domain::configuration::ItemKey;
 use domain::job::{JobKind, TargetState};
 use serde_json::Value as Json;
 
+use super::dossier::Dossier;
 use super::work::Visit;
 use crate::App;
 use crate::store::job_targets::{ItemResult, JobTarget};
@@ -66,12 +67,20 @@ pub(super) enum Prepared {
 }
 
 /// The order of a target, for the phone that is there now.
-pub(super) async fn order(app: &App, tx: &Tx, target: &JobTarget, visit: &Visit) -> StoreResult<Prepared> {
+pub(super) async fn order(
+    app: &App,
+    tx: &Tx,
+    target: &JobTarget,
+    visit: &Visit,
+    dossier: &mut Dossier,
+) -> StoreResult<Prepared> {
     match target.kind {
-        JobKind::WriteConfiguration | JobKind::Converge => write::order(app, tx, target, visit).await,
+        JobKind::WriteConfiguration | JobKind::Converge => {
+            write::order(app, tx, target, visit, dossier).await
+        }
         JobKind::ReadConfiguration => Ok(read::order()),
         JobKind::Restart => Ok(restart::order()),
-        JobKind::FactoryReset => factory_reset::order(tx, target).await,
+        JobKind::FactoryReset => factory_reset::order(tx, target, dossier).await,
         // Done by the pulse; a phone has nothing to do with it.
         JobKind::DeleteClient => Ok(Prepared::NotNow),
     }

@@ -17,6 +17,7 @@ use serde_json::{Value as Json, json};
 use super::{Order, Prepared, WriteRecord};
 use crate::App;
 use crate::app::configuration::{self, Portrait};
+use crate::app::jobs::dossier::Dossier;
 use crate::app::jobs::work::Visit;
 use crate::store::job_targets::{ItemResult, JobTarget};
 use crate::store::{StoreResult, Tx, calls, diffs, jobs};
@@ -30,13 +31,15 @@ pub(crate) struct Options {
 }
 
 /// WriteItems with what is still wanted.
-pub(super) async fn order(app: &App, tx: &Tx, target: &JobTarget, visit: &Visit) -> StoreResult<Prepared> {
-    let portrait = configuration::lean_picture(app, tx, visit.client).await?;
-    let rows = match target.diff {
-        Some(diff) => diffs::read(tx, diff).await?.unwrap_or_default(),
-        None => Vec::new(),
-    };
-    let Some(portrait) = portrait else {
+pub(super) async fn order(
+    app: &App,
+    tx: &Tx,
+    target: &JobTarget,
+    visit: &Visit,
+    dossier: &mut Dossier,
+) -> StoreResult<Prepared> {
+    let rows = diffs::read(tx, target.diff).await?;
+    let Some(portrait) = dossier.portrait(app, tx).await? else {
         let reason = Some("client-deleted");
         return Ok(Prepared::End {
             state: TargetState::Cancelled,
@@ -45,17 +48,21 @@ pub(super) async fn order(app: &App, tx: &Tx, target: &JobTarget, visit: &Visit)
             results: Vec::new(),
         });
     };
-    let options = jobs::by_id(tx, target.job).await?.map(|job| job.options).unwrap_or_default();
-    let options: Options = serde_json::from_value(options).unwrap_or_default();
+    let portrait = &*portrait;
+    let mut options = Options::default();
+    if rows.iter().any(|row| row.secret) {
+        let stored = jobs::by_id(tx, target.job).await?.map(|job| job.options).unwrap_or_default();
+        options = serde_json::from_value(stored).unwrap_or_default();
+    }
     let mut letter = Letter::default();
-    let (own, along) = sort_out(app, &portrait, rows.clone());
+    let (own, along) = sort_out(app, portrait, rows.to_vec());
     for (row, still) in &own {
         match still {
             Still::Write if row.secret => {
-                let hand_out = hand_out(app, &portrait, visit, row, target, options);
+                let hand_out = hand_out(app, portrait, visit, row, target, options);
                 match may_hand_out(&hand_out) {
-                    Ok(()) => letter.add_secret(app, tx, &portrait, visit, row).await?,
-                    Err(_) if has_it(&portrait, row) => letter.drop(row, "already-so", Json::Null),
+                    Ok(()) => letter.add_secret(app, portrait, row)?,
+                    Err(_) if has_it(portrait, row) => letter.drop(row, "already-so", Json::Null),
                     // Calling the phone mends this one, and nothing else does.
                     Err(Withheld::NotCalled) if calls::can_call(tx, visit.client).await? => {
                         return Ok(Prepared::NotNow);
@@ -75,8 +82,8 @@ pub(super) async fn order(app: &App, tx: &Tx, target: &JobTarget, visit: &Visit)
         }
         if !row.secret {
             letter.add(row, row.to.clone().unwrap_or_default());
-        } else if may_hand_out(&hand_out(app, &portrait, visit, row, target, options)).is_ok() {
-            letter.add_secret(app, tx, &portrait, visit, row).await?;
+        } else if may_hand_out(&hand_out(app, portrait, visit, row, target, options)).is_ok() {
+            letter.add_secret(app, portrait, row)?;
         } else {
             // The phone keeps the secret it has.
             letter.drop(row, "already-so", Json::Null);
@@ -85,7 +92,8 @@ pub(super) async fn order(app: &App, tx: &Tx, target: &JobTarget, visit: &Visit)
     // What goes along is as it is now, not as it was when the job was made; the job shows what is sent (D-22).
     let mut sent: Vec<Row> = own.into_iter().map(|(row, _)| row).chain(along).collect();
     sent.sort_by(|a, b| a.place().cmp(&b.place()));
-    let diff = if letter.is_empty() || sent == rows { None } else { Some(diffs::intern(tx, &sent).await?) };
+    let diff =
+        if letter.is_empty() || sent[..] == rows[..] { None } else { Some(diffs::intern(tx, &sent).await?) };
     Ok(letter.close(diff))
 }
 
@@ -198,17 +206,10 @@ impl Letter {
         records.into_iter().map(|(_, record)| record).collect()
     }
 
-    async fn add_secret(
-        &mut self,
-        app: &App,
-        tx: &Tx,
-        portrait: &Portrait,
-        visit: &Visit,
-        row: &Row,
-    ) -> StoreResult<()> {
+    fn add_secret(&mut self, app: &App, portrait: &Portrait, row: &Row) -> StoreResult<()> {
         let mut secret = None;
         for key in &row.parameters {
-            secret = configuration::secret_text(app, tx, visit.client, key).await?;
+            secret = configuration::secret_text(app, portrait, key)?;
             if secret.is_some() {
                 break;
             }
