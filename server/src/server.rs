@@ -52,6 +52,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// The machine gives no more threads.
+    #[error("could not start the threads for the API")]
+    Threads(#[source] std::io::Error),
     /// The key for secrets.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -273,6 +276,16 @@ impl Server {
     }
 }
 
+/// Threads for the requests of administrators and scripts.
+fn api_runtime() -> Result<tokio::runtime::Runtime, StartError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("api")
+        .enable_all()
+        .build()
+        .map_err(StartError::Threads)
+}
+
 /// The node's housekeeping: silent sessions, settings changed on another node.
 async fn sweep(app: App, device: Device) {
     let mut ticks = tokio::time::interval(SWEEP);
@@ -381,8 +394,13 @@ impl Listeners<'_> {
         transport: Transport,
         service: S,
     ) -> Result<Option<SocketAddr>, StartError> {
+        let own_threads = port == SettingKey::ApiPort;
         let Some(port) = self.port(port) else { return Ok(None) };
         let now = self.now();
+        // After a power cut thousands of handshakes wait for their turn on the shared threads; an administrator
+        // is not to wait behind them.
+        let runtime = own_threads.then(api_runtime).transpose()?;
+        let entered = runtime.as_ref().map(tokio::runtime::Runtime::enter);
         let listener = Listener::bind(ListenerSettings {
             name: name.into(),
             address: SocketAddr::new(self.config.listen_address, port),
@@ -391,14 +409,19 @@ impl Listeners<'_> {
             now,
             failures: Arc::clone(&self.app.handshake_failures),
         })?;
+        drop(entered);
         let address = listener.local_addr();
         let stop = self.app.stop.clone();
-        self.tasks.push(tokio::spawn(async move {
+        let serving = async move {
             let drained = listener.serve(service, stop).await;
             if drained.cut_off > 0 {
                 tracing::warn!(cut_off = drained.cut_off, "connections were cut off while stopping");
             }
-        }));
+        };
+        self.tasks.push(match runtime {
+            Some(runtime) => tokio::task::spawn_blocking(move || runtime.block_on(serving)),
+            None => tokio::spawn(serving),
+        });
         Ok(Some(address))
     }
 

@@ -5,6 +5,7 @@
 //! `make test` (`WORKPOINT_TEST_POSTGRES`); without it those tests fail and say so, they are not skipped.
 
 mod api_client;
+pub mod crash;
 mod database;
 mod phones;
 
