@@ -181,7 +181,6 @@ CREATE TABLE model_refusal (
     software_version TEXT NOT NULL,
     item_id BIGINT NOT NULL,
     status TEXT NOT NULL,
-    highest_index INTEGER,
     refused_at BIGINT NOT NULL,
     PRIMARY KEY (model, software_version, item_id)
 ) {clustered};

@@ -54,6 +54,8 @@ pub struct App {
     pub signals: Arc<signals::Signals>,
     /// Name of this run of this node: it owns what it has under way.
     pub node: Arc<str>,
+    /// Wrong deployment PINs.
+    pub pins: Arc<app::contacts::pins::PinGuesses>,
     /// Diagnosis of failed TLS handshakes of phones.
     pub handshake_failures: Arc<net::HandshakeFailures>,
 }

@@ -31,7 +31,7 @@ use crate::routes;
 use crate::settings::Settings;
 use crate::status::causes;
 use crate::store::group::GroupWriter;
-use crate::store::{Store, StoreError, meta};
+use crate::store::{Store, StoreError, item_names, meta};
 use crate::vault::{Vault, VaultError};
 
 /// How often silent sessions are looked for.
@@ -193,6 +193,12 @@ impl Server {
     pub async fn start(config: &Config, clock: Clock, entropy: Entropy) -> Result<Self, StartError> {
         let catalogue = Arc::new(read_catalogue(&config.data_dir).await?);
         let Opened { store, vault } = open(config, &entropy).await?;
+        // Also items only the override file names: they are written before any phone reports them.
+        let names: Vec<&str> = catalogue
+            .parameters()
+            .filter_map(|parameter| parameter.delivery.as_ref().map(|delivery| delivery.item.as_str()))
+            .collect();
+        item_names::resolve(&store, &names).await?;
         let settings = Settings::load(&store, config.overrides.clone()).await?;
         let node_name: [u8; 8] = entropy.bytes()?;
         let app = App {
@@ -208,6 +214,7 @@ impl Server {
             catalogue,
             signals: Arc::default(),
             node: hex::encode(node_name).into(),
+            pins: Arc::default(),
             handshake_failures: Arc::default(),
         };
         let certificates = Certificates::load(&Workshop {

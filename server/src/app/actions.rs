@@ -3,10 +3,10 @@
 
 use api::job::{ActionKind, JobView, NewAction};
 use api::{Code, FieldError, field};
+use domain::ClientId;
 use domain::client::SecureMode;
 use domain::job::{JobCause, JobKind};
 use domain::setting::SettingKey;
-use domain::{ClientId, Role};
 use serde_json::json;
 
 use super::caller::Caller;
@@ -95,13 +95,10 @@ fn check_danger(app: &App, caller: &Caller, new: &NewAction, number: u64) -> App
     if new.action == ActionKind::Refresh {
         return Ok(());
     }
-    let setting = |key| app.settings.integer(key).unsigned_abs();
-    let most = setting(SettingKey::JobsMostDangerousTargets);
-    if number > most && !caller.roles.contains(Role::Admin) {
-        let text = "Only an administrator may do this to so many clients at once.";
-        return Err(AppError::new(Code::TooManyTargets, text).arg("targets", number).arg("most", most));
-    }
-    if number > setting(SettingKey::JobsConfirmBeyond) && new.confirm != Some(number) {
+    jobs::check_number(app, caller, number)?;
+    if number > app.settings.integer(SettingKey::JobsConfirmBeyond).unsigned_abs()
+        && new.confirm != Some(number)
+    {
         let text = "Confirm this by naming the number of clients in confirm.";
         return Err(AppError::new(Code::ConfirmationRequired, text).arg("targets", number));
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::ClientId;
 use domain::catalogue::{Catalogue, Parameter, ParameterKey, Value, record};
-use domain::configuration::{ItemKey, ModelRefusal, Picture, kind_of};
+use domain::configuration::{ItemKey, Picture, kind_of};
 
 use super::configuration::{Portrait, desired_value, model_of, system_items};
 use crate::App;
@@ -135,7 +135,7 @@ async fn read_models(
     on: &impl Source,
     portraits: &mut BTreeMap<ClientId, Portrait>,
 ) -> StoreResult<()> {
-    let mut known: HashMap<(String, String), HashMap<String, ModelRefusal>> = HashMap::new();
+    let mut known: HashMap<(String, String), HashMap<String, String>> = HashMap::new();
     for portrait in portraits.values_mut() {
         let client = &portrait.client;
         let (Some(model), Some(version)) = (model_of(client), client.software_version.as_deref()) else {

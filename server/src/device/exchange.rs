@@ -273,7 +273,7 @@ impl Exchange {
                 tracing::warn!(device = %session.device, problems = problems.len(), "a full read without items");
                 match attempt {
                     Some(attempt) => {
-                        let result = JobResult::Failed(Vec::new());
+                        let result = JobResult::Failed { problems: Vec::new(), accepted: Vec::new() };
                         contacts::record_result(&self.app, visit, attempt, result, Then::TakeWork).await?
                     }
                     None => None,

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::app::jobs::work::Visit;
 use crate::status::PhoneStatus;
 use domain::DeviceId;
-use domain::network::Subnet;
 use wire::conversation::{Conversation, Fingerprint, Millis, Replay, ReplayGuard, is_opening};
 use wire::{Action, PhoneMessage, Reason, ServerMessage};
 
@@ -246,9 +245,10 @@ impl Sessions {
         let session = lock(&self.table).by_device.get(signs.device?).cloned()?;
         let awaited = session.awaited();
         let fits = action.is_none() || *action == awaited.action || *action == Some(Action::GetNextFragment);
-        // The address was judged when the session was opened (D-4); a stranger elsewhere must not answer for it.
-        let near = Subnet::of(signs.peer) == Subnet::of(session.peer);
-        (awaited.reply && fits && near && !session.is_ended()).then_some(session)
+        // The address was judged when the session was opened (D-4, D-24), and the answer may hold secrets:
+        // nobody but this very address gets it for naming the device.
+        let same = signs.peer == session.peer;
+        (awaited.reply && fits && same && !session.is_ended()).then_some(session)
     }
 
     /// Rule 5: the single waiting session of the address.

@@ -76,7 +76,10 @@ pub(super) fn result(result: WorkResult) -> JobResult {
         WorkResult::Read { .. } => JobResult::Read,
         WorkResult::Started { .. } => JobResult::Started,
         WorkResult::Busy => JobResult::Busy,
-        WorkResult::Failed { problems, .. } => JobResult::Failed(self::problems(problems)),
+        WorkResult::Failed { problems, accepted, .. } => JobResult::Failed {
+            problems: self::problems(problems),
+            accepted: accepted.into_iter().map(|key| ItemKey::new(key.name, key.index)).collect(),
+        },
         // The guard against going round in circles is one of the session; another session may carry it.
         WorkResult::Refused(WorkRefusal::Repeated { .. }) => JobResult::NotSent,
         WorkResult::Refused(refusal) => JobResult::NotSendable(refusal.to_string()),

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use domain::client::{Access, ClientState, SecureMode};
-use domain::{ClientId, DeviceId};
+use domain::{ClientId, DeviceId, TargetId};
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
@@ -44,6 +44,8 @@ pub struct Due {
     pub rests_until: Option<Timestamp>,
     /// Whether work waits for it now.
     pub has_work: bool,
+    /// The youngest of its targets there was then; 0: none.
+    pub last_target: TargetId,
 }
 
 /// A contact-me that is about to leave.
@@ -85,7 +87,8 @@ async fn due_by(store: &Store, comparison: &str, at: Timestamp, limit: u64) -> S
          client.contact_me_uri, client.last_contact_at, reported_item.value, \
          EXISTS (SELECT 1 FROM job_target WHERE job_target.client_id = client.id \
          AND job_target.state IN ('waiting', 'active', 'sent') AND job_target.state <> 'sent' \
-         AND job_target.due_at <= $1) \
+         AND job_target.due_at <= $1), \
+         (SELECT COALESCE(MAX(job_target.id), 0) FROM job_target WHERE job_target.client_id = client.id) \
          FROM client_call JOIN client ON client.id = client_call.client_id AND client.access {comparison} 'direct' \
          LEFT JOIN reported_item ON reported_item.client_id = client.id AND reported_item.item_id = {gap} \
          AND reported_item.item_index = -1 AND reported_item.status IS NULL \
@@ -123,6 +126,7 @@ fn read_due(row: &QueryResult, attempt: &'static str) -> StoreResult<Due> {
         contact_me_uri: text(9)?,
         gap: text(11)?,
         has_work: row.try_get_by_index(12).attempt(attempt)?,
+        last_target: TargetId(row.try_get_by_index(13).attempt(attempt)?),
     })
 }
 

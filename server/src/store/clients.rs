@@ -229,6 +229,8 @@ pub struct ForContact {
     pub items_digest: Option<Vec<u8>>,
     /// When and where it was called, if it ever was wanted.
     pub call: Option<Call>,
+    /// The contact before.
+    pub last_contact_at: Option<Timestamp>,
 }
 
 #[derive(FromQueryResult)]
@@ -253,6 +255,7 @@ struct ContactRow {
     tries: Option<i32>,
     called_at: Option<i64>,
     called_address: Option<String>,
+    last_contact_at: Option<i64>,
 }
 
 /// Finds the client of a device id for recording a contact; locks the row where rows are locked.
@@ -261,11 +264,12 @@ struct ContactRow {
 /// When the database cannot be asked, or the row is damaged.
 pub async fn for_contact(tx: &Tx, device: &DeviceId) -> StoreResult<Option<ForContact>> {
     let attempt = "find the client of a phone";
-    let lock = if tx.is_postgres() { " FOR UPDATE OF client" } else { "" };
+    // The key itself is not locked: jobs and values that are stored for the client meanwhile refer to it.
+    let lock = if tx.is_postgres() { " FOR NO KEY UPDATE OF client" } else { "" };
     let sql = format!(
         "SELECT id, state, e164, device_type, software_type, software_version, part_number, key_modules, mobility, \
          bound_network, faults, full_read_at, full_read_version, full_read_wanted, basic_digest, \
-         items_digest, next_at, tries, called_at, called_address \
+         items_digest, next_at, tries, called_at, called_address, last_contact_at \
          FROM client LEFT JOIN client_call ON client_call.client_id = client.id WHERE device_id = $1{lock}"
     );
     let statement = Statement::from_sql_and_values(tx.backend, sql, [device.as_str().into()]);
@@ -296,6 +300,10 @@ pub async fn for_contact(tx: &Tx, device: &DeviceId) -> StoreResult<Option<ForCo
         mobility: Mobility::parse(&row.mobility).ok_or(corrupt("client.mobility"))?,
         basic_digest: row.basic_digest,
         items_digest: row.items_digest,
+        last_contact_at: row
+            .last_contact_at
+            .map(|ms| Timestamp::from_millisecond(ms).map_err(|_| corrupt("client.last_contact_at")))
+            .transpose()?,
         call: match row.tries {
             Some(tries) => Some(Call::from_row(row.next_at, tries, row.called_at, row.called_address)?),
             None => None,
@@ -328,6 +336,8 @@ pub struct Contact<'a> {
     pub items_changed: bool,
     /// Whether the contact counts as a change of the client.
     pub is_change: bool,
+    /// Whether an approval ends with it (D-24).
+    pub ends_approval: bool,
     /// When.
     pub at: Timestamp,
 }
@@ -397,9 +407,10 @@ pub async fn record_contact(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> Sto
         quarantine_reason = COALESCE(quarantine_reason, $22), \
         items_digest = CASE WHEN $23 THEN NULL ELSE items_digest END, \
         updated_at = CASE WHEN $24 THEN $19 ELSE updated_at END, \
-        revision = CASE WHEN $24 THEN revision + 1 ELSE revision END WHERE id = $1";
+        revision = CASE WHEN $24 THEN revision + 1 ELSE revision END, \
+        approved = CASE WHEN $25 THEN FALSE ELSE approved END WHERE id = $1";
     let sql = if tx.is_postgres() { typed(sql) } else { sql.to_owned() };
-    let values: [Value; 24] = [
+    let values: [Value; 25] = [
         id.0.into(),
         contact.device_id_text.into(),
         report.e164.clone().into(),
@@ -424,6 +435,7 @@ pub async fn record_contact(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> Sto
         contact.quarantine.map(|reason| reason.as_str().to_owned()).into(),
         contact.items_changed.into(),
         contact.is_change.into(),
+        contact.ends_approval.into(),
     ];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     tx.inner.execute_raw(statement).await.attempt("record a contact").map(|_| ())

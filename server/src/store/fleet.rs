@@ -254,7 +254,7 @@ pub async fn refusals(on: &impl Source, ids: &[ClientId]) -> StoreResult<Vec<(It
 /// When the database refuses.
 pub async fn lock(tx: &Tx, ids: &[ClientId]) -> StoreResult<Vec<(ClientId, i64)>> {
     let attempt = "hold clients for a change of their configuration";
-    let lock = if tx.is_postgres() { " FOR UPDATE" } else { "" };
+    let lock = if tx.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
     let sql =
         format!("SELECT id, configuration_revision FROM client WHERE id IN ({{ids}}) ORDER BY id{lock}");
     let rows = ask(tx, &sql, ids, &[], attempt).await?;

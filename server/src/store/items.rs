@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use domain::ClientId;
-use domain::configuration::{ItemKey, Reported};
+use domain::configuration::{ItemKey, Reported, UNCONFIRMED};
 use jiff::Timestamp;
 use sea_orm::sea_query::{ArrayType, Value};
 use sea_orm::{ConnectionTrait, Statement};
@@ -82,6 +82,13 @@ struct Row {
     sealed: bool,
 }
 
+impl Row {
+    /// Whether its text is what the phone had: no secret, and not in doubt.
+    fn is_known(&self) -> bool {
+        !self.sealed && self.status.as_deref() != Some(UNCONFIRMED)
+    }
+}
+
 /// Stores a report and returns what is different from before, in the order of the report.
 ///
 /// `first` is true for a client that has no items yet: nothing is compared, and nothing is returned.
@@ -130,7 +137,7 @@ pub async fn store(
         differences.push(Difference {
             name: item.name,
             index: item.index,
-            before: old.filter(|old| !old.sealed).map(|old| old.value.clone()),
+            before: old.filter(|old| old.is_known()).map(|old| old.value.clone()),
             after: (!item.sealed).then(|| item.value.clone()),
             secret: item.sealed || old.is_some_and(|old| old.sealed),
             new: old.is_none(),
@@ -150,7 +157,7 @@ pub async fn store(
             Difference {
                 name: key.0,
                 index: u16::try_from(key.1).ok(),
-                before: old.filter(|old| !old.sealed).map(|old| old.value.clone()),
+                before: old.filter(|old| old.is_known()).map(|old| old.value.clone()),
                 after: None,
                 secret: old.is_some_and(|old| old.sealed),
                 new: false,
@@ -313,20 +320,22 @@ pub async fn write(tx: &Tx, client: ClientId, items: &[NewItem], at: Timestamp) 
     upsert(tx, client, &items.iter().collect::<Vec<_>>(), at).await
 }
 
-/// Highest index of an item that a client reports.
+/// What was reported of these items holds no longer, until the phone says something of them again; `true` when
+/// there was something.
 ///
 /// # Errors
-/// When the database cannot be asked.
-pub async fn highest_index(on: &impl Source, client: ClientId, item: i64) -> StoreResult<Option<u16>> {
-    let attempt = "read the highest index of an item";
-    let connection = on.connection();
-    let sql =
-        "SELECT MAX(item_index) FROM reported_item WHERE client_id = $1 AND item_id = $2 AND status IS NULL";
-    let values: [Value; 2] = [client.0.into(), item.into()];
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    let row = connection.query_one_raw(statement).await.attempt(attempt)?;
-    let highest: Option<i32> = row.map_or(Ok(None), |row| row.try_get_by_index(0)).attempt(attempt)?;
-    Ok(highest.and_then(|highest| u16::try_from(highest).ok()))
+/// When the database refuses.
+pub async fn doubt(tx: &Tx, client: ClientId, items: &[(i64, Option<u16>)]) -> StoreResult<bool> {
+    if items.is_empty() {
+        return Ok(false);
+    }
+    let sql = format!(
+        "UPDATE reported_item SET status = '{UNCONFIRMED}' WHERE client_id = $1 AND {}",
+        super::desired::is_one_of(items)
+    );
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [client.0.into()]);
+    let done = tx.inner.execute_raw(statement).await.attempt("doubt what a phone reported")?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// What a client reports, for comparing with what is desired: all items, or those with these numbers. Secrets

@@ -283,6 +283,15 @@ pub async fn open_of_client(on: &impl Source, client: ClientId) -> StoreResult<V
     select(on, condition, vec![client.0.into()]).await
 }
 
+/// Everything of a client that has not come to its end, also what is planned for later.
+///
+/// # Errors
+/// When the database cannot be asked, or a row is damaged.
+pub async fn unfinished_of_client(on: &impl Source, client: ClientId) -> StoreResult<Vec<JobTarget>> {
+    let condition = "client_id = $1 AND state IN ('scheduled', 'waiting', 'active', 'sent') ORDER BY id";
+    select(on, condition, vec![client.0.into()]).await
+}
+
 /// Open targets of a job behind a target id, for a change in pieces.
 ///
 /// # Errors
@@ -430,6 +439,59 @@ pub async fn was_tried(
     let sql = "SELECT 1 FROM job_target WHERE client_id = $1 AND diff_id = $2 AND kind = 'converge' \
         AND state IN ('failed', 'partial', 'timeout') AND finished_at >= $3 LIMIT 1";
     let values: [Value; 3] = [client.0.into(), diff.0.into(), since.as_millisecond().into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    Ok(connection.query_one_raw(statement).await.attempt(attempt)?.is_some())
+}
+
+/// Whether a reset was sent to a client since a time, and nobody knows what became of it.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn was_reset(on: &impl Source, client: ClientId, since: Timestamp) -> StoreResult<bool> {
+    let condition = "kind = 'factory-reset' AND state = 'timeout'";
+    Ok(count_sent(on, client, condition, since).await? > 0)
+}
+
+/// How often a client was told to restart since a time.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn restarts(on: &impl Source, client: ClientId, since: Timestamp) -> StoreResult<u64> {
+    count_sent(on, client, "kind IN ('restart', 'factory-reset')", since).await
+}
+
+async fn count_sent(
+    on: &impl Source,
+    client: ClientId,
+    condition: &str,
+    since: Timestamp,
+) -> StoreResult<u64> {
+    let attempt = "look for earlier restarts of a client";
+    let connection = on.connection();
+    let sql =
+        format!("SELECT COUNT(*) FROM job_target WHERE client_id = $1 AND sent_at >= $2 AND {condition}");
+    let values: [Value; 2] = [client.0.into(), since.as_millisecond().into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let row = connection.query_one_raw(statement).await.attempt(attempt)?;
+    let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
+    Ok(count.unsigned_abs())
+}
+
+/// Whether a client has work that is due and was stored after this target.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn has_due(
+    on: &impl Source,
+    client: ClientId,
+    after: TargetId,
+    at: Timestamp,
+) -> StoreResult<bool> {
+    let attempt = "look for work of a client";
+    let connection = on.connection();
+    let sql = "SELECT 1 FROM job_target WHERE client_id = $1 AND id > $2 AND due_at <= $3 \
+        AND state IN ('waiting', 'active', 'sent') AND state <> 'sent' LIMIT 1";
+    let values: [Value; 3] = [client.0.into(), after.0.into(), at.as_millisecond().into()];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     Ok(connection.query_one_raw(statement).await.attempt(attempt)?.is_some())
 }

@@ -2,7 +2,6 @@
 //! (`wpi.md` §3.6, D-6).
 
 use domain::ClientId;
-use domain::configuration::ModelRefusal;
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, Statement, Value};
 
@@ -88,23 +87,15 @@ pub async fn of_model(
     on: &impl Source,
     model: &str,
     software_version: &str,
-) -> StoreResult<Vec<(i64, ModelRefusal)>> {
+) -> StoreResult<Vec<(i64, String)>> {
     let attempt = "read what a model refuses";
     let connection = on.connection();
-    let sql =
-        "SELECT item_id, status, highest_index FROM model_refusal WHERE model = $1 AND software_version = $2";
+    let sql = "SELECT item_id, status FROM model_refusal WHERE model = $1 AND software_version = $2";
     let values: [Value; 2] = [model.into(), software_version.into()];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
     rows.iter()
-        .map(|row| {
-            let highest: Option<i32> = row.try_get_by_index(2).attempt(attempt)?;
-            let refusal = ModelRefusal {
-                status: row.try_get_by_index(1).attempt(attempt)?,
-                highest_index: highest.and_then(|highest| u16::try_from(highest).ok()),
-            };
-            Ok((row.try_get_by_index(0).attempt(attempt)?, refusal))
-        })
+        .map(|row| Ok((row.try_get_by_index(0).attempt(attempt)?, row.try_get_by_index(1).attempt(attempt)?)))
         .collect()
 }
 
@@ -117,20 +108,14 @@ pub async fn note_model(
     model: &str,
     software_version: &str,
     item: i64,
-    refusal: &ModelRefusal,
+    status: &str,
     at: Timestamp,
 ) -> StoreResult<()> {
-    let sql = "INSERT INTO model_refusal (model, software_version, item_id, status, highest_index, refused_at) \
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (model, software_version, item_id) DO UPDATE \
-        SET status = excluded.status, highest_index = excluded.highest_index, refused_at = excluded.refused_at";
-    let values: [Value; 6] = [
-        model.into(),
-        software_version.into(),
-        item.into(),
-        refusal.status.as_str().into(),
-        refusal.highest_index.map(i32::from).into(),
-        at.as_millisecond().into(),
-    ];
+    let sql = "INSERT INTO model_refusal (model, software_version, item_id, status, refused_at) \
+        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (model, software_version, item_id) DO UPDATE \
+        SET status = excluded.status, refused_at = excluded.refused_at";
+    let values: [Value; 5] =
+        [model.into(), software_version.into(), item.into(), status.into(), at.as_millisecond().into()];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     tx.inner.execute_raw(statement).await.attempt("record what a model refuses").map(|_| ())
 }

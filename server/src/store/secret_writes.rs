@@ -100,6 +100,16 @@ async fn write(
     tx.inner.execute_raw(statement).await.attempt("record that a secret was given to a phone").map(|_| ())
 }
 
+/// The phone has none of its secrets any more; which it was given stays known.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn forget_acknowledged(tx: &Tx, client: ClientId) -> StoreResult<()> {
+    let sql = "UPDATE secret_write SET acknowledged = NULL, acknowledged_at = NULL WHERE client_id = $1";
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [client.0.into()]);
+    tx.inner.execute_raw(statement).await.attempt("forget which secrets a phone has").map(|_| ())
+}
+
 /// Everything begins anew, after a reset that we ordered.
 ///
 /// # Errors

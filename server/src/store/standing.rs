@@ -25,6 +25,8 @@ pub struct Has {
     pub waiting: bool,
     /// Targets that are under way with it.
     pub sent: bool,
+    /// Targets that are planned for later.
+    pub scheduled: bool,
 }
 
 /// A client with what there is of it in other tables, so that nothing is looked for in vain.
@@ -50,6 +52,7 @@ struct StandingRow {
     has_model_refusals: bool,
     has_waiting: bool,
     has_sent: bool,
+    has_scheduled: bool,
 }
 
 /// A client by its id, with what else there is of it.
@@ -65,7 +68,7 @@ pub async fn standing(on: &impl Source, id: ClientId) -> StoreResult<Option<Stan
         "SELECT {COLUMNS}, items_digest, {} AS has_desired, {} AS has_drift, {} AS has_secrets, {} AS has_refusals, \
          EXISTS (SELECT 1 FROM model_refusal AS t WHERE t.model = COALESCE(client.model, client.device_type) \
          AND t.software_version = client.software_version) AS has_model_refusals, \
-         {} AS has_waiting, {} AS has_sent FROM client WHERE id = $1",
+         {} AS has_waiting, {} AS has_sent, {} AS has_scheduled FROM client WHERE id = $1",
         of_client("client_value", ""),
         of_client("drift", ""),
         of_client("secret_write", ""),
@@ -73,6 +76,7 @@ pub async fn standing(on: &impl Source, id: ClientId) -> StoreResult<Option<Stan
         // The whole condition of the partial index, or it would not be used.
         of_client("job_target", " AND t.state IN ('waiting', 'active', 'sent') AND t.state <> 'sent'"),
         of_client("job_target", " AND t.state IN ('waiting', 'active', 'sent') AND t.state = 'sent'"),
+        of_client("job_target", " AND t.state = 'scheduled'"),
     );
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [id.0.into()]);
     let row = StandingRow::find_by_statement(statement).one(connection).await.attempt("read a client")?;
@@ -88,6 +92,7 @@ pub async fn standing(on: &impl Source, id: ClientId) -> StoreResult<Option<Stan
                 model_refusals: row.has_model_refusals,
                 waiting: row.has_waiting,
                 sent: row.has_sent,
+                scheduled: row.has_scheduled,
             },
         })
     })

@@ -80,14 +80,9 @@ pub struct Reported {
     pub status: Option<String>,
 }
 
-/// What a model with its firmware refuses (`wpi.md` §3.6).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelRefusal {
-    /// Status word.
-    pub status: String,
-    /// With `invalid index`: the highest index that was taken, if any.
-    pub highest_index: Option<u16>,
-}
+/// Status of a reported item that was written since without an answer: whether the phone has the old text or
+/// the new one is not known. No word of the phone's (`wpi.md` §3.6).
+pub const UNCONFIRMED: &str = "unconfirmed";
 
 /// Everything the rules need to know of one client.
 #[derive(Clone, Debug)]
@@ -106,8 +101,8 @@ pub struct Picture {
     pub acknowledged: HashMap<ItemKey, Vec<u8>>,
     /// Status words with which this phone refused the present value of an item.
     pub refused: HashMap<ItemKey, String>,
-    /// What this model and firmware refuses, by item name.
-    pub unsupported: HashMap<String, ModelRefusal>,
+    /// Status words with which this model and firmware refuses items, by item name (`wpi.md` §3.6).
+    pub unsupported: HashMap<String, String>,
 }
 
 impl Picture {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Content, Desired, Difference, ItemKey, Layer, LeftOutReason, ModelRefusal, Picture, Reported, Row, Scope,
-    State, Still, difference, states, still_wanted,
+    Content, Desired, Difference, ItemKey, Layer, LeftOutReason, Picture, Reported, Row, Scope, State, Still,
+    UNCONFIRMED, difference, states, still_wanted,
 };
 use crate::catalogue::{
     Area, Catalogue, Certainty, Choice, Delivery, ItemIndex, Kind, Parameter, ParameterKey, RecordField,
@@ -169,9 +169,8 @@ fn what_phone_and_model_refuse_is_left_out() {
     );
     picture.refused.insert(ItemKey::new("reg-addr", None), "Read Only".to_owned());
     picture.refused.insert(ItemKey::new("mode-item", None), "invalid data".to_owned());
-    let refusal = |status: &str, highest_index| ModelRefusal { status: status.to_owned(), highest_index };
-    picture.unsupported.insert("flag-item".to_owned(), refusal("unknown item", None));
-    picture.unsupported.insert("key-def".to_owned(), refusal("invalid index", Some(6)));
+    picture.unsupported.insert("flag-item".to_owned(), "unknown item".to_owned());
+    picture.refused.insert(ItemKey::new("key-def", Some(8)), "invalid index".to_owned());
     let left = difference(&catalogue(), &picture, Scope::All);
     use LeftOutReason as R;
     assert_eq!(reasons(&left), [R::LockedByPhone, R::UnknownToPhone, R::IndexTooHigh, R::RefusedBefore]);
@@ -323,4 +322,16 @@ fn what_the_server_wants_is_written_again_though_it_was_reported() {
     assert_eq!(still_wanted(&catalogue(), &picture, &rows), [Still::Write]);
     picture.system.insert(item, "http://198.51.100.2/".to_owned());
     assert_eq!(still_wanted(&catalogue(), &picture, &rows), [Still::Superseded]);
+}
+
+#[test]
+fn what_was_written_without_an_answer_is_not_taken_for_reported() {
+    let mut picture = picture(&[("reg-addr", None, "a")], &[("address", None, "a".into())]);
+    assert!(difference(&catalogue(), &picture, Scope::Pending).rows.is_empty());
+    let item = ItemKey::new("reg-addr", None);
+    picture.reported.get_mut(&item).unwrap().status = Some(UNCONFIRMED.to_owned());
+    assert_eq!(
+        written(&difference(&catalogue(), &picture, Scope::Pending)),
+        [("reg-addr".to_owned(), Some("a"), Some("a"))]
+    );
 }

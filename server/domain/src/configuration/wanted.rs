@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Content, Desired, ItemKey, LeftOutReason, Picture, Reported};
+use super::{Content, Desired, ItemKey, LeftOutReason, Picture, Reported, UNCONFIRMED};
 use crate::catalogue::{Catalogue, Certainty, Delivery, Parameter, ParameterKey, Value, record};
 use crate::words::words;
 
@@ -105,8 +105,8 @@ fn place(
         }
         Content::Plain(value) => {
             let text = field_text(parameter, delivery, reported, value)?;
-            let same =
-                says(reported, &Text::Plain(text.clone())) || means(parameter, delivery, reported, value);
+            let known = reported.filter(|reported| reported.status.as_deref() != Some(UNCONFIRMED));
+            let same = says(known, &Text::Plain(text.clone())) || means(parameter, delivery, known, value);
             (Text::Plain(text), same)
         }
     };
@@ -132,16 +132,11 @@ fn check_support(
     if is_status(said, "unknown item") || is_status(said, "not supported") {
         return Err(LeftOutReason::UnknownToPhone);
     }
-    if let Some(refusal) = picture.unsupported.get(&item.name) {
-        if !is_status(&refusal.status, "invalid index") {
-            return Err(LeftOutReason::UnknownToPhone);
-        }
-        // Learnt from a refusal: what lies above the highest index that was taken, or all when none was.
-        if item.index.is_some_and(|index| refusal.highest_index.is_none_or(|highest| index > highest)) {
-            return Err(LeftOutReason::IndexTooHigh);
-        }
+    if picture.unsupported.contains_key(&item.name) {
+        return Err(LeftOutReason::UnknownToPhone);
     }
     match picture.refused.get(item) {
+        Some(status) if is_status(status, "invalid index") => Err(LeftOutReason::IndexTooHigh),
         Some(status) if is_status(status, "read only") => Err(LeftOutReason::LockedByPhone),
         Some(_) => Err(LeftOutReason::RefusedBefore),
         None => Ok(()),

@@ -17,7 +17,7 @@ use domain::calling::{Destination, Next, Pace, body, decide};
 use domain::client::{Access, ClientState};
 use domain::job::Happening;
 use domain::network::Subnet;
-use domain::{ClientId, JobId};
+use domain::{ClientId, JobId, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -159,7 +159,9 @@ impl Caller {
 
     fn consider(&mut self, due: &Due, rules: &Rules, now: Timestamp) -> Step {
         let (client, later) = (due.client, |wait| now.checked_add(wait).unwrap_or(now));
-        let mut change = ChangeCall { client, next_at: None, access: due.access, offline: false, at: now };
+        let made_before = due.last_target;
+        let mut change =
+            ChangeCall { client, next_at: None, access: due.access, offline: false, made_before, at: now };
         let (Some(peer), Some(device)) = (due.peer, &due.device) else {
             // Prepared: it comes by itself the first time.
             return Step::Change(change);
@@ -316,6 +318,8 @@ struct ChangeCall {
     access: Access,
     /// It has been called often enough; its work waits until it comes.
     offline: bool,
+    /// The youngest target there was when the line was read.
+    made_before: TargetId,
     at: Timestamp,
 }
 
@@ -342,6 +346,10 @@ impl Change for ChangeCall {
         // The client's own row first, as contacts do: two that lock in different order wait for ever.
         let access = set_access(tx, self.client, self.access, self.at).await?;
         calls::postpone(tx, self.client, self.next_at).await?;
+        if self.next_at.is_none() && job_targets::has_due(tx, self.client, self.made_before, self.at).await? {
+            // Work was stored after the line was read, while the wish for a call still stood and left no trace.
+            calls::want(tx, self.client, self.at).await?;
+        }
         let mut jobs = Vec::new();
         if self.offline {
             let (happening, reason) = (Happening::NotComing, Some("offline"));

@@ -4,6 +4,7 @@
 //! transaction, shared with other phones' messages, and the phone is answered after its commit.
 
 mod opening;
+pub mod pins;
 mod results;
 
 use std::net::IpAddr;
@@ -108,9 +109,11 @@ pub async fn record_opening(app: &App, opened: Opened) -> Result<Contact, Contac
     let report = device_report(&items);
     let (items, digest) = prepare(app, &opened.device, items).await?;
     let model = report.device_type.as_deref().and_then(model::model_of).map(|model| model.name.as_str());
+    let (at, peer) = (app.clock.now(), opened.peer);
+    let pin = report.deployment_pin.as_ref().filter(|_| app.pins.may_try(peer, at));
     let change = RecordOpening {
         app: app.clone(),
-        pin: report.deployment_pin.as_ref().map(|pin| pin_digest(app, pin)),
+        pin: pin.map(|pin| pin_digest(app, pin)),
         software_sort: software_sort(&report),
         device: opened.device,
         device_text: opened.device_text,
@@ -122,9 +125,12 @@ pub async fn record_opening(app: &App, opened: Opened) -> Result<Contact, Contac
         items,
         digest,
         interval: SignedDuration::from_secs(app.settings.integer(SettingKey::FullReadInterval)),
-        at: app.clock.now(),
+        at,
     };
     let recorded = app.reports.submit(lane(&change.device), change).await?;
+    if recorded.wrong_pin && app.pins.wrong(peer, at) {
+        tracing::warn!(%peer, "too many wrong deployment PINs; they are not looked at for an hour");
+    }
     if recorded.lists_change {
         app.store.clients_changed();
     }

@@ -45,6 +45,8 @@ pub(super) struct Recorded {
     pub(super) lists_change: bool,
     pub(super) notified: bool,
     pub(super) touched: Vec<JobId>,
+    /// A deployment PIN was looked for in vain.
+    pub(super) wrong_pin: bool,
 }
 
 impl Change for RecordOpening {
@@ -53,7 +55,7 @@ impl Change for RecordOpening {
     async fn run(&self, tx: &Tx) -> StoreResult<Recorded> {
         match clients::for_contact(tx, &self.device).await? {
             None => self.unknown(tx).await,
-            Some(known) => self.update(tx, &known).await,
+            Some(known) => self.update(tx, &known, false).await,
         }
     }
 }
@@ -72,6 +74,7 @@ impl RecordOpening {
             quarantine: None,
             items_changed: false,
             is_change: true,
+            ends_approval: false,
             at: self.at,
         }
     }
@@ -86,6 +89,7 @@ impl RecordOpening {
         if let Some(pin) = &self.pin {
             candidates = clients::prepared_by_pin(tx, pin).await?;
         }
+        let by_pin = !candidates.is_empty();
         let window = self.app.settings.instant(SettingKey::OnboardingWindowUntil);
         if candidates.is_empty()
             && window.is_some_and(|until| self.at < until)
@@ -94,13 +98,16 @@ impl RecordOpening {
             candidates = clients::prepared_by_number(tx, number).await?;
         }
         match candidates.as_slice() {
-            [] => self.create(tx, None).await,
+            [] => {
+                let created = self.create(tx, None).await?;
+                Ok(Recorded { wrong_pin: self.pin.is_some(), ..created })
+            }
             [only] => {
                 clients::adopt(tx, *only, &self.device).await?;
                 let details = json!({"device_id": self.device.to_string(), "reason": self.reason.as_str()});
                 self.audit(tx, *only, "client.match", details).await?;
                 match clients::for_contact(tx, &self.device).await? {
-                    Some(known) => self.update(tx, &known).await,
+                    Some(known) => self.update(tx, &known, by_pin).await,
                     None => self.create(tx, None).await,
                 }
             }
@@ -125,10 +132,17 @@ impl RecordOpening {
         let state = if quarantine.is_some() { ClientState::Quarantined } else { ClientState::Active };
         let visit = self.visit(client, false);
         let contact = Contact { visit, state, full_read: self.full_read(None), piece: None };
-        Ok(Recorded { contact, created: true, lists_change: true, notified, touched: Vec::new() })
+        Ok(Recorded {
+            contact,
+            created: true,
+            lists_change: true,
+            notified,
+            touched: Vec::new(),
+            wrong_pin: false,
+        })
     }
 
-    async fn update(&self, tx: &Tx, known: &clients::ForContact) -> StoreResult<Recorded> {
+    async fn update(&self, tx: &Tx, known: &clients::ForContact, by_pin: bool) -> StoreResult<Recorded> {
         let client = known.id;
         let mut differences = Vec::new();
         if known.basic_digest.as_deref() != Some(self.digest.as_slice()) {
@@ -148,6 +162,7 @@ impl RecordOpening {
             quarantine,
             items_changed: !differences.is_empty(),
             is_change: lists_change || !differences.is_empty(),
+            ends_approval: known.state == ClientState::Prepared && !by_pin && !self.comes_from_onboarding(),
             ..self.row()
         };
         // The usual contact says what is known: then only the row's time moves, and one index with it.
@@ -170,17 +185,33 @@ impl RecordOpening {
         if let Some(call) = &known.call {
             calls::session_opened(tx, client, call).await?;
         }
-        let visit = self.visit(client, known.call.as_ref().is_some_and(|call| self.answers(call)));
+        let mut visit = self.visit(client, known.call.as_ref().is_some_and(|call| self.answers(call)));
+        visit.calling_helps = known.call.as_ref().is_none_or(|call| self.calling_helps(call));
+        visit.only_reads = state == ClientState::Quarantined;
         let lists_change = visit.answers_call
             && calling::came_when_called(&self.app, tx, client, self.at).await?
             || lists_change;
         let mut contact =
             Contact { visit, state, full_read: self.full_read(Some(&known.known)), piece: None };
         let mut touched = Vec::new();
-        if state != ClientState::Quarantined {
+        if state == ClientState::Quarantined {
+            // It is read all the same when somebody asks for it (D-4).
+            if contact.full_read.is_none() {
+                let mut dossier = Dossier::new(client);
+                let taken = work::take(&self.app, tx, &contact.visit, &mut dossier, self.at).await?;
+                (touched, contact.piece) = (taken.touched, taken.piece);
+            }
+        } else {
             touched = self.engine(tx, known, &differences, &mut contact).await?;
         }
-        Ok(Recorded { contact, created: false, lists_change, notified, touched })
+        Ok(Recorded { contact, created: false, lists_change, notified, touched, wrong_pin: false })
+    }
+
+    /// Whoever prepared a client knew its device id or number, and so may others. A phone that claims the place
+    /// with no more than that is trusted with secrets where phones are expected; anywhere else somebody looks at
+    /// it first (D-24 b: the network it is bound to from now on is the claimant's own).
+    fn comes_from_onboarding(&self) -> bool {
+        self.app.settings.networks(SettingKey::OnboardingNetworks).contains(self.peer)
     }
 
     /// What the contact means for jobs.
@@ -197,8 +228,13 @@ impl RecordOpening {
         let mut dossier = Dossier::new(client);
         let has = dossier.standing(tx).await?.map(|standing| standing.has).unwrap_or_default();
         if starts {
-            let ended = outcome::started_up(tx, client, &mut dossier, self.at).await?;
+            let lost = lost_number(known, &self.report);
+            let since = known.last_contact_at.filter(|_| lost);
+            let ended = outcome::started_up(tx, client, &mut dossier, since, self.at).await?;
             touched = ended.jobs;
+            if has.refusals && self.changes_modules(known) {
+                refusals::forget_status(tx, client, "invalid index").await?;
+            }
             if !has.refusals {
                 // Nothing may be tried again.
             } else if self.report.software_version.is_some()
@@ -208,9 +244,9 @@ impl RecordOpening {
             } else {
                 refusals::forget_status(tx, client, "read only").await?;
             }
-            contact.visit.lost_configuration = lost_number(known, &self.report) || ended.reset;
-            if ended.reset && contact.full_read.is_none() {
-                // A reset we ordered asks for a full read in this very session.
+            contact.visit.lost_configuration = lost || ended.reset;
+            if contact.visit.lost_configuration && contact.full_read.is_none() {
+                // What is left of its configuration is read in this very session.
                 contact.full_read = self
                     .full_read(clients::for_contact(tx, &self.device).await?.map(|row| row.known).as_ref());
             }
@@ -239,6 +275,18 @@ impl RecordOpening {
             && call.called_at.is_some_and(|called| self.at.duration_since(called) <= gap)
     }
 
+    /// Whether a call could still bring an answer that counts: not after it was called in vain, and not when it
+    /// answers from another address than the one that is called.
+    fn calling_helps(&self, call: &calls::Call) -> bool {
+        let tries = self.app.settings.integer(SettingKey::ContactMeTries).unsigned_abs();
+        let elsewhere = self.reason == ContactReason::Solicited
+            && call
+                .called_address
+                .as_deref()
+                .is_some_and(|address| address != self.peer.to_canonical().to_string());
+        self.answers(call) || (u64::from(call.tries) < tries && !elsewhere)
+    }
+
     fn visit(&self, client: ClientId, answers_call: bool) -> Visit {
         Visit {
             client,
@@ -248,6 +296,8 @@ impl RecordOpening {
             answers_call,
             secure: false,
             lost_configuration: false,
+            calling_helps: true,
+            only_reads: false,
         }
     }
 
@@ -277,6 +327,11 @@ impl RecordOpening {
             || report.mobility.is_some_and(|mobility| mobility != known.mobility)
             || report.faults.as_ref().is_some_and(|faults| *faults != known.faults)
             || known.state == ClientState::Prepared
+    }
+
+    /// Whether it has other key modules than before, and so other indexes.
+    fn changes_modules(&self, known: &clients::ForContact) -> bool {
+        self.report.key_modules.is_some() && self.report.key_modules != known.known.key_modules
     }
 
     async fn notify_faults(&self, tx: &Tx, client: ClientId, before: &FaultSet) -> StoreResult<bool> {

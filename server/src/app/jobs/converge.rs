@@ -79,13 +79,14 @@ pub async fn look(
     Ok(Some(created.id))
 }
 
-/// Rows that no open job of the client writes already.
+/// Rows that no job of the client writes already, now or at its time.
 async fn uncovered(tx: &Tx, dossier: &mut Dossier, rows: Vec<Row>) -> StoreResult<Vec<Row>> {
     let mut covered: BTreeSet<ItemKey> = BTreeSet::new();
     if rows.is_empty() {
         return Ok(rows);
     }
-    for target in dossier.targets(tx).await? {
+    // What is planned for later is not written earlier.
+    for target in dossier.unfinished(tx).await? {
         if target.kind == JobKind::WriteConfiguration {
             let rows = diffs::read(tx, target.diff).await?;
             covered.extend(rows.iter().filter(|row| !row.companion).map(|row| row.item.clone()));

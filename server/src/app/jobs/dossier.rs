@@ -52,6 +52,18 @@ impl Dossier {
         Ok(self.targets.as_deref().unwrap_or_default())
     }
 
+    /// Its open targets and those that are planned for later.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn unfinished(&mut self, tx: &Tx) -> StoreResult<Vec<JobTarget>> {
+        let scheduled = self.standing(tx).await?.is_some_and(|standing| standing.has.scheduled);
+        if scheduled {
+            return job_targets::unfinished_of_client(tx, self.client).await;
+        }
+        Ok(self.targets(tx).await?.to_vec())
+    }
+
     /// A target was written: it is open as it is now, or no longer among them.
     pub fn note(&mut self, target: &JobTarget) {
         if let Some(targets) = &mut self.targets {

@@ -14,7 +14,7 @@ pub mod work;
 use api::Code;
 use domain::job::{Happening, JobCause, JobKind, TargetState};
 use domain::setting::SettingKey;
-use domain::{ClientId, JobId, PlanId, TargetId};
+use domain::{ClientId, JobId, PlanId, Role, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
@@ -26,7 +26,7 @@ use crate::store::audit::{Actor, NewRecord};
 pub use crate::store::job_targets::NewTargets;
 use crate::store::job_targets::{JobTarget, NewTarget};
 use crate::store::jobs::Job;
-use crate::store::{StoreResult, Tx, audit, calls, job_targets, jobs};
+use crate::store::{StoreResult, Tx, audit, calls, job_targets, jobs, refusals};
 
 /// Targets changed in one transaction by a cancellation, a retry or the pulse.
 pub(crate) const BATCH: u64 = 1_000;
@@ -142,6 +142,10 @@ pub async fn retry(app: &App, caller: &Caller, id: JobId) -> AppResult<u64> {
     if counts.failed + counts.timeout + counts.partial + counts.cancelled == 0 {
         return Err(AppError::new(Code::NothingToRetry, "Every target has succeeded or is still under way."));
     }
+    if job.kind.is_dangerous() || !job.kind.needs_phone() {
+        let number = counts.failed + counts.timeout + counts.partial + counts.cancelled;
+        check_number(app, caller, number)?;
+    }
     let expires_at = at.saturating_add(lifetime(app)).unwrap_or(Timestamp::MAX);
     jobs::set_stopping(&tx, id, false, Some(expires_at)).await?;
     write_audit(app, &tx, caller, "job.retry", id, json!({"kind": job.kind})).await?;
@@ -150,6 +154,19 @@ pub async fn retry(app: &App, caller: &Caller, id: JobId) -> AppResult<u64> {
     let number = change_all(app, id, &ended, Happening::Retry, None, at).await?;
     announce(app, id);
     Ok(number)
+}
+
+/// What one stolen token or one slip can do to a fleet is bounded: beyond a number only an administrator may.
+///
+/// # Errors
+/// `too_many_targets`.
+pub fn check_number(app: &App, caller: &Caller, number: u64) -> AppResult<()> {
+    let most = app.settings.integer(SettingKey::JobsMostDangerousTargets).unsigned_abs();
+    if number > most && !caller.roles.contains(Role::Admin) {
+        let text = "Only an administrator may do this to so many clients at once.";
+        return Err(AppError::new(Code::TooManyTargets, text).arg("targets", number).arg("most", most));
+    }
+    Ok(())
 }
 
 /// Deletes a job that has come to its end, with its targets.
@@ -182,7 +199,7 @@ pub async fn cancel_targets_of_client(
 ) -> StoreResult<Vec<JobId>> {
     let at = app.clock.now();
     let mut touched = Vec::new();
-    let open = job_targets::open_of_client(tx, client).await?;
+    let open = job_targets::unfinished_of_client(tx, client).await?;
     for mut target in open.into_iter().filter(|target| Some(target.id) != except) {
         let before = target.machine();
         // What is under way with the phone has nobody left to answer for.
@@ -234,9 +251,10 @@ async fn change(
     at: Timestamp,
 ) -> StoreResult<bool> {
     let before = target.machine();
-    if happening == Happening::Retry && target.client.is_none() {
-        // Its client was deleted: nobody is left to come.
-        return Ok(false);
+    if happening == Happening::Retry {
+        // When its client was deleted, nobody is left to come.
+        let Some(client) = target.client else { return Ok(false) };
+        forget_refusals(app, tx, client, &target).await?;
     }
     if target.apply(happening, reason, Json::Null, at).is_err() {
         return Ok(false);
@@ -246,6 +264,18 @@ async fn change(
         target.expires_at = at.saturating_add(lifetime(app)).unwrap_or(Timestamp::MAX);
     }
     job_targets::write(tx, &target, before).await
+}
+
+/// Who asks for another try wants what was refused tried again.
+async fn forget_refusals(app: &App, tx: &Tx, client: ClientId, target: &JobTarget) -> StoreResult<()> {
+    let refused = target
+        .results
+        .iter()
+        .filter(|result| !matches!(result.code.as_str(), "already-so" | "superseded" | "withheld"));
+    let items: Vec<(i64, Option<u16>)> = refused
+        .filter_map(|result| Some((app.store.item_number(&result.item.name)?, result.item.index)))
+        .collect();
+    refusals::forget(tx, client, Some(&items)).await
 }
 
 async fn write_audit(

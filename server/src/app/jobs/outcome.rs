@@ -1,7 +1,7 @@
 //! What a phone made of its order: results, refusals to remember, values that count as reported now (D-26,
 //! `wpi.md` §3.6, §4.3).
 
-use domain::configuration::{ItemKey, ModelRefusal, Row};
+use domain::configuration::{ItemKey, Row};
 use domain::job::{Happening, JobKind, TargetState};
 use domain::{ClientId, JobId, TargetId};
 use jiff::Timestamp;
@@ -36,8 +36,13 @@ pub enum Result {
     Started,
     /// The phone is busy.
     Busy,
-    /// Refused as a whole.
-    Failed(Vec<Problem>),
+    /// Refused.
+    Failed {
+        /// Items it had a problem with.
+        problems: Vec<Problem>,
+        /// Items of earlier messages of the order, which it took.
+        accepted: Vec<ItemKey>,
+    },
     /// It was turned down before it was sent.
     NotSendable(String),
     /// It was not sent in this session after all.
@@ -70,16 +75,23 @@ pub async fn record(
         return Ok(None);
     }
     let before = target.machine();
+    if matches!(result, Result::Unanswered | Result::GaveUp(_) | Result::TooLarge) {
+        doubt(app, tx, &target, at).await?;
+    }
     let (happening, reason, args) = match result {
         Result::Written(problems) => {
-            let state = written(app, tx, visit, &mut target, problems, at).await?;
+            let state = written(app, tx, visit, &mut target, problems, None, at).await?;
             let reason = (state != TargetState::Success).then_some(worst_reason(&target));
             (Happening::Ended(state), reason, Json::Null)
         }
         Result::Read => (Happening::Ended(TargetState::Success), None, Json::Null),
         Result::Started => return Ok(None),
         Result::Busy => (Happening::Busy, Some("busy"), Json::Null),
-        Result::Failed(problems) => {
+        Result::Failed { problems, accepted } if !accepted.is_empty() => {
+            written(app, tx, visit, &mut target, problems, Some(accepted), at).await?;
+            (Happening::Ended(TargetState::Partial), Some("refused-by-phone"), Json::Null)
+        }
+        Result::Failed { problems, .. } => {
             let problems = asked_for(tx, &target, problems).await?;
             note_problems(app, tx, visit.client, &mut target, &problems, at).await?;
             (Happening::Ended(TargetState::Failed), Some("refused-by-phone"), Json::Null)
@@ -102,6 +114,26 @@ pub async fn record(
     Ok(Some(target.job))
 }
 
+/// Nobody knows whether a write arrived: what was reported of its items before holds no longer. Were it left
+/// standing, somebody who changes his mind and sets the old value again would be told that nothing is to be
+/// written.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn doubt(app: &App, tx: &Tx, target: &JobTarget, at: Timestamp) -> StoreResult<()> {
+    let Some(client) = target.client.filter(|_| target.kind.writes()) else { return Ok(()) };
+    let rows = diffs::read(tx, target.diff).await?;
+    let items: Vec<(i64, Option<u16>)> = rows
+        .iter()
+        .filter(|row| !row.secret)
+        .filter_map(|row| Some((app.store.item_number(&row.item.name)?, row.item.index)))
+        .collect();
+    if items::doubt(tx, client, &items).await? {
+        clients::forget_items_digest(tx, client, at).await?;
+    }
+    Ok(())
+}
+
 fn worst_reason(target: &JobTarget) -> &'static str {
     if target.results.iter().any(|result| result.code == "withheld") {
         "withheld"
@@ -110,20 +142,27 @@ fn worst_reason(target: &JobTarget) -> &'static str {
     }
 }
 
-/// Everything that was sent and has no problem counts as written (`wpi.md` §4.5.6).
+/// Everything that was sent and has no problem counts as written (`wpi.md` §4.5.6); of an order in several
+/// messages that broke off, what was accepted before.
 async fn written(
     app: &App,
     tx: &Tx,
     visit: &Visit,
     target: &mut JobTarget,
     problems: &[Problem],
+    accepted: Option<&Vec<ItemKey>>,
     at: Timestamp,
 ) -> StoreResult<TargetState> {
     let rows = diffs::read(tx, target.diff).await?;
     let dropped = |row: &Row, target: &JobTarget| target.results.iter().any(|result| result.item == row.item);
     let sent: Vec<&Row> = rows.iter().filter(|row| !dropped(row, target)).collect();
     let has_problem = |row: &Row| problems.iter().any(|problem| problem.item == row.item);
-    let good: Vec<&Row> = sent.iter().copied().filter(|row| !has_problem(row)).collect();
+    let arrived = |row: &Row| accepted.is_none_or(|items| items.contains(&row.item));
+    let good: Vec<&Row> = sent.iter().copied().filter(|row| !has_problem(row) && arrived(row)).collect();
+    for row in sent.iter().filter(|row| !has_problem(row) && !arrived(row)) {
+        let (item, code) = (row.item.clone(), "not-written".to_owned());
+        target.results.push(ItemResult { item, code, args: Json::Null });
+    }
     let mut reported = Vec::new();
     let mut settled = Vec::new();
     let given = if good.iter().any(|row| row.secret) {
@@ -197,16 +236,9 @@ async fn note_problems(
         let Some(number) = app.store.item_number(&problem.item.name) else { continue };
         match (status.as_str(), model) {
             ("unknown item" | "not supported", Some((model, version))) => {
-                let refusal = ModelRefusal { status, highest_index: None };
-                refusals::note_model(tx, model, version, number, &refusal, at).await?;
+                refusals::note_model(tx, model, version, number, &status, at).await?;
             }
-            ("invalid index", Some((model, version))) if problem.item.index.is_some() => {
-                let highest = items::highest_index(tx, client, number).await?;
-                let below = problem.item.index.and_then(|index| index.checked_sub(1));
-                let highest_index = highest.zip(below).map(|(highest, below)| highest.min(below));
-                let refusal = ModelRefusal { status, highest_index };
-                refusals::note_model(tx, model, version, number, &refusal, at).await?;
-            }
+            // `invalid index` too: how many of something a phone has depends on its key modules, not its model.
             _ => refusals::note(tx, client, number, problem.item.index, &status, at).await?,
         }
     }
@@ -223,6 +255,7 @@ pub struct StartedUp {
 }
 
 /// A phone that starts up has done the restart or reset it was sent; after a reset everything begins anew.
+/// `lost_since` is the contact before, when it comes without the number it had then.
 ///
 /// # Errors
 /// When the database refuses.
@@ -230,6 +263,7 @@ pub async fn started_up(
     tx: &Tx,
     client: ClientId,
     dossier: &mut Dossier,
+    lost_since: Option<Timestamp>,
     at: Timestamp,
 ) -> StoreResult<StartedUp> {
     let mut ended = StartedUp::default();
@@ -246,15 +280,50 @@ pub async fn started_up(
         }
         dossier.note(&target);
         ended.jobs.push(target.job);
-        if target.kind == JobKind::FactoryReset {
-            ended.reset = true;
-            drift::forget(tx, client).await?;
-            refusals::forget(tx, client, None).await?;
-            secret_writes::forget(tx, client).await?;
-            clients::want_full_read(tx, client, at).await?;
-        }
+        ended.reset |= target.kind == JobKind::FactoryReset;
+        ended.jobs.extend(as_good_as_done(tx, dossier, &target, at).await?);
+    }
+    if let Some(before) = lost_since.filter(|_| !ended.reset) {
+        // It may have been away longer than the running time-out allows.
+        ended.reset = job_targets::was_reset(tx, client, before).await?;
+    }
+    if ended.reset {
+        drift::forget(tx, client).await?;
+        refusals::forget(tx, client, None).await?;
+        secret_writes::forget(tx, client).await?;
+    } else if lost_since.is_some() {
+        // Reset at the phone: it has none of its secrets any more. Whether it gets them again is D-24's matter.
+        secret_writes::forget_acknowledged(tx, client).await?;
+    }
+    if ended.reset || lost_since.is_some() {
+        clients::want_full_read(tx, client, at).await?;
     }
     Ok(ended)
+}
+
+/// Whoever clicked three times wants one restart: those that waited when it was sent are done with it.
+async fn as_good_as_done(
+    tx: &Tx,
+    dossier: &mut Dossier,
+    done: &JobTarget,
+    at: Timestamp,
+) -> StoreResult<Vec<JobId>> {
+    let mut jobs = Vec::new();
+    for mut target in dossier.targets(tx).await?.to_vec() {
+        let waits = matches!(target.state, TargetState::Waiting | TargetState::Active);
+        if !waits || target.kind != JobKind::Restart || done.sent_at.is_none_or(|sent| target.due_at > sent) {
+            continue;
+        }
+        let before = target.machine();
+        let skip = Happening::Ended(TargetState::Skipped);
+        if target.apply(skip, Some("already-so"), Json::Null, at).is_ok()
+            && job_targets::write(tx, &target, before).await?
+        {
+            dossier.note(&target);
+            jobs.push(target.job);
+        }
+    }
+    Ok(jobs)
 }
 
 async fn write_audit(

@@ -11,7 +11,7 @@ use domain::{JobId, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
-use super::{BATCH, cancel_rest};
+use super::{BATCH, cancel_rest, outcome};
 use crate::App;
 use crate::app::clients;
 use crate::events::{Change, Resource};
@@ -110,6 +110,7 @@ async fn put_back(app: &App, before: Timestamp, at: Timestamp) -> StoreResult<()
         let tx = app.store.begin().await?;
         for mut target in left {
             let from = target.machine();
+            outcome::doubt(app, &tx, &target, at).await?;
             if target.apply(Happening::Unanswered, Some("no-answer"), Json::Null, at).is_ok()
                 && job_targets::write(&tx, &target, from).await?
             {
@@ -175,6 +176,9 @@ async fn pass(app: &App, passage: Passage, at: Timestamp) -> StoreResult<()> {
         let tx = app.store.begin().await?;
         for mut target in targets {
             let before = target.machine();
+            if passage == Passage::Overdue {
+                outcome::doubt(app, &tx, &target, at).await?;
+            }
             if target.apply(happening, reason, Json::Null, at).is_ok()
                 && job_targets::write(&tx, &target, before).await?
             {
@@ -205,14 +209,17 @@ async fn delete_clients(app: &App, at: Timestamp) -> StoreResult<()> {
         let mut gone = Vec::new();
         for mut target in targets {
             let before = target.machine();
+            // The list was read before this transaction: a target cancelled since stays as it is, and so does
+            // its client.
+            if target.apply(Happening::Ended(TargetState::Success), None, Json::Null, at).is_err()
+                || !job_targets::write(&tx, &target, before).await?
+            {
+                continue;
+            }
             if let Some(client) = target.client {
                 gone.extend(clients::delete_by_job(app, &tx, client, &target).await?);
             }
-            if target.apply(Happening::Ended(TargetState::Success), None, Json::Null, at).is_ok()
-                && job_targets::write(&tx, &target, before).await?
-            {
-                app.signals.job_touched(target.job);
-            }
+            app.signals.job_touched(target.job);
         }
         tx.commit().await?;
         app.store.clients_changed();

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use domain::calling::AFTER_RESTART;
 use domain::client::ContactReason;
-use domain::job::{Happening, TargetState};
+use domain::job::{Happening, JobKind, TargetState};
 use domain::setting::SettingKey;
 use domain::{ClientId, DeviceId, JobId, TargetId};
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +21,9 @@ use crate::store::{StoreResult, Tx, audit, call_queue, calls, secret_writes};
 
 /// How long a restart or reset may take (`wpi.md` §4.5.7).
 const RESTART: SignedDuration = SignedDuration::from_mins(10);
+
+/// Most restarts of one phone in an hour (`wpi.md` §4.4).
+const MOST_RESTARTS: u64 = 3;
 
 /// A phone that is there: what deciding about its work needs to know of the session.
 #[derive(Clone, Debug)]
@@ -39,6 +42,10 @@ pub struct Visit {
     pub secure: bool,
     /// Whether it has lost its configuration: what it reports is no wish of its user then.
     pub lost_configuration: bool,
+    /// Whether calling it could bring a session that answers the call.
+    pub calling_helps: bool,
+    /// It is in quarantine: read, not written (D-4).
+    pub only_reads: bool,
 }
 
 /// One attempt at a target.
@@ -106,11 +113,24 @@ pub async fn take(
         if !open || target.due_at > now || target.expires_at <= now || target.stopping {
             continue;
         }
-        if writes_wait {
+        if visit.only_reads && target.kind != JobKind::ReadConfiguration {
+            continue;
+        }
+        if writes_wait && target.kind.writes() {
             waits = true;
             continue;
         }
         let before = target.machine();
+        if target.kind.is_dangerous() && restarts_too_often(tx, visit.client, at).await? {
+            let (failed, reason) = (Happening::Ended(TargetState::Failed), Some("too-many-restarts"));
+            if target.apply(failed, reason, Json::Null, at).is_ok()
+                && job_targets::write(tx, &target, before).await?
+            {
+                dossier.note(&target);
+                taken.touched.push(target.job);
+            }
+            continue;
+        }
         match kinds::order(app, tx, &target, visit, dossier).await? {
             Prepared::NotNow => {
                 (writes_wait, waits) = (true, true);
@@ -189,6 +209,12 @@ pub async fn want_call_later(
     }
     let gap = SignedDuration::from_secs(app.settings.integer(SettingKey::ContactMeGap));
     calls::want(tx, client, at.saturating_add(gap).unwrap_or(at)).await
+}
+
+/// Whatever goes round in a circle, a phone is not kept from telephoning by it (`wpi.md` §4.4).
+async fn restarts_too_often(tx: &Tx, client: ClientId, at: Timestamp) -> StoreResult<bool> {
+    let since = at.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(at);
+    Ok(job_targets::restarts(tx, client, since).await? >= MOST_RESTARTS)
 }
 
 fn patience(app: &App, target: &JobTarget) -> SignedDuration {

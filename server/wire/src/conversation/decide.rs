@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::order::{Mobility, Order, Refusal, Situation, Work};
-use super::reply::Outstanding;
+use super::reply::{Outstanding, keys_of};
 use super::report::{Answer, EndCause, OutOfTurn, Outcome, Purpose, WorkRefusal, WorkResult};
 use super::{Close, Conversation, Millis, State};
 use crate::split::{Record, split};
@@ -111,8 +111,17 @@ impl Conversation {
             return Ok(Choice::full());
         }
         let first = rest.pop_front().unwrap_or_default();
-        let (read, problems) = (Vec::new(), Vec::new());
-        self.state = State::Waiting(Outstanding { action: action.clone(), purpose, rest, read, problems });
+        let (read, problems, accepted) = (Vec::new(), Vec::new(), Vec::new());
+        let current = keys_of(&first);
+        self.state = State::Waiting(Outstanding {
+            action: action.clone(),
+            purpose,
+            current,
+            accepted,
+            rest,
+            read,
+            problems,
+        });
         Ok(Choice::Send { message: self.answer(action, first), purpose })
     }
 

@@ -6,13 +6,17 @@ use std::collections::VecDeque;
 
 use super::report::{Outcome, Purpose, Report, Step, WorkResult};
 use super::{Close, Conversation, State};
-use crate::{Action, AssemblyError, Item, PhoneMessage, Reason, ReplyStatus};
+use crate::{Action, AssemblyError, Item, ItemKey, PhoneMessage, Reason, ReplyStatus};
 
 /// An order that went out and is not fully answered.
 #[derive(Debug)]
 pub(super) struct Outstanding {
     pub(super) action: Action,
     pub(super) purpose: Purpose,
+    /// Items of the message under way.
+    pub(super) current: Vec<ItemKey>,
+    /// Items of earlier messages of this order, which the phone accepted.
+    pub(super) accepted: Vec<ItemKey>,
     /// Messages of this order that were not sent yet.
     pub(super) rest: VecDeque<Vec<Item>>,
     /// Values that earlier messages of this order brought.
@@ -36,6 +40,11 @@ impl Outstanding {
     }
 }
 
+/// Names and indexes of items.
+pub(super) fn keys_of(items: &[Item]) -> Vec<ItemKey> {
+    items.iter().map(|item| ItemKey { name: item.name.clone(), index: item.index }).collect()
+}
+
 impl Conversation {
     /// The reply to the order under way is complete.
     pub(super) fn replied(&mut self, message: PhoneMessage, mut outstanding: Outstanding) -> Step {
@@ -56,9 +65,11 @@ impl Conversation {
         all_problems.extend(problems);
         match status {
             ReplyStatus::Busy => self.settle(outstanding.purpose, WorkResult::Busy, Some(Close::Busy)),
-            ReplyStatus::Failed | ReplyStatus::Unknown(_) => {
-                self.settle(outstanding.purpose, WorkResult::Failed { status, problems: all_problems }, None)
-            }
+            ReplyStatus::Failed | ReplyStatus::Unknown(_) => self.settle(
+                outstanding.purpose,
+                WorkResult::Failed { status, problems: all_problems, accepted: outstanding.accepted },
+                None,
+            ),
             ReplyStatus::Accepted => {
                 if outstanding.starts_something() {
                     let result = WorkResult::Started { confirmed: true };
@@ -82,6 +93,8 @@ impl Conversation {
         }
         if let Some(items) = outstanding.rest.pop_front() {
             outstanding.problems = problems;
+            outstanding.accepted.append(&mut outstanding.current);
+            outstanding.current = keys_of(&items);
             let action = outstanding.action.clone();
             self.state = State::Waiting(outstanding);
             return Step::Answer(self.answer(action, items));

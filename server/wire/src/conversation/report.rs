@@ -9,7 +9,7 @@ use super::opening::Opening;
 use super::order::{Refusal, WorkId};
 use crate::assembly::AssemblyError;
 use crate::split::SplitError;
-use crate::{Action, Item, Reason, ReplyStatus, ServerMessage, WriteError};
+use crate::{Action, Item, ItemKey, Reason, ReplyStatus, ServerMessage, WriteError};
 
 /// What has to be done after a message of the phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +87,8 @@ pub enum WorkResult {
         status: ReplyStatus,
         /// Items that carry a status.
         problems: Vec<Item>,
+        /// Items of earlier messages of the same order, which it accepted.
+        accepted: Vec<ItemKey>,
     },
     /// It was never sent.
     Refused(WorkRefusal),

@@ -298,13 +298,16 @@ fn a_failed_write_fails_alone() {
     let (mut phone, _) = Phone::starts(None, works(vec![write(1, &[("a", "1")])]));
     let problems = vec![Item::new("a", "").with_status(ItemStatus::InvalidData)];
     let failed = outcome(phone.replies(Action::WriteItems, ReplyStatus::Failed, problems.clone()));
-    assert_eq!(failed, done(1, WorkResult::Failed { status: ReplyStatus::Failed, problems }));
+    assert_eq!(
+        failed,
+        done(1, WorkResult::Failed { status: ReplyStatus::Failed, problems, accepted: vec![] })
+    );
     // Offered again at once, the same attempt is not repeated; other work goes on.
     let answer = phone.decides(works(vec![write(1, &[("a", "1")]), write(2, &[("b", "1")])]));
     assert_eq!(answer.sends, Some(Purpose::Work(WorkId(2))));
     let word = ReplyStatus::Unknown("perhaps".to_owned());
     let failed = outcome(phone.replies(Action::WriteItems, word.clone(), vec![]));
-    assert_eq!(failed, done(2, WorkResult::Failed { status: word, problems: vec![] }));
+    assert_eq!(failed, done(2, WorkResult::Failed { status: word, problems: vec![], accepted: vec![] }));
 }
 
 #[test]
@@ -316,7 +319,10 @@ fn a_missing_status_is_good_unless_items_of_a_write_say_otherwise() {
     assert_eq!(result, WorkResult::Written { problems: vec![] });
     phone.decides(works(vec![write(2, &[("a", "2")])]));
     let result = outcome(phone.sends(reply(problem()))).result;
-    assert_eq!(result, WorkResult::Failed { status: ReplyStatus::Failed, problems: problem() });
+    assert_eq!(
+        result,
+        WorkResult::Failed { status: ReplyStatus::Failed, problems: problem(), accepted: vec![] }
+    );
     phone.decides(works(vec![work(3, Order::ReadAll)]));
     let result = outcome(phone.sends(reply(problem()))).result;
     assert_eq!(result, WorkResult::Read { items: vec![], problems: problem() });
@@ -351,7 +357,10 @@ fn a_deployment_may_be_confirmed_refused_or_busy() {
 
     let (mut phone, _) = Phone::starts(None, deploy(4));
     let failed = outcome(phone.replies(action, ReplyStatus::Failed, vec![])).result;
-    assert_eq!(failed, WorkResult::Failed { status: ReplyStatus::Failed, problems: vec![] });
+    assert_eq!(
+        failed,
+        WorkResult::Failed { status: ReplyStatus::Failed, problems: vec![], accepted: vec![] }
+    );
     assert_eq!(phone.decides(works(vec![write(9, &[("a", "1")])])).message.action, Action::WriteItems);
 }
 

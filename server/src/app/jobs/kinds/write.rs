@@ -64,7 +64,9 @@ pub(super) async fn order(
                     Ok(()) => letter.add_secret(app, portrait, row)?,
                     Err(_) if has_it(portrait, row) => letter.drop(row, "already-so", Json::Null),
                     // Calling the phone mends this one, and nothing else does.
-                    Err(Withheld::NotCalled) if calls::can_call(tx, visit.client).await? => {
+                    Err(Withheld::NotCalled)
+                        if visit.calling_helps && calls::can_call(tx, visit.client).await? =>
+                    {
                         return Ok(Prepared::NotNow);
                     }
                     Err(withheld) => letter.withhold(row, withheld),
@@ -145,10 +147,15 @@ fn hand_out(
             .settings
             .instant(SettingKey::OnboardingWindowUntil)
             .is_some_and(|until| app.clock.now() < until),
-        // This very target may be sent once more, when its answer was lost or the phone was busy.
-        handed_out_before: before && target.sent_at.is_none(),
+        // This very target may be sent once more, when its answer was lost or the phone was busy; but not what
+        // was withheld the first time.
+        handed_out_before: before && (target.sent_at.is_none() || was_withheld(target, row)),
         send_again: options.send_secrets_again,
     }
+}
+
+fn was_withheld(target: &JobTarget, row: &Row) -> bool {
+    target.results.iter().any(|result| result.item == row.item && result.code == "withheld")
 }
 
 fn is_known_network(app: &App, bound: Option<&str>, peer: IpAddr) -> bool {
