@@ -426,7 +426,25 @@ impl Listeners<'_> {
             }
         };
         self.tasks.push(match runtime {
-            Some(runtime) => tokio::task::spawn_blocking(move || runtime.block_on(serving)),
+            Some(runtime) => {
+                // Not one of the shared runtime's blocking threads, which are waited for when it is dropped. Is
+                // it dropped instead of stopped, the receiver goes with it, and the API ends where it stands.
+                let (mut done, wait) = tokio::sync::oneshot::channel::<()>();
+                let thread = std::thread::Builder::new().name("api".to_owned());
+                thread
+                    .spawn(move || {
+                        runtime.block_on(async {
+                            tokio::select! {
+                                () = serving => {}
+                                () = done.closed() => {}
+                            }
+                        });
+                        runtime.shutdown_background();
+                    })
+                    .map_err(StartError::Threads)?;
+                // The sender is dropped when all is served.
+                tokio::spawn(async move { wait.await.unwrap_or(()) })
+            }
             None => tokio::spawn(serving),
         });
         Ok(Some(address))

@@ -9,6 +9,7 @@ mod gate;
 
 use std::net::SocketAddr;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -101,6 +102,8 @@ impl Hand {
 struct Run {
     runtime: Runtime,
     server: Server,
+    /// Set when it is killed: its last words count for nothing.
+    dying: Arc<AtomicBool>,
 }
 
 impl Run {
@@ -114,7 +117,7 @@ impl Run {
         let (config, time) = (config.clone(), time.clone());
         let starting = runtime.spawn(async move { Server::start(&config, time, Entropy::system()).await });
         let server = starting.await.expect("the start ends").expect("the server starts");
-        Self { runtime, server }
+        Self { runtime, server, dying: Arc::default() }
     }
 }
 
@@ -162,7 +165,8 @@ impl CrashServer {
     /// # Panics
     /// When it does not run.
     pub async fn kill(&mut self) {
-        let Run { runtime, server } = self.run.take().expect("the server runs");
+        let Run { runtime, server, dying } = self.run.take().expect("the server runs");
+        dying.store(true, Ordering::SeqCst);
         self.gate.lead_to(None);
         // Waits only until no thread of it runs any more, or two servers would work on one database.
         let ended = tokio::task::spawn_blocking(move || {
@@ -193,7 +197,7 @@ impl CrashServer {
 
     /// Stops it in order.
     pub async fn stop(mut self) {
-        if let Some(Run { runtime, server }) = self.run.take() {
+        if let Some(Run { runtime, server, .. }) = self.run.take() {
             let stopping = runtime.spawn(server.stop());
             stopping.await.expect("the server stops");
             runtime.shutdown_background();
@@ -214,7 +218,7 @@ impl CrashServer {
     /// The same for who must live without an answer.
     pub fn asker(&self) -> Asker {
         let authority = self.run().server.certificates().authority.certificate_pem();
-        Asker::new(self.api_port(), &authority, self.token.clone())
+        Asker::new(self.api_port(), &authority, self.token.clone(), Arc::clone(&self.run().dying))
     }
 
     fn api_port(&self) -> SocketAddr {

@@ -53,10 +53,38 @@ on_both_databases! {
         assert_eq!(problem["args"]["client"], client["id"]);
         start_up(server, [127, 30, 1, 1], MAC, &[("e164", "4711")]).await;
         let matched = by_id(&api, &client["id"]).await;
-        assert_eq!((&matched["state"], &matched["approved"], &matched["bound_network"]), (&json!("active"), &json!(true), &json!("127.30.1.0/24")));
+        assert_eq!((&matched["state"], &matched["approved"], &matched["bound_network"]), (&json!("active"), &json!(false), &json!("127.30.1.0/24")), "a device id is no secret: whoever claims it gets none");
         assert_eq!(api.get(CLIENTS).await.expect(200)["total"], 1);
         let audit = server.api(&[Role::Auditor]).await.get("/api/v1/audit?action=client.prepare").await.expect(200);
         assert_eq!(audit["items"][0]["details"]["after"]["e164"], "4711");
+    }
+
+    a_prepared_phone_that_comes_from_an_onboarding_network_is_trusted => |server| {
+        let admin = server.api(&[Role::Admin]).await;
+        let path = "/api/v1/settings/server-settings.onboarding.networks";
+        let setting = admin.get(path).await;
+        admin.clone().if_match(setting.header("etag")).put(path, &json!({"value": "127.30.1.0/24"})).await.expect(200);
+        let api = server.api(&[Role::Operator]).await;
+        let trusted = api.post(CLIENTS, &json!({"device_id": MAC})).await.expect(201);
+        let other = api.post(CLIENTS, &json!({"device_id": "00:1A:E8:00:00:09"})).await.expect(201);
+        start_up(server, [127, 30, 1, 1], MAC, &[]).await;
+        start_up(server, [127, 30, 2, 1], "00:1A:E8:00:00:09", &[]).await;
+        assert_eq!(by_id(&api, &trusted["id"]).await["approved"], true);
+        assert_eq!(by_id(&api, &other["id"]).await["approved"], false);
+    }
+
+    deployment_pins_cannot_be_tried_one_after_the_other => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        let client = api.post(CLIENTS, &json!({"deployment_pin": "83920175"})).await.expect(201);
+        for number in 0..10 {
+            let mac = format!("00:1A:E8:00:01:{number:02}");
+            start_up(server, [127, 30, 1, 1], &mac, &[("cloud-pin-value", &format!("0000{number}"))]).await;
+        }
+        start_up(server, [127, 30, 1, 2], MAC, &[("cloud-pin-value", "83920175")]).await;
+        assert_eq!(by_id(&api, &client["id"]).await["state"], "prepared", "nobody listens to this network");
+        start_up(server, [127, 30, 2, 1], MAC, &[]).await;
+        start_up(server, [127, 30, 3, 1], "00:1A:E8:00:02:01", &[("cloud-pin-value", "83920175")]).await;
+        assert_eq!(by_id(&api, &client["id"]).await["state"], "active", "others are served");
     }
 
     a_deployment_pin_finds_the_client_once_and_is_never_shown => |server| {

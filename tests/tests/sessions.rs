@@ -77,11 +77,16 @@ on_both_databases! {
     }
 
     d7_the_device_id_in_a_reply_finds_the_session => |server| {
+        without_lookup_by_address(server).await;
         let mut phone = raw_phone(server.phone_port(), HERE);
         phone.send(&start_up("D7A", MAC)).await;
-        let mut elsewhere = raw_phone(server.phone_port(), [127, 20, 1, 2]);
-        let all = items(&[("mac-addr", MAC), ("ringer-melody", "2")]);
-        elsewhere.send(&reply("D7B", Action::ReadAllItems, all)).await;
+        let all = || items(&[("mac-addr", MAC), ("ringer-melody", "2")]);
+        // The answer to a reply may hold secrets: a neighbour does not get it for naming the device.
+        let mut neighbour = raw_phone(server.phone_port(), [127, 20, 1, 2]);
+        assert_eq!(neighbour.send(&reply("D7N", Action::ReadAllItems, all())).await.action, Action::CleanUp);
+        assert_eq!(items_of(server, "001AE85B20C7").await, 3, "untouched");
+        let mut anew = raw_phone(server.phone_port(), HERE);
+        anew.send(&reply("D7B", Action::ReadAllItems, all())).await;
         assert_eq!(items_of(server, "001AE85B20C7").await, 2, "a full read replaces what was there");
     }
 

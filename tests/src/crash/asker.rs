@@ -1,6 +1,8 @@
 //! Requests to the API of a server that may die before it answers. Knows no meaning of what is asked.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::Secret;
@@ -16,6 +18,7 @@ pub struct Asker {
     http: reqwest::Client,
     base: String,
     token: Secret,
+    dying: Arc<AtomicBool>,
 }
 
 /// A complete answer.
@@ -38,7 +41,12 @@ impl Answered {
 }
 
 impl Asker {
-    pub(super) fn new(server: SocketAddr, authority_pem: &str, token: Secret) -> Self {
+    pub(super) fn new(
+        server: SocketAddr,
+        authority_pem: &str,
+        token: Secret,
+        dying: Arc<AtomicBool>,
+    ) -> Self {
         let root =
             reqwest::Certificate::from_pem(authority_pem.as_bytes()).expect("the authority is a certificate");
         let http = reqwest::Client::builder()
@@ -47,7 +55,7 @@ impl Asker {
             .timeout(PATIENCE)
             .build()
             .expect("a client");
-        Self { http, base: format!("https://{server}"), token }
+        Self { http, base: format!("https://{server}"), token, dying }
     }
 
     /// A GET request; `None` when no complete answer came.
@@ -69,6 +77,10 @@ impl Asker {
         }
         let response = request.send().await.ok()?;
         let status = response.status().as_u16();
-        Some(Answered { status, text: response.text().await.ok()? })
+        let text = response.text().await.ok()?;
+        // Its parts do not die at the very same instant, as those of a killed process do: one may still say that
+        // it misses another.
+        let last_words = status >= 500 && self.dying.load(Ordering::SeqCst);
+        (!last_words).then_some(Answered { status, text })
     }
 }
