@@ -376,7 +376,6 @@ on_both_databases! {
     a_fleet_is_drawn_as_each_client_alone_is => |server| {
         use domain::ClientId;
         use workpoint::app::configuration::{Portrait, lean_picture};
-        use workpoint::store::standing::standing;
         use workpoint::app::fleet_pictures::{View, portraits};
 
         let until = server.clock.now() + SignedDuration::from_hours(1);
@@ -416,8 +415,7 @@ on_both_databases! {
         let mut seen = [0; 5];
         for portrait in &together {
             let id = portrait.client.id;
-            let standing = standing(&app.store, id).await.expect("an answer").expect("a client");
-            let single = lean_picture(app, &app.store, standing).await.expect("a picture");
+            let single = lean_picture(app, &app.store, id).await.expect("a picture").expect("a client");
             assert_eq!(known(portrait), known(&single));
             for (item, said) in &single.picture.reported {
                 assert_eq!(portrait.picture.reported.get(item), Some(said), "{item}");

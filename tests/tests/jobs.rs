@@ -211,7 +211,10 @@ on_both_databases! {
         let plan = plan(&api, &[&id], json!([{"parameter": SERVER, "value": "sip9.example.net"}])).await;
         let job = apply(&api, &plan, json!({"planned_at": planned_at.to_string()})).await;
         comes(&phone).await;
+        // A start-up makes the engine compare and write; but not what is planned for later.
+        starts_up(&phone).await;
         assert_eq!((stands(&api, &job).await.0.as_str(), phone.orders().await.writes.received), ("scheduled", 0));
+        assert_eq!(converging(&api).await["total"], 0);
         server.clock.advance(SignedDuration::from_hours(2));
         wait_until(async || stands(&api, &job).await.0 == "waiting").await;
         comes(&phone).await;
@@ -407,5 +410,98 @@ on_both_databases! {
         server.clock.advance(SignedDuration::from_secs(331));
         tokio::time::timeout(Duration::from_secs(30), calls.recv()).await.expect("a call again");
         listening.abort();
+    }
+
+    who_clicks_three_times_gets_one_restart => |server| {
+        let (phone, api, id) = one_phone(server).await;
+        let mut jobs = Vec::new();
+        for _ in 0..3 {
+            jobs.push(act(&api, "restart", &id).await);
+        }
+        comes(&phone).await;
+        server.clock.advance(SignedDuration::from_secs(30));
+        starts_up(&phone).await;
+        assert_eq!(stands(&api, &jobs[0]).await.0, "success");
+        for job in &jobs[1..] {
+            assert_eq!(stands(&api, job).await, words("skipped", "already-so"));
+        }
+        assert_eq!(phone.orders().await.restarts.received, 1);
+    }
+
+    a_phone_restarts_three_times_an_hour_at_most => |server| {
+        let (phone, api, id) = one_phone(server).await;
+        for _ in 0..3 {
+            let job = act(&api, "restart", &id).await;
+            comes(&phone).await;
+            server.clock.advance(SignedDuration::from_secs(30));
+            starts_up(&phone).await;
+            assert_eq!(stands(&api, &job).await.0, "success");
+        }
+        let job = act(&api, "restart", &id).await;
+        comes(&phone).await;
+        assert_eq!(stands(&api, &job).await, words("failed", "too-many-restarts"));
+        server.clock.advance(SignedDuration::from_mins(60));
+        let job = act(&api, "restart", &id).await;
+        comes(&phone).await;
+        assert_eq!(stands(&api, &job).await.0, "sent");
+    }
+
+    a_retry_tries_what_the_phone_refused => |server| {
+        let (phone, api, id) = one_phone(server).await;
+        let refused = Refusal::of("reg-addr", ItemStatus::InvalidData);
+        phone.with_machine(|machine, _| machine.phone_mut().refuse(vec![refused])).await;
+        let job = set(&api, &id, SERVER, "sip9.example.net").await;
+        comes(&phone).await;
+        job_becomes(&api, &job, "failed").await;
+        phone.with_machine(|machine, _| machine.phone_mut().refuse(Vec::new())).await;
+        then(&api, &job, "retry").await;
+        comes(&phone).await;
+        job_becomes(&api, &job, "success").await;
+        assert_eq!(phone.value("reg-addr", None).await.as_deref(), Some("sip9.example.net"));
+    }
+
+    a_retry_has_the_limits_of_the_action => |server| {
+        let _fleet = fleet(server, 2, |_| {}).await;
+        server.change_setting("server-settings.jobs.most-dangerous-targets", 1).await;
+        let (api, admin) = (server.api(&[Role::Operator]).await, server.api(&[Role::Admin]).await);
+        let body = json!({"action": "restart", "targets": {"filter": {}}});
+        let job = admin.post("/api/v1/clients/actions", &body).await.expect(201)["id"].clone();
+        then(&admin, &job, "cancel").await;
+        job_becomes(&api, &job, "cancelled").await;
+        api.post(&format!("{JOBS}/{job}/retry"), &json!({})).await.expect_problem(403, "too_many_targets");
+        then(&admin, &job, "retry").await;
+    }
+
+    what_waits_for_its_time_ends_with_its_client => |server| {
+        let (_phone, api, id) = one_phone(server).await;
+        let planned_at = (server.clock.now() + SignedDuration::from_hours(2)).to_string();
+        let body = json!({"action": "restart", "targets": {"ids": [id]}, "planned_at": planned_at});
+        let job = api.post("/api/v1/clients/actions", &body).await.expect(201)["id"].clone();
+        api.clone().if_match("*").delete(&format!("/api/v1/clients/{id}")).await.expect(204);
+        job_becomes(&api, &job, "cancelled").await;
+    }
+
+    a_phone_in_quarantine_is_read_when_somebody_asks => |server| {
+        let basic = |model: &str| {
+            let mac = "00:1A:E8:73:00:01";
+            items(&[("device-type", model), ("software-type", "Siemens SIP"), ("mac-addr", mac)])
+        };
+        let mut phone = raw_phone(server.phone_port(), [127, 73, 0, 1]);
+        phone.send(&message("Q1", Reason::StartUp, basic("OpenStage 40"))).await;
+        phone.send(&reply("Q2", Action::ReadAllItems, basic("OpenStage 40"))).await;
+        let mut elsewhere = raw_phone(server.phone_port(), [127, 73, 9, 1]);
+        elsewhere.send(&message("Q3", Reason::StartUp, basic("OpenStage 40"))).await;
+        let api = server.api(&[Role::Operator]).await;
+        let client = api.get("/api/v1/clients").await.expect(200)["items"][0].clone();
+        assert_eq!(client["state"], "quarantined");
+        let read = act(&api, "refresh", &client["id"]).await;
+        let restart = act(&api, "restart", &client["id"]).await;
+        let mut elsewhere = raw_phone(server.phone_port(), [127, 73, 9, 1]);
+        let order = elsewhere.send(&message("Q4", Reason::Solicited, basic("OpenStage 40"))).await;
+        assert_eq!(order.action, Action::ReadAllItems);
+        let order = elsewhere.send(&reply("Q5", Action::ReadAllItems, basic("OpenStage 40"))).await;
+        assert_eq!(order.action, Action::CleanUp);
+        job_becomes(&api, &read, "success").await;
+        assert_eq!(stands(&api, &restart).await.0, "waiting");
     }
 }

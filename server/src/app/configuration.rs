@@ -59,7 +59,16 @@ pub async fn picture(app: &App, on: &impl Source, client: ClientId) -> StoreResu
 ///
 /// # Errors
 /// As [`picture`].
-pub async fn lean_picture(app: &App, on: &impl Source, standing: Standing) -> StoreResult<Portrait> {
+pub async fn lean_picture(app: &App, on: &impl Source, client: ClientId) -> StoreResult<Option<Portrait>> {
+    let Some(standing) = standing::standing(on, client).await? else { return Ok(None) };
+    lean_picture_of(app, on, standing).await.map(Some)
+}
+
+/// As [`lean_picture`], of a client whose standing is known.
+///
+/// # Errors
+/// As [`picture`].
+pub async fn lean_picture_of(app: &App, on: &impl Source, standing: Standing) -> StoreResult<Portrait> {
     draw(app, on, standing, Detail::Compared).await
 }
 

@@ -103,7 +103,7 @@ impl Dossier {
     pub async fn portrait(&mut self, app: &App, tx: &Tx) -> StoreResult<Option<&mut Portrait>> {
         if self.portrait.is_none() {
             let Some(standing) = self.standing(tx).await?.cloned() else { return Ok(None) };
-            self.portrait = Some(configuration::lean_picture(app, tx, standing).await?);
+            self.portrait = Some(configuration::lean_picture_of(app, tx, standing).await?);
         }
         Ok(self.portrait.as_mut())
     }

@@ -311,6 +311,17 @@ fn a_failed_write_fails_alone() {
 }
 
 #[test]
+fn of_an_order_in_several_messages_what_came_before_the_refusal_is_told() {
+    let record = |name: &str| Record { items: vec![Item::new(name, "1")], alone: true };
+    let order = Order::Write(vec![record("a"), record("b"), record("c")]);
+    let (mut phone, _) = Phone::starts(None, works(vec![work(1, order)]));
+    phone.replies(Action::WriteItems, ACCEPTED, vec![]);
+    let failed = outcome(phone.replies(Action::WriteItems, ReplyStatus::Failed, vec![]));
+    let accepted = vec![ItemKey::new("a", None)];
+    assert_eq!(failed, done(1, WorkResult::Failed { status: ReplyStatus::Failed, problems: vec![], accepted }));
+}
+
+#[test]
 fn a_missing_status_is_good_unless_items_of_a_write_say_otherwise() {
     let problem = || vec![Item::new("a", "").with_status(ItemStatus::Failed)];
     let reply = |items| message("", Reason::ReplyTo { action: None, status: None }, items);
