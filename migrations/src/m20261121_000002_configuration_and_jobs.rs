@@ -26,6 +26,7 @@ impl MigrationTrait for Migration {
 const SQL: &str = "
 ALTER TABLE client ADD COLUMN approved BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE client ADD COLUMN configuration_revision BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE client ADD COLUMN trusted_address TEXT;
 ALTER TABLE client ADD COLUMN deployment_pin_digest {bytes};
 ALTER TABLE client ADD COLUMN secure_mode_wanted TEXT;
 CREATE INDEX client_deployment_pin ON client (deployment_pin_digest) WHERE deployment_pin_digest IS NOT NULL;
@@ -99,6 +100,7 @@ CREATE TABLE job (
     expires_at BIGINT NOT NULL,
     started_at BIGINT,
     finished_at BIGINT,
+    counts TEXT,
     revision BIGINT NOT NULL
 );
 CREATE INDEX job_by_created ON job (created_at, id);

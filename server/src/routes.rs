@@ -79,6 +79,7 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(needs(P::ReadClients, routes!(device_models::get_device_model))) // GET /api/v1/device-models/{name}
         // jobs
         .routes(needs(P::ReadClients, routes!(jobs::list_jobs))) // GET /api/v1/jobs
+        .routes(needs(P::ReadClients, routes!(jobs::export_jobs))) // GET /api/v1/jobs/export
         .routes(needs(P::ReadClients, routes!(jobs::get_job))) // GET /api/v1/jobs/{id}
         .routes(needs(P::ChangeClients, routes!(jobs::delete_job))) // DELETE /api/v1/jobs/{id}
         .routes(needs(P::ReadClients, routes!(jobs::list_job_targets))) // GET /api/v1/jobs/{id}/targets

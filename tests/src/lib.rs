@@ -5,8 +5,10 @@
 //! `make test` (`WORKPOINT_TEST_POSTGRES`); without it those tests fail and say so, they are not skipped.
 
 mod api_client;
+pub mod called;
 pub mod crash;
 mod database;
+pub mod desk;
 mod phones;
 
 use std::net::SocketAddr;

@@ -166,12 +166,99 @@ on_both_databases! {
         assert_eq!(ids(&format!("client={client}")).await.len(), 2);
         assert_eq!(ids("client=99999").await.len(), 0);
         let between = server.clock.now() - SignedDuration::from_secs(30);
-        assert_eq!(ids(&format!("before={between}")).await, [first["id"].clone()]);
-        assert_eq!(ids(&format!("after={between}")).await, [second["id"].clone()]);
+        assert_eq!(ids(&format!("until={between}")).await, [first["id"].clone()]);
+        assert_eq!(ids(&format!("from={between}")).await, [second["id"].clone()]);
         assert_eq!(ids("initiator=%25").await.len(), 0);
         wait_until(async || api.get("/api/v1/dashboard").await.expect(200)["jobs"] == json!({"created": 2})).await;
         api.get(&format!("{JOBS}?sort=colour")).await.expect_problem(422, "invalid_fields");
         api.get(&format!("{JOBS}?state=done")).await.expect_problem(422, "invalid_fields");
+    }
+
+    jobs_and_targets_are_read_on_behind_a_cursor_and_exported => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        for number in ["4711", "4712", "4713"] {
+            api.post("/api/v1/clients", &json!({"e164": number, "model": "CP600"})).await.expect(201);
+        }
+        let all = |action: &str| json!({"action": action, "targets": {"filter": {}}, "confirm": 3});
+        let planned = server.clock.now() + SignedDuration::from_hours(2);
+        let mut later = all("refresh");
+        later["planned_at"] = json!(planned.to_string());
+        let first = api.post(ACTIONS, &later).await.expect(201);
+        for action in ["restart", "refresh", "restart"] {
+            // Two of them at the same moment: the id tells them apart.
+            api.post(ACTIONS, &all(action)).await.expect(201);
+        }
+        api.post(&format!("{JOBS}/{}/cancel", first["id"]), &json!({})).await.expect(200);
+        state_becomes(&api, &first["id"], "cancelled").await;
+        wait_until(async || api.get(&format!("{JOBS}?state=cancelled")).await.expect(200)["total"] == 1).await;
+        let ids = |page: &Value| -> Vec<Value> {
+            page["items"].as_array().expect("a list").iter().map(|thing| thing["id"].clone()).collect()
+        };
+        for sort in ["created_at", "-created_at", "planned_at", "-planned_at", "kind", "-kind", "state", "-state"] {
+            let whole = api.get(&format!("{JOBS}?sort={sort}")).await.expect(200);
+            assert_eq!(whole["next"], Value::Null);
+            let (mut walked, mut after) = (Vec::new(), String::new());
+            while walked.len() < 9 {
+                let page = api.get(&format!("{JOBS}?sort={sort}&size=1&after={after}")).await.expect(200);
+                assert_eq!((&page["total"], page["page"].is_null()), (&json!(4), !after.is_empty()));
+                walked.extend(ids(&page));
+                let Some(next) = page["next"].as_str() else { break };
+                after = next.to_owned();
+            }
+            assert_eq!(walked, ids(&whole), "{sort}");
+            let export = api.get(&format!("{JOBS}/export?sort={sort}")).await;
+            assert_eq!(export.header("content-disposition"), "attachment; filename=\"jobs.json\"");
+            assert_eq!(json!(walked), json!(ids(&json!({"items": export.expect(200)}))), "{sort}");
+        }
+        let csv = api.get(&format!("{JOBS}/export?format=csv&kind=restart")).await;
+        assert_eq!(csv.text.lines().count(), 3, "{}", csv.text);
+        assert!(csv.text.starts_with("id,kind,state,"), "{}", csv.text);
+
+        let path = format!("{JOBS}/{}/targets", first["id"]);
+        for filter in ["", "&state=cancelled"] {
+            let whole = api.get(&format!("{path}?size=3{filter}")).await.expect(200);
+            assert_eq!((ids(&whole).len(), &whole["next"]), (3, &Value::Null));
+            let start = api.get(&format!("{path}?size=2{filter}")).await.expect(200);
+            let next = start["next"].as_str().expect("a cursor");
+            let rest = api.get(&format!("{path}?size=2{filter}&after={next}")).await.expect(200);
+            assert_eq!((&rest["total"], &rest["page"], &rest["next"]), (&json!(3), &Value::Null, &Value::Null));
+            assert_eq!([ids(&start), ids(&rest)].concat(), ids(&whole));
+            // A cursor is good for its own list only.
+            for other in [format!("{path}?state=failed&after={next}"), format!("{JOBS}?after={next}")] {
+                assert_eq!(api.get(&other).await.refused_fields(), ["after: invalid"], "{other}");
+            }
+        }
+        for list in [JOBS, &path] {
+            let deep = api.get(&format!("{list}?page=101&size=100")).await;
+            assert_eq!(deep.expect_problem(422, "page_too_deep")["args"]["parameter"], "after");
+        }
+        api.get(&format!("{JOBS}/export?page=1")).await.expect_problem(422, "invalid_fields");
+    }
+
+    the_counts_of_a_large_job_are_right_when_it_is_tried_again => |server| {
+        let api = server.api(&[Role::Admin]).await;
+        for number in 0..100 {
+            let client = json!({"e164": format!("47{number:02}"), "model": "CP600"});
+            api.post("/api/v1/clients", &client).await.expect(201);
+        }
+        let refresh = json!({"action": "refresh", "targets": {"filter": {}}});
+        let made = api.post(ACTIONS, &refresh).await.expect(201);
+        let listed = async || {
+            let list = api.get(JOBS).await.expect(200);
+            (list["items"][0]["state"].clone(), list["items"][0]["targets"].clone())
+        };
+        let counts = async || listed().await.1;
+        for _ in 0..2 {
+            api.post(&format!("{JOBS}/{}/cancel", made["id"]), &json!({})).await.expect(200);
+            // The pulse writes the state with the counts.
+            wait_until(async || api.get(&format!("{JOBS}?state=cancelled")).await.expect(200)["total"] == 1).await;
+            let (state, ended) = listed().await;
+            assert_eq!((&state, &ended["cancelled"], &ended["waiting"]), (&json!("cancelled"), &json!(100), &json!(0)));
+            api.post(&format!("{JOBS}/{}/retry", made["id"]), &json!({})).await.expect(200);
+            assert_eq!((&counts().await["waiting"], &counts().await["cancelled"]), (&json!(100), &json!(0)));
+            wait_until(async || api.get(&format!("{JOBS}?state=created")).await.expect(200)["total"] == 1).await;
+            assert_eq!(counts().await["waiting"], 100);
+        }
     }
 
     a_job_is_deleted_when_it_has_come_to_its_end => |server| {
@@ -235,4 +322,19 @@ on_both_databases! {
         assert_eq!(api.get(JOBS).await.expect(200)["total"], 1);
     }
 
+    the_same_call_gets_its_answer_when_its_clients_are_gone => |server| {
+        one_phone(server).await;
+        let api = server.api(&[Role::Operator]).await;
+        let client = client_of(&api).await;
+        let keyed = api.clone().with_header("idempotency-key", "gone");
+        let body = json!({"action": "delete", "targets": {"ids": [client]}});
+        let first = keyed.post(ACTIONS, &body).await.expect(201);
+        state_becomes(&api, &first["id"], "success").await;
+        wait_until(async || api.get("/api/v1/clients").await.expect(200)["total"] == 0).await;
+        let again = keyed.post(ACTIONS, &body).await;
+        assert_eq!((again.status.as_u16(), again.header("idempotency-replayed")), (201, "true"), "{}", again.text);
+        assert_eq!(again.expect(201), first);
+        api.post(ACTIONS, &body).await.expect_problem(409, "no_targets");
+        assert_eq!(api.get(JOBS).await.expect(200)["total"], 1);
+    }
 }

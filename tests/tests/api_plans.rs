@@ -151,11 +151,47 @@ on_both_databases! {
         let second = keyed.post(PLANS, &write(&ids, one(SERVER, "sip9.example.net"))).await;
         assert_eq!(second.header("idempotency-replayed"), "true");
         assert_eq!(second.expect(201), first);
-        keyed.post(PLANS, &write(&ids, one(SERVER, "x.example.net"))).await.expect_problem(422, "idempotency_key_reused");
+        let other = keyed.post(PLANS, &write(&ids, one(SERVER, "x.example.net"))).await;
+        other.expect_problem(422, "idempotency_key_reused");
         let keyed = api.clone().with_header("idempotency-key", "apply-1");
         let applied = keyed.post(&apply_path(&first), &json!({})).await.expect(201);
         assert_eq!(keyed.post(&apply_path(&first), &json!({})).await.expect(201), applied);
         assert_eq!(api.get("/api/v1/jobs").await.expect(200)["total"], 1);
+        // Also when its clients are gone in between.
+        api.clone().if_match("*").delete(&format!("/api/v1/clients/{}", ids[0])).await.expect(204);
+        let keyed = api.clone().with_header("idempotency-key", "plan-1");
+        let third = keyed.post(PLANS, &write(&ids, one(SERVER, "sip9.example.net"))).await;
+        assert_eq!(third.header("idempotency-replayed"), "true", "{}", third.text);
+        assert_eq!(third.expect(201), first);
+        api.post(PLANS, &write(&ids, one(SERVER, "sip9.example.net"))).await.expect_problem(409, "no_targets");
+    }
+
+    making_and_deleting_a_plan_is_in_the_audit => |server| {
+        fleet(server, 2).await;
+        let api = server.api(&[Role::Operator]).await;
+        let ids = ids(&api).await;
+        let changes = json!([{"parameter": SERVER, "value": "sip9.example.net"}, {"parameter": PASSWORD, "value": SECRET}]);
+        let mine = plan(&api, &ids, changes).await;
+        let theirs = plan(&api, &ids, one(PORT, 5071)).await;
+        api.post(&apply_path(&theirs), &json!({})).await.expect(201);
+        // What is made instead of a stale plan is a new plan.
+        let problem = api.post(&apply_path(&mine), &json!({})).await.expect_problem(409, "plan_stale");
+        api.delete(&format!("{PLANS}/{}", mine["id"])).await.expect(204);
+        api.delete(&format!("{PLANS}/{}", mine["id"])).await.expect_problem(404, "not_found");
+        let auditor = server.api(&[Role::Auditor]).await;
+        let made = auditor.get("/api/v1/audit?action=plan.create").await.expect(200);
+        let made = made["items"].as_array().expect("records").clone();
+        let plans: Vec<String> = made.iter().map(|record| record["object_id"].as_str().unwrap_or_default().to_owned()).collect();
+        let wanted = [&problem["args"]["plan"], &theirs["id"], &mine["id"]].map(ToString::to_string);
+        assert_eq!(plans, wanted, "newest first");
+        let details = &made[2]["details"];
+        assert_eq!((&details["kind"], &details["targets"], &details["writes"]), (&json!("write-configuration"), &json!(2), &json!(2)));
+        assert_eq!(details["clients"].as_array().map(Vec::len), Some(2));
+        assert_eq!((&details["number_of_changes"], &details["changes"][1]["value"]), (&json!(2), &Value::Null));
+        assert!(!json!(made).to_string().contains(SECRET));
+        let deleted = auditor.get("/api/v1/audit?action=plan.delete").await.expect(200);
+        assert_eq!((&deleted["total"], &deleted["items"][0]["object_id"]), (&json!(1), &json!(mine["id"].to_string())));
+        assert_eq!(deleted["items"][0]["details"]["applied"], false);
     }
 
     a_plan_is_stale_when_somebody_else_was_faster_or_the_phone_changed => |server| {
@@ -207,7 +243,15 @@ on_both_databases! {
         api.get(&format!("{PLANS}/{}", planned["id"])).await.expect(200);
         server.clock.advance(SignedDuration::from_mins(1));
         api.post(&apply_path(&planned), &json!({})).await.expect_problem(404, "not_found");
+        let applied = plan(&api, &ids, one(SERVER, "sip9.example.net")).await;
+        let job = api.post(&apply_path(&applied), &json!({})).await.expect(201)["job_id"].clone();
         assert_eq!(workpoint::app::plans::purge(server.app()).await.expect("it is purged"), 1);
+        api.get(&format!("{PLANS}/{}", applied["id"])).await.expect(200);
+        // Who deletes a plan need not wait for its hour; a job it became goes on.
+        api.delete(&format!("{PLANS}/{}", applied["id"])).await.expect(204);
+        let purged = workpoint::app::plans::purge(server.app()).await.expect("it is purged");
+        assert!(purged <= 1, "the server's own task may be faster");
+        assert_eq!(api.get(&format!("/api/v1/jobs/{job}")).await.expect(200)["targets"]["waiting"], 1);
         assert_eq!(workpoint::app::plans::purge(server.app()).await.expect("it is purged"), 0);
     }
 

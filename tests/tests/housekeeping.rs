@@ -27,7 +27,7 @@ on_both_databases! {
         let done = api.post("/api/v1/clients/actions", &body).await.expect(201)["id"].clone();
         let path = format!("/api/v1/jobs/{done}");
         phone.session(&Opening::Solicited).await.expect("a session");
-        wait_until(async || api.get(&path).await.expect(200)["state"] == "success").await;
+        wait_until(async || api.get(&path).await.expect(200)["finished_at"].is_string()).await;
         server.clock.advance(SignedDuration::from_hours(6 * 24));
         let open = api.post("/api/v1/clients/actions", &body).await.expect(201)["id"].clone();
         server.clock.advance(SignedDuration::from_hours(24) - SignedDuration::from_secs(1));
@@ -38,9 +38,18 @@ on_both_databases! {
         wait_until(async || api.get(&path).await.status == 404).await;
         // What is not at its end is not old, however long ago it was made.
         api.get(&format!("/api/v1/jobs/{open}")).await.expect(200);
+        // Nor is what is tried again, however old it is.
+        let again = api.post("/api/v1/clients/actions", &body).await.expect(201)["id"].clone();
+        let again = format!("/api/v1/jobs/{again}");
+        api.post(&format!("{again}/cancel"), &json!({})).await.expect(200);
+        wait_until(async || api.get(&again).await.expect(200)["finished_at"].is_string()).await;
+        server.clock.advance(SignedDuration::from_hours(8 * 24));
+        api.post(&format!("{again}/retry"), &json!({})).await.expect(200);
+        tidy(server, Kind::PurgeJobs).await;
+        assert_eq!(api.get(&again).await.expect(200)["targets"]["waiting"], 1);
         for kind in Kind::ALL {
             tidy(server, kind).await;
         }
-        api.get(&format!("/api/v1/jobs/{open}")).await.expect(200);
+        api.get(&again).await.expect(200);
     }
 }

@@ -48,6 +48,8 @@ pub struct ClientView {
     pub peer_address: Option<String>,
     /// Network it is bound to (D-4).
     pub bound_network: Option<String>,
+    /// Address it is trusted at: the first one, or the one that was approved. Secrets go nowhere else.
+    pub trusted_address: Option<String>,
     /// Address of the phone's own web pages: the address it last came from (D-6).
     pub wbm_url: Option<String>,
     /// Secure mode.

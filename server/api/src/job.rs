@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::client::ExportFormat;
 use crate::plan::RowView;
 use crate::targets::Targets;
 
@@ -67,6 +68,8 @@ pub struct JobQuery {
     pub size: Option<u64>,
     /// `created_at` (default, descending), `planned_at`, `kind` or `state`; `-` before it for descending.
     pub sort: Option<String>,
+    /// Cursor: the list's `next`, with the same filter and order.
+    pub after: Option<String>,
     /// State.
     #[param(schema_with = crate::schema::word::<JobState>)]
     pub state: Option<JobState>,
@@ -78,10 +81,44 @@ pub struct JobQuery {
     /// Jobs with this client among their targets.
     #[param(value_type = Option<i64>)]
     pub client: Option<ClientId>,
-    /// Executed after this moment.
-    pub after: Option<Timestamp>,
-    /// Executed before this moment.
-    pub before: Option<Timestamp>,
+    /// Planned, or made, not before this time.
+    pub from: Option<Timestamp>,
+    /// Planned, or made, before this time.
+    pub until: Option<Timestamp>,
+}
+
+/// Which jobs an export has.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct JobExportQuery {
+    /// `csv` or `json` (default).
+    #[param(inline)]
+    pub format: Option<ExportFormat>,
+    /// As in the list.
+    pub sort: Option<String>,
+    /// As in the list.
+    #[param(schema_with = crate::schema::word::<JobState>)]
+    pub state: Option<JobState>,
+    /// As in the list.
+    #[param(schema_with = crate::schema::word::<JobKind>)]
+    pub kind: Option<JobKind>,
+    /// As in the list.
+    pub initiator: Option<String>,
+    /// As in the list.
+    #[param(value_type = Option<i64>)]
+    pub client: Option<ClientId>,
+    /// As in the list.
+    pub from: Option<Timestamp>,
+    /// As in the list.
+    pub until: Option<Timestamp>,
+}
+
+impl From<JobExportQuery> for JobQuery {
+    fn from(query: JobExportQuery) -> Self {
+        let JobExportQuery { format: _, sort, state, kind, initiator, client, from, until } = query;
+        Self { page: None, size: None, sort, after: None, state, kind, initiator, client, from, until }
+    }
 }
 
 /// One client of a job (OSEM §12.2).
@@ -159,6 +196,8 @@ pub struct TargetQuery {
     /// Targets on a page; 50 unless set.
     #[param(minimum = 1, maximum = 500)]
     pub size: Option<u64>,
+    /// Cursor: the list's `next`, with the same filter.
+    pub after: Option<String>,
     /// State.
     #[param(schema_with = crate::schema::word::<TargetState>)]
     pub state: Option<TargetState>,

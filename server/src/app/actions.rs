@@ -42,6 +42,10 @@ pub async fn create(
         let text = "is for a reset only";
         return Err(AppError::field(FieldError::new("/keep_certificates", field::INVALID, text)));
     }
+    // The same call again must get its answer, and not learn that its clients are gone.
+    if let Some(earlier) = idempotency::earlier(app, caller, key).await? {
+        return Ok(earlier);
+    }
     let targets = selection::clients(app, &new.targets).await?;
     if targets.is_empty() {
         return Err(AppError::new(Code::NoTargets, "No client is selected."));

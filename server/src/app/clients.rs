@@ -65,6 +65,7 @@ fn view(row: Client, shared: &HashSet<String>) -> ClientView {
         wbm_url: row.peer_address.as_deref().and_then(wbm_url),
         peer_address: row.peer_address,
         bound_network: row.bound_network,
+        trusted_address: row.trusted_address,
         secure_mode: row.secure_mode,
         mobility: row.mobility,
         access: row.access,

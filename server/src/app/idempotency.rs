@@ -75,6 +75,20 @@ pub(super) async fn begin<T: DeserializeOwned>(
     }
 }
 
+/// The answer of an earlier call, for calls whose checks look at what the earlier one has changed: they ask before
+/// they check anything, and [`begin`] in the transaction of the creation all the same. The key is not reserved.
+pub(super) async fn earlier<T: DeserializeOwned>(
+    app: &App,
+    caller: &Caller,
+    key: Option<&IdempotencyKey>,
+) -> AppResult<Option<Created<T>>> {
+    if key.is_none() {
+        return Ok(None);
+    }
+    let tx = app.store.begin().await?;
+    begin(app, &tx, caller, key).await
+}
+
 /// Forgets answers that are no longer kept, also when nobody creates anything; gives their number. A background
 /// task does it from time to time.
 ///

@@ -8,16 +8,18 @@ use api::job::{
 use api::{Code, FieldError, field};
 use domain::job::Counts;
 use domain::{JobId, TargetId};
+use futures_util::{Stream, stream};
 
 use super::caller::Caller;
+use super::cursor;
 use super::error::{AppError, AppResult};
 use super::jobs;
 use super::paging::{Paging, sort};
 use crate::App;
-use crate::store::job_list::{self, JobFilter, JobSort};
+use crate::store::job_list::{self, Cursor, JobFilter, JobSort, Window};
 use crate::store::job_targets::{self, JobTarget};
 use crate::store::jobs::{self as rows, Job};
-use crate::store::{Tx, diffs};
+use crate::store::{StoreResult, Tx, diffs};
 
 const SORTS: [(&str, JobSort); 4] = [
     ("created_at", JobSort::Created),
@@ -25,6 +27,9 @@ const SORTS: [(&str, JobSort); 4] = [
     ("kind", JobSort::Kind),
     ("state", JobSort::State),
 ];
+
+/// Jobs read at once by an export.
+const CHUNK: u64 = 500;
 
 /// Most jobs deleted in one call.
 const MOST_DELETED: usize = 1_000;
@@ -54,27 +59,91 @@ fn view(app: &App, job: Job, targets: Counts) -> JobView {
     }
 }
 
-/// Jobs of a filter.
+/// A filter and an order: what a cursor belongs to.
+#[derive(Clone, Debug)]
+struct Order {
+    filter: JobFilter,
+    sort: JobSort,
+    descending: bool,
+}
+
+impl Order {
+    fn of(query: &JobQuery) -> AppResult<Self> {
+        let text = query.sort.as_deref().filter(|text| !text.is_empty());
+        let (sort, descending) = sort(text.or(Some("-created_at")), &SORTS)?;
+        let filter = JobFilter {
+            state: query.state,
+            kind: query.kind,
+            initiator: query.initiator.clone().filter(|text| !text.is_empty()),
+            client: query.client,
+            from: query.from,
+            until: query.until,
+        };
+        Ok(Self { filter, sort, descending })
+    }
+
+    fn window(&self, after: Option<Cursor>, skip: u64, size: u64) -> Window {
+        Window { sort: self.sort, descending: self.descending, after, skip, size }
+    }
+
+    fn encode(&self, place: &Cursor) -> AppResult<String> {
+        cursor::encode(self, &(place.value.as_str(), place.id))
+    }
+
+    fn decode(&self, text: &str) -> AppResult<Cursor> {
+        let (value, id) = cursor::decode(self, text, "after")?;
+        Ok(Cursor { value, id })
+    }
+}
+
+/// Views of jobs; their targets are counted for all of them at once.
+async fn views(app: &App, jobs: Vec<Job>) -> StoreResult<Vec<JobView>> {
+    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    let counts = job_list::counts(&app.store, &ids).await?;
+    let view = |job: Job| {
+        let counts = counts.get(&job.id).copied().unwrap_or_default();
+        view(app, job, counts)
+    };
+    Ok(jobs.into_iter().map(view).collect())
+}
+
+/// Jobs of a filter, sorted; by page, or behind a cursor.
 ///
 /// # Errors
 /// `invalid_fields`, `page_too_deep`.
 pub async fn list(app: &App, query: &JobQuery) -> AppResult<Page<JobView>> {
-    let paging = Paging::new(query.page, query.size, None)?;
-    let (order, descending) = sort(query.sort.as_deref().or(Some("-created_at")), &SORTS)?;
-    let filter = JobFilter {
-        state: query.state,
-        kind: query.kind,
-        initiator: query.initiator.clone().filter(|text| !text.is_empty()),
-        client: query.client,
-        after: query.after,
-        before: query.before,
-    };
-    let jobs = job_list::list(&app.store, &filter, order, descending, paging.skip(), paging.size).await?;
-    let total = job_list::total(&app.store, &filter).await?;
-    let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-    let counts = job_list::counts(&app.store, &ids).await?;
-    let items = jobs.into_iter().zip(counts).map(|(job, counts)| view(app, job, counts)).collect();
-    Ok(Page { items, total, page: Some(paging.page), size: paging.size, next: None })
+    let order = Order::of(query)?;
+    let after =
+        query.after.as_deref().filter(|text| !text.is_empty()).map(|text| order.decode(text)).transpose()?;
+    let paged = after.is_none();
+    let paging = Paging::new(if paged { query.page } else { None }, query.size, Some("after"))?;
+    let window = order.window(after, paging.skip(), paging.size);
+    let (slice, total) = tokio::try_join!(
+        job_list::slice(&app.store, &order.filter, &window),
+        job_list::total(&app.store, &order.filter),
+    )?;
+    let full = slice.jobs.len() as u64 == paging.size;
+    let more = if paged { full && paging.has_more(total) } else { full };
+    let next = slice.last.filter(|_| more).map(|place| order.encode(&place)).transpose()?;
+    let items = views(app, slice.jobs).await?;
+    Ok(Page { items, total, page: paged.then_some(paging.page), size: paging.size, next })
+}
+
+/// All jobs of a filter, sorted, in pieces: memory does not grow with their number.
+///
+/// # Errors
+/// `invalid_fields`.
+pub fn export(app: App, query: &JobQuery) -> AppResult<impl Stream<Item = AppResult<Vec<JobView>>> + use<>> {
+    let order = Order::of(query)?;
+    Ok(stream::try_unfold((app, order, None, false), |(app, order, after, done)| async move {
+        if done {
+            return Ok(None);
+        }
+        let slice = job_list::slice(&app.store, &order.filter, &order.window(after, 0, CHUNK)).await?;
+        let done = (slice.jobs.len() as u64) < CHUNK;
+        let views = views(&app, slice.jobs).await?;
+        Ok::<_, AppError>(Some((views, (app, order, slice.last, done))))
+    }))
 }
 
 /// One job.
@@ -129,18 +198,25 @@ fn target_view(target: JobTarget) -> TargetView {
     }
 }
 
-/// Targets of a job.
+/// Targets of a job, by page or behind a cursor.
 ///
 /// # Errors
 /// `not_found`, `invalid_fields`, `page_too_deep`.
 pub async fn targets(app: &App, id: JobId, query: &TargetQuery) -> AppResult<Page<TargetView>> {
-    let paging = Paging::new(query.page, query.size, None)?;
     rows::by_id(&app.store, id).await?.ok_or_else(AppError::not_found)?;
+    let order = ("job", id, query.state);
+    let after = query.after.as_deref().filter(|text| !text.is_empty());
+    let after: Option<TargetId> = after.map(|text| cursor::decode(&order, text, "after")).transpose()?;
+    let paged = after.is_none();
+    let paging = Paging::new(if paged { query.page } else { None }, query.size, Some("after"))?;
     let counts = job_targets::counts(&app.store, id).await?;
     let total = query.state.map_or_else(|| counts.total(), |state| counts.of(state));
-    let found = job_list::targets(&app.store, id, query.state, paging.skip(), paging.size).await?;
+    let found = job_list::targets(&app.store, id, query.state, after, paging.skip(), paging.size).await?;
+    let full = found.len() as u64 == paging.size;
+    let more = if paged { full && paging.has_more(total) } else { full };
+    let next = found.last().filter(|_| more).map(|last| cursor::encode(&order, &last.id)).transpose()?;
     let items = found.into_iter().map(target_view).collect();
-    Ok(Page { items, total, page: Some(paging.page), size: paging.size, next: None })
+    Ok(Page { items, total, page: paged.then_some(paging.page), size: paging.size, next })
 }
 
 /// One target with what it writes.

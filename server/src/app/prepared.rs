@@ -269,8 +269,11 @@ pub async fn approve(app: &App, caller: &Caller, id: ClientId) -> AppResult<Clie
         let text = "It is not sure that this is the phone it claims to be. Release it from quarantine first.";
         return Err(AppError::new(Code::ClientQuarantined, text));
     }
-    if fleet::approve(&tx, &[id], at).await? > 0 {
-        write_audit(app, &tx, caller, "client.approve", id, json!({})).await?;
+    // Who approves a client looks at it, its address too; a plan approves many and trusts no new address.
+    let trusted = fleet::trust_address(&tx, id, at).await?;
+    if fleet::approve(&tx, &[id], at).await? > 0 || trusted {
+        let details = json!({"address": client.peer_address, "before": client.trusted_address});
+        write_audit(app, &tx, caller, "client.approve", id, details).await?;
     }
     let value = clients::find_in(&tx, id).await?;
     tx.commit().await?;

@@ -1,14 +1,36 @@
 //! `/jobs`: what was ordered and what became of it (OSEM §12).
 
 use api::Page;
-use api::job::{DeleteJobs, JobQuery, JobView, JobsDeleted, TargetDetails, TargetQuery, TargetView};
+use api::job::{
+    DeleteJobs, JobExportQuery, JobQuery, JobView, JobsDeleted, TargetDetails, TargetQuery, TargetView,
+};
 use axum::extract::State;
 use domain::{JobId, Permission, TargetId};
 
 use super::answer::{Answer, gone, plain, tagged};
+use super::export;
 use super::extract::{Id, Id2, Json, NoParameters, Query};
 use crate::App;
 use crate::app::{AppResult, Caller, job_list, jobs};
+
+const COLUMNS: &[&str] = &[
+    "id",
+    "kind",
+    "state",
+    "cause",
+    "initiator_kind",
+    "initiator",
+    "options",
+    "plan",
+    "stopping",
+    "created_at",
+    "planned_at",
+    "expires_at",
+    "started_at",
+    "finished_at",
+    "execution_seconds",
+    "targets",
+];
 
 /// List jobs.
 #[utoipa::path(get, path = "/jobs", tag = "jobs", params(JobQuery),
@@ -20,6 +42,21 @@ pub(crate) async fn list_jobs(
 ) -> Answer {
     caller.require(Permission::ReadClients)?;
     Ok(plain(&job_list::list(&app, &query?.0).await?))
+}
+
+/// Export jobs.
+#[utoipa::path(get, path = "/jobs/export", tag = "jobs", params(JobExportQuery),
+    responses((status = 200, description = "Jobs", content(
+        (Vec<JobView> = "application/json"), (String = "text/csv")))))]
+pub(crate) async fn export_jobs(
+    State(app): State<App>,
+    caller: Caller,
+    query: AppResult<Query<JobExportQuery>>,
+) -> Answer {
+    caller.require(Permission::ReadClients)?;
+    let query = query?.0;
+    let format = query.format.unwrap_or_default();
+    Ok(export::answer("jobs", format, COLUMNS, job_list::export(app, &query.into())?))
 }
 
 /// Get a job.

@@ -89,6 +89,6 @@ pub(crate) async fn delete_plan(
 ) -> Answer {
     caller.require(Permission::ChangeClients)?;
     query?;
-    plans::delete(&app, id.0).await?;
+    plans::delete(&app, &caller, id.0).await?;
     Ok(gone())
 }

@@ -49,6 +49,8 @@ pub struct Client {
     pub peer_address: Option<String>,
     /// Network it is bound to.
     pub bound_network: Option<String>,
+    /// Address it is trusted at: the first one, or the one an administrator approved (D-24).
+    pub trusted_address: Option<String>,
     /// Secure mode.
     pub secure_mode: SecureMode,
     /// Mobility.
@@ -79,7 +81,7 @@ pub struct Client {
 
 pub(super) const COLUMNS: &str = "id, device_id, device_id_text, state, quarantine_reason, e164, basic_e164, \
     device_type, model, software_type, software_version, part_number, key_modules, backlight, gigabit, \
-    contact_me_uri, peer_address, bound_network, secure_mode, mobility, access, faults, last_contact_at, \
+    contact_me_uri, peer_address, bound_network, trusted_address, secure_mode, mobility, access, faults, last_contact_at, \
     last_contact_reason, full_read_at, full_read_wanted, approved, configuration_revision, created_at, updated_at, \
     revision";
 
@@ -103,6 +105,7 @@ pub(super) struct Row {
     contact_me_uri: Option<String>,
     peer_address: Option<String>,
     bound_network: Option<String>,
+    trusted_address: Option<String>,
     secure_mode: String,
     mobility: String,
     access: String,
@@ -145,6 +148,7 @@ impl Row {
             contact_me_uri: self.contact_me_uri,
             peer_address: self.peer_address,
             bound_network: self.bound_network,
+            trusted_address: self.trusted_address,
             secure_mode: SecureMode::parse(&self.secure_mode).ok_or(corrupt("client.secure_mode"))?,
             mobility: Mobility::parse(&self.mobility).ok_or(corrupt("client.mobility"))?,
             access: Access::parse(&self.access).ok_or(corrupt("client.access"))?,
@@ -231,6 +235,8 @@ pub struct ForContact {
     pub call: Option<Call>,
     /// The contact before.
     pub last_contact_at: Option<Timestamp>,
+    /// Its address then.
+    pub peer_address: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -256,6 +262,7 @@ struct ContactRow {
     called_at: Option<i64>,
     called_address: Option<String>,
     last_contact_at: Option<i64>,
+    peer_address: Option<String>,
 }
 
 /// Finds the client of a device id for recording a contact; locks the row where rows are locked.
@@ -269,7 +276,7 @@ pub async fn for_contact(tx: &Tx, device: &DeviceId) -> StoreResult<Option<ForCo
     let sql = format!(
         "SELECT id, state, e164, device_type, software_type, software_version, part_number, key_modules, mobility, \
          bound_network, faults, full_read_at, full_read_version, full_read_wanted, basic_digest, \
-         items_digest, next_at, tries, called_at, called_address, last_contact_at \
+         items_digest, next_at, tries, called_at, called_address, last_contact_at, peer_address \
          FROM client LEFT JOIN client_call ON client_call.client_id = client.id WHERE device_id = $1{lock}"
     );
     let statement = Statement::from_sql_and_values(tx.backend, sql, [device.as_str().into()]);
@@ -300,6 +307,7 @@ pub async fn for_contact(tx: &Tx, device: &DeviceId) -> StoreResult<Option<ForCo
         mobility: Mobility::parse(&row.mobility).ok_or(corrupt("client.mobility"))?,
         basic_digest: row.basic_digest,
         items_digest: row.items_digest,
+        peer_address: row.peer_address,
         last_contact_at: row
             .last_contact_at
             .map(|ms| Timestamp::from_millisecond(ms).map_err(|_| corrupt("client.last_contact_at")))
@@ -352,9 +360,9 @@ pub async fn insert(tx: &Tx, device: &DeviceId, contact: &Contact<'_>) -> StoreR
     let sql = "INSERT INTO client (device_id, device_id_text, state, e164, basic_e164, device_type, model, \
         software_type, software_version, software_sort, part_number, key_modules, backlight, gigabit, \
         contact_me_uri, peer_address, bound_network, secure_mode, mobility, access, faults, last_contact_at, \
-        last_contact_reason, full_read_wanted, basic_digest, created_at, updated_at, revision) \
+        last_contact_reason, full_read_wanted, basic_digest, created_at, updated_at, revision, trusted_address) \
         VALUES ($1, $2, 'active', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'default', $17, \
-        'direct', $18, $19, $20, FALSE, $21, $19, $19, 1) RETURNING id";
+        'direct', $18, $19, $20, FALSE, $21, $19, $19, 1, $15) RETURNING id";
     let values: [Value; 21] = [
         device.as_str().into(),
         contact.device_id_text.into(),
@@ -400,7 +408,7 @@ pub async fn record_contact(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> Sto
         part_number = COALESCE($10, part_number), key_modules = COALESCE($11, key_modules), \
         backlight = COALESCE($12, backlight), gigabit = COALESCE($13, gigabit), \
         contact_me_uri = COALESCE($14, contact_me_uri), peer_address = COALESCE($15, peer_address), \
-        bound_network = COALESCE(bound_network, $16), mobility = COALESCE($17, mobility), \
+        bound_network = COALESCE(bound_network, $16), trusted_address = COALESCE(trusted_address, $15), mobility = COALESCE($17, mobility), \
         faults = COALESCE($18, faults), last_contact_at = $19, last_contact_reason = $20, \
         basic_digest = COALESCE($21, basic_digest), \
         state = CASE WHEN $22 IS NOT NULL THEN 'quarantined' WHEN state = 'prepared' THEN 'active' ELSE state END, \
@@ -448,7 +456,7 @@ pub async fn record_contact(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> Sto
 /// When the database refuses.
 pub async fn touch(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> StoreResult<()> {
     let sql = "UPDATE client SET last_contact_at = $2, last_contact_reason = $3, \
-        peer_address = COALESCE($4, peer_address) WHERE id = $1";
+        peer_address = COALESCE($4, peer_address), trusted_address = COALESCE(trusted_address, $4) WHERE id = $1";
     let values: [Value; 4] = [
         id.0.into(),
         contact.at.as_millisecond().into(),

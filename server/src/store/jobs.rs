@@ -219,7 +219,7 @@ pub async fn set_stopping(
     stopping: bool,
     expires_at: Option<Timestamp>,
 ) -> StoreResult<()> {
-    let sql = "UPDATE job SET stopping = $2, expires_at = COALESCE($3, expires_at), revision = revision + 1 WHERE id = $1";
+    let sql = "UPDATE job SET stopping = $2, expires_at = COALESCE($3, expires_at), counts = NULL, revision = revision + 1 WHERE id = $1";
     let sql =
         if tx.is_postgres() { sql.replace("COALESCE($3", "COALESCE($3::bigint") } else { sql.to_owned() };
     let values: [Value; 3] = [id.0.into(), stopping.into(), expires_at.map(Timestamp::as_millisecond).into()];

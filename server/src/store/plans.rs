@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::{Attempt, StoreError, StoreResult};
 use super::fleet::insert_rows;
+use super::tasks::Purged;
 use super::{Source, Tx};
 
 /// Stands in `plan.job_id` for "applied, and there was nothing to bring to a phone".
@@ -357,28 +358,48 @@ pub async fn set_applied(tx: &Tx, id: PlanId, job: Option<JobId>) -> StoreResult
     tx.inner.execute_raw(statement).await.attempt("mark a plan as applied").map(|_| ())
 }
 
-/// Deletes a plan with its targets; `false` when there was none.
+/// Ends a plan and forgets what was asked for; its targets, 100,000 of them, are left to [`purge`]. `false` when
+/// there was none, or it was over.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn delete(tx: &Tx, id: PlanId) -> StoreResult<bool> {
-    let sql = "DELETE FROM plan WHERE id = $1";
-    let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into()]);
+pub async fn end(tx: &Tx, id: PlanId, now: Timestamp) -> StoreResult<bool> {
+    let sql = "UPDATE plan SET expires_at = $2, request = '' WHERE id = $1 AND expires_at > $2";
+    let values: [Value; 2] = [id.0.into(), now.as_millisecond().into()];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     let done = tx.inner.execute_raw(statement).await.attempt("delete a plan")?;
     Ok(done.rows_affected() > 0)
 }
 
-/// Deletes plans that are over, a bounded number of them; gives how many.
+/// Deletes from plans that are over: up to `limit` of their targets, and those plans that have none left.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn purge(tx: &Tx, now: Timestamp) -> StoreResult<u64> {
-    let sql = "DELETE FROM plan WHERE id IN \
-        (SELECT id FROM plan WHERE expires_at <= $1 ORDER BY expires_at LIMIT 20)";
+pub async fn purge(tx: &Tx, now: Timestamp, limit: u64) -> StoreResult<Purged> {
+    let attempt = "delete plans that are over";
+    // Who applies a plan at its last moment holds its row, and needs its targets.
+    let lock = if tx.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" };
+    let sql = format!("SELECT id FROM plan WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT 20 {lock}");
     let statement = Statement::from_sql_and_values(tx.backend, sql, [now.as_millisecond().into()]);
-    tx.inner
-        .execute_raw(statement)
-        .await
-        .attempt("delete plans that are over")
-        .map(|done| done.rows_affected())
+    let found = tx.inner.query_all_raw(statement).await.attempt(attempt)?;
+    let ids = found.iter().map(|row| row.try_get_by_index::<i64>(0).map(|id| id.to_string()));
+    let ids = ids.collect::<Result<Vec<_>, _>>().attempt(attempt)?.join(",");
+    if ids.is_empty() {
+        return Ok(Purged::default());
+    }
+    let targets = format!(
+        "DELETE FROM plan_target WHERE (plan_id, client_id) IN \
+         (SELECT plan_id, client_id FROM plan_target WHERE plan_id IN ({ids}) LIMIT {limit})"
+    );
+    let plans = format!(
+        "DELETE FROM plan WHERE id IN ({ids}) AND NOT EXISTS \
+         (SELECT 1 FROM plan_target WHERE plan_target.plan_id = plan.id)"
+    );
+    let mut deleted = [0; 2];
+    for (sql, deleted) in [targets, plans].into_iter().zip(&mut deleted) {
+        let statement = Statement::from_string(tx.backend, sql);
+        *deleted = tx.inner.execute_raw(statement).await.attempt(attempt)?.rows_affected();
+    }
+    let [rows, things] = deleted;
+    Ok(Purged { things, rows })
 }

@@ -177,7 +177,7 @@ async fn other(
 pub async fn release(tx: &Tx, id: ClientId, revision: i64, at: Timestamp) -> StoreResult<bool> {
     // What it is compared with is forgotten, or the next contact would bring it back into quarantine; the
     // digest goes, so that what the next contact says is taken over.
-    let sql = "UPDATE client SET state = 'active', quarantine_reason = NULL, bound_network = NULL, \
+    let sql = "UPDATE client SET state = 'active', quarantine_reason = NULL, bound_network = NULL, trusted_address = NULL, \
         device_type = NULL, part_number = NULL, basic_digest = NULL, full_read_wanted = TRUE, updated_at = $3, \
         revision = revision + 1 WHERE id = $1 AND revision = $2 AND state = 'quarantined'";
     let values: [Value; 3] = [id.0.into(), revision.into(), at.as_millisecond().into()];

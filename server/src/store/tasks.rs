@@ -3,11 +3,13 @@
 //! A task is taken by a lease: whoever dies with it loses it when the lease ends, and somebody else takes it
 //! again. What a kind of task does, and how often it is tried, is `app::tasks`.
 
+use domain::JobId;
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, Statement, Value};
 use serde_json::Value as Json;
 
 use super::error::{Attempt, StoreError, StoreResult};
+use super::jobs::list;
 use super::{Source, Tx};
 
 /// A task that was taken.
@@ -132,17 +134,63 @@ pub async fn failing(on: &impl Source) -> StoreResult<Vec<(String, String)>> {
         .collect()
 }
 
-/// Deletes jobs that came to their end before a time, at most `limit`, with their targets; gives their number.
+/// States of targets that may still come to something.
+const OPEN: &str = "('waiting', 'scheduled', 'active', 'sent')";
+
+/// What a bounded deletion of things that have many rows each has done; it is called again until it does nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Purged {
+    /// Things deleted.
+    pub things: u64,
+    /// Rows of things deleted.
+    pub rows: u64,
+}
+
+/// Deletes from the jobs that came to their end before a time: up to `limit` of their targets, and those jobs that
+/// have none left. A job of 100,000 targets would else keep everybody else from writing for seconds.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn purge_jobs(tx: &Tx, before: Timestamp, limit: u64) -> StoreResult<u64> {
+pub async fn purge_jobs(tx: &Tx, before: Timestamp, limit: u64) -> StoreResult<Purged> {
+    let attempt = "delete old jobs";
+    // Who tries a job again holds its row first, and is seen by the next call.
+    let lock = if tx.is_postgres() { "FOR UPDATE SKIP LOCKED" } else { "" };
+    let sql = format!(
+        "SELECT id FROM job WHERE finished_at IS NOT NULL AND finished_at < $1 \
+         AND state NOT IN ('created', 'active', 'paused') AND NOT EXISTS \
+         (SELECT 1 FROM job_target WHERE job_target.job_id = job.id AND job_target.state IN {OPEN}) \
+         ORDER BY finished_at, id LIMIT {limit} {lock}"
+    );
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [before.as_millisecond().into()]);
+    let found = tx.inner.query_all_raw(statement).await.attempt(attempt)?;
+    let ids = found.iter().map(|row| row.try_get_by_index(0).attempt(attempt).map(JobId));
+    let ids: Vec<JobId> = ids.collect::<StoreResult<_>>()?;
+    if ids.is_empty() {
+        return Ok(Purged::default());
+    }
+    let rows = purge_job_targets(tx, &ids, limit).await?;
     // Plans keep the number of their job; they are gone long before.
     let sql = format!(
-        "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE finished_at IS NOT NULL AND finished_at < $1 \
-         AND state NOT IN ('created', 'active', 'paused') ORDER BY id LIMIT {limit})"
+        "DELETE FROM job WHERE id IN ({}) AND NOT EXISTS \
+         (SELECT 1 FROM job_target WHERE job_target.job_id = job.id)",
+        list(&ids)
     );
-    purge(tx, &sql, vec![before.as_millisecond().into()], "delete old jobs").await
+    Ok(Purged { things: purge(tx, &sql, Vec::new(), attempt).await?, rows })
+}
+
+/// Deletes up to `limit` targets of jobs that have come to their end; gives their number. Whoever deletes a job
+/// calls this until nothing is left, each time in a transaction of its own, and then deletes the job.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn purge_job_targets(tx: &Tx, jobs: &[JobId], limit: u64) -> StoreResult<u64> {
+    // Asked twice: on PostgreSQL a target may be tried again while this waits for its row.
+    let sql = format!(
+        "DELETE FROM job_target WHERE id IN (SELECT id FROM job_target WHERE job_id IN ({}) \
+         AND state NOT IN {OPEN} LIMIT {limit}) AND state NOT IN {OPEN}",
+        list(jobs)
+    );
+    purge(tx, &sql, Vec::new(), "delete targets of old jobs").await
 }
 
 /// Deletes diffs with an id above `after` that nothing refers to, among the next `limit` diffs. Gives the last
@@ -183,9 +231,13 @@ async fn purge(tx: &Tx, sql: &str, values: Vec<Value>, attempt: &'static str) ->
 
 #[cfg(test)]
 mod tests {
-    use super::{Task, again, any_due, enqueue, failing, finish, take};
-    use crate::store::{Store, StoreOptions};
+    use super::{
+        Purged, Task, again, any_due, enqueue, failing, finish, purge_job_targets, purge_jobs, take,
+    };
+    use crate::store::{Store, StoreOptions, Tx, plans};
+    use domain::JobId;
     use jiff::Timestamp;
+    use sea_orm::{ConnectionTrait, Statement};
     use serde_json::json;
 
     fn at(seconds: i64) -> Timestamp {
@@ -199,12 +251,17 @@ mod tests {
         task
     }
 
+    async fn store(directory: &std::path::Path) -> Store {
+        let url = format!("sqlite://{}?mode=rwc", directory.join("x.sqlite").display());
+        let store = Store::open(&StoreOptions { url, connections: 2 }).await.unwrap();
+        store.migrate().await.unwrap();
+        store
+    }
+
     #[tokio::test]
     async fn a_task_is_done_by_one_and_outlives_who_had_it() {
         let directory = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}?mode=rwc", directory.path().join("x.sqlite").display());
-        let store = Store::open(&StoreOptions { url, connections: 2 }).await.unwrap();
-        store.migrate().await.unwrap();
+        let store = store(directory.path()).await;
         let tx = store.begin().await.unwrap();
         assert!(enqueue(&tx, "tidy", Some("tidy"), &json!({"n": 1}), at(100), at(0)).await.unwrap());
         assert!(!enqueue(&tx, "tidy", Some("tidy"), &json!({"n": 2}), at(0), at(0)).await.unwrap());
@@ -232,5 +289,64 @@ mod tests {
         tx.commit().await.unwrap();
         assert!(!any_due(&store, at(10_000)).await.unwrap());
         store.close().await;
+    }
+
+    /// Does it with a store that holds these rows until it has nothing more to do; gives what each time did.
+    async fn pieces(rows: &[&str], purge: impl AsyncFn(&Tx) -> Purged) -> (Vec<(u64, u64)>, Store) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = store(directory.path()).await;
+        let tx = store.begin().await.unwrap();
+        for sql in rows {
+            tx.inner.execute_raw(Statement::from_string(tx.backend, *sql)).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let mut pieces = Vec::new();
+        loop {
+            let tx = store.begin().await.unwrap();
+            let purged = purge(&tx).await;
+            tx.commit().await.unwrap();
+            pieces.push((purged.rows, purged.things));
+            if purged == Purged::default() {
+                return (pieces, store);
+            }
+        }
+    }
+
+    const JOBS: &str = "INSERT INTO job (id, kind, state, cause, initiator_kind, initiator_name, options, stopping, \
+        created_at, expires_at, finished_at, revision) SELECT column1, 'restart', column2, 'user', 'system', '', \
+        'null', FALSE, 0, 0, column3, 1 FROM \
+        (VALUES (1, 'success', 5), (2, 'success', 6), (3, 'failed', 7), (4, 'success', 100), (5, 'active', NULL))";
+
+    const TARGETS: &str = "INSERT INTO job_target (job_id, kind, state, attempts, stopping, due_at, expires_at, \
+        reason_args, results) SELECT column1, 'restart', column2, 0, FALSE, 0, 0, 'null', '[]' FROM \
+        (VALUES (1, 'success'), (1, 'failed'), (1, 'skipped'), (1, 'timeout'), (1, 'cancelled'), (2, 'partial'), \
+        (3, 'failed'), (3, 'waiting'), (4, 'success'), (5, 'success'), (5, 'sent'))";
+
+    #[tokio::test]
+    async fn old_jobs_go_in_bounded_pieces_and_only_when_they_are_over() {
+        let (pieces, store) = pieces(&[JOBS, TARGETS], async |tx| {
+            purge_jobs(tx, Timestamp::from_millisecond(100).unwrap(), 2).await.unwrap()
+        })
+        .await;
+        assert_eq!(pieces, [(2, 0), (2, 0), (2, 2), (0, 0)], "of the third, a target is tried again");
+        let tx = store.begin().await.unwrap();
+        assert_eq!(purge_job_targets(&tx, &[JobId(3), JobId(4)], 9).await.unwrap(), 2, "what waits is left");
+    }
+
+    #[tokio::test]
+    async fn plans_that_are_over_go_in_bounded_pieces() {
+        let rows = [
+            "INSERT INTO account (id, user_name, user_name_folded, password_hash, must_change_password, roles, language, \
+             email, disabled, failed_sign_ins, created_at, updated_at, revision) \
+             VALUES (1, 'a', 'a', '', FALSE, '', 'en', '', FALSE, 0, 0, 0, 1)",
+            "INSERT INTO plan (id, kind, account_id, request, summary, created_at, expires_at) SELECT column1, \
+             'converge', 1, '', '', 0, column2 FROM (VALUES (1, 5), (2, 100), (3, 101))",
+            "INSERT INTO plan_target (plan_id, client_id, configuration_revision, basis) SELECT column1, column2, 0, '' \
+             FROM (VALUES (1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (3, 1))",
+        ];
+        let now = Timestamp::from_millisecond(100).unwrap();
+        let (pieces, store) = pieces(&rows, async |tx| plans::purge(tx, now, 2).await.unwrap()).await;
+        assert_eq!(pieces, [(2, 0), (2, 1), (1, 1), (0, 0)]);
+        assert_eq!(plans::count_targets(&store, domain::PlanId(3), None).await.unwrap(), 1, "not over");
     }
 }

@@ -11,6 +11,8 @@ pub struct HandOut {
     pub approved: bool,
     /// The peer lies in the network the client is bound to, or in an onboarding network.
     pub known_network: bool,
+    /// The peer is the address the client is trusted at: its first one, or the one that was approved.
+    pub known_address: bool,
     /// The session answers our contact-me to the address it was sent to.
     pub answers_call: bool,
     /// An onboarding window is open.
@@ -28,6 +30,8 @@ words! {
         NotApproved = "not-approved",
         /// The peer comes from a network that is not its own.
         UnknownNetwork = "unknown-network",
+        /// Its own network, but not its own address: somebody else may say its device id.
+        OtherAddress = "other-address",
         /// The phone came by itself; the server has to call it first.
         NotCalled = "not-called",
         /// It was handed out before.
@@ -47,6 +51,8 @@ pub fn may_hand_out(hand_out: &HandOut) -> Result<(), Withheld> {
         Err(Withheld::NotApproved)
     } else if !hand_out.known_network {
         Err(Withheld::UnknownNetwork)
+    } else if !hand_out.known_address && !hand_out.window_open {
+        Err(Withheld::OtherAddress)
     } else if hand_out.handed_out_before && !hand_out.send_again {
         Err(Withheld::HandedOutBefore)
     } else if hand_out.answers_call || hand_out.window_open {
@@ -62,13 +68,20 @@ mod tests {
 
     #[test]
     fn every_condition_of_d24_is_needed() {
-        let all = HandOut { approved: true, known_network: true, answers_call: true, ..HandOut::default() };
+        let all = HandOut {
+            approved: true,
+            known_network: true,
+            known_address: true,
+            answers_call: true,
+            ..HandOut::default()
+        };
         assert_eq!(may_hand_out(&all), Ok(()));
-        let window = HandOut { answers_call: false, window_open: true, ..all };
+        let window = HandOut { answers_call: false, known_address: false, window_open: true, ..all };
         assert_eq!(may_hand_out(&window), Ok(()));
         for (hand_out, withheld) in [
             (HandOut { approved: false, ..all }, Withheld::NotApproved),
             (HandOut { known_network: false, ..all }, Withheld::UnknownNetwork),
+            (HandOut { known_address: false, ..all }, Withheld::OtherAddress),
             (HandOut { answers_call: false, ..all }, Withheld::NotCalled),
             (HandOut { handed_out_before: true, ..all }, Withheld::HandedOutBefore),
         ] {

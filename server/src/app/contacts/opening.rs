@@ -177,6 +177,13 @@ impl RecordOpening {
         {
             self.audit(tx, client, "client.local-changes", details).await?;
         }
+        let peer = self.peer.to_canonical().to_string();
+        if !kept_apart && known.peer_address.as_deref().is_some_and(|before| before != peer) {
+            // Another lease, or somebody else who says its device id: whoever asks later can see it.
+            let details =
+                json!({"before": known.peer_address, "after": peer, "reason": self.reason.as_str()});
+            self.audit(tx, client, "client.address", details).await?;
+        }
         let mut notified = self.notify_faults(tx, client, &known.faults).await?;
         if let Some(reason) = quarantine {
             notified |= self.notify_quarantine(tx, client, reason).await?;

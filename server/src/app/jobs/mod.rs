@@ -26,10 +26,13 @@ use crate::store::audit::{Actor, NewRecord};
 pub use crate::store::job_targets::NewTargets;
 use crate::store::job_targets::{JobTarget, NewTarget};
 use crate::store::jobs::Job;
-use crate::store::{StoreResult, Tx, audit, calls, job_targets, jobs, refusals};
+use crate::store::{StoreError, StoreResult, Tx, audit, calls, job_targets, jobs, refusals};
 
 /// Targets changed in one transaction by a cancellation, a retry or the pulse.
 pub(crate) const BATCH: u64 = 1_000;
+
+/// How often a transaction is run again when the database ended it in favour of another one.
+const TRIES: u32 = 3;
 
 /// A job to be made.
 #[derive(Clone, Debug)]
@@ -226,20 +229,40 @@ async fn change_all(
     at: Timestamp,
 ) -> StoreResult<u64> {
     let mut after = TargetId(0);
-    let mut number = 0;
+    let (mut number, mut lost) = (0, 0);
     loop {
-        let tx = app.store.begin().await?;
-        let targets = job_targets::of_job(&tx, job, states, after, BATCH).await?;
-        let Some(last) = targets.last() else { return Ok(number) };
-        after = last.id;
-        for target in targets {
-            number += u64::from(change(app, &tx, target, happening, reason, at).await?);
+        match change_some(app, job, states, after, happening, reason, at).await {
+            Ok(None) => return Ok(number),
+            Ok(Some((last, changed))) => (after, number, lost) = (last, number + changed, 0),
+            // Reports of phones lock the same targets in the order they come.
+            Err(StoreError::Deadlock { .. }) if lost < TRIES => lost += 1,
+            Err(error) => return Err(error),
         }
-        if happening == Happening::Retry {
-            calls::want_job(&tx, job, at).await?;
-        }
-        tx.commit().await?;
     }
+}
+
+/// One transaction of [`change_all`]: the last target it looked at, and how many changed.
+async fn change_some(
+    app: &App,
+    job: JobId,
+    states: &[TargetState],
+    after: TargetId,
+    happening: Happening,
+    reason: Option<&str>,
+    at: Timestamp,
+) -> StoreResult<Option<(TargetId, u64)>> {
+    let tx = app.store.begin().await?;
+    let targets = job_targets::of_job(&tx, job, states, after, BATCH).await?;
+    let Some(last) = targets.last().map(|target| target.id) else { return Ok(None) };
+    let mut number = 0;
+    for target in targets {
+        number += u64::from(change(app, &tx, target, happening, reason, at).await?);
+    }
+    if happening == Happening::Retry {
+        calls::want_job(&tx, job, at).await?;
+    }
+    tx.commit().await?;
+    Ok(Some((last, number)))
 }
 
 async fn change(

@@ -17,7 +17,7 @@ use crate::app::clients;
 use crate::events::{Change, Resource};
 use crate::status::causes;
 use crate::store::job_targets::{self, JobTarget};
-use crate::store::{StoreResult, calls, clients as client_rows, jobs, notifications};
+use crate::store::{StoreResult, calls, clients as client_rows, job_list, jobs, notifications};
 
 /// Time between two passes when nobody wakes the pulse.
 const TICK: Duration = Duration::from_secs(1);
@@ -235,7 +235,7 @@ async fn tally(app: &App, ids: &[JobId], at: Timestamp) -> StoreResult<()> {
     for ids in ids.chunks(JOBS_AT_ONCE) {
         let mut counts = job_targets::counts_of(&app.store, ids).await?;
         let mut changed: BTreeMap<JobState, Vec<JobId>> = BTreeMap::new();
-        let mut finished = Vec::new();
+        let (mut finished, mut kept) = (Vec::new(), Vec::new());
         for job in jobs::by_ids(&app.store, ids).await? {
             let open =
                 counts.get(&job.id).map_or(0, |counts| counts.waiting + counts.scheduled + counts.active);
@@ -246,6 +246,9 @@ async fn tally(app: &App, ids: &[JobId], at: Timestamp) -> StoreResult<()> {
             }
             let counts = counts.get(&job.id).copied().unwrap_or_default();
             let state = counts.job_state(job.stopping);
+            if state.is_terminal() && counts.total() >= job_list::KEPT_FROM {
+                kept.push((job.id, counts));
+            }
             if state == job.state {
                 continue;
             }
@@ -255,7 +258,7 @@ async fn tally(app: &App, ids: &[JobId], at: Timestamp) -> StoreResult<()> {
                 changed.entry(state).or_default().push(job.id);
             }
         }
-        if !changed.is_empty() || !finished.is_empty() {
+        if !changed.is_empty() || !finished.is_empty() || !kept.is_empty() {
             let tx = app.store.begin().await?;
             for (state, ids) in &changed {
                 jobs::set_state(&tx, ids, *state, at).await?;
@@ -267,6 +270,7 @@ async fn tally(app: &App, ids: &[JobId], at: Timestamp) -> StoreResult<()> {
                     notifications::insert(&tx, at, "job-finished", &args, None).await?;
                 }
             }
+            job_list::keep_counts(&tx, &kept).await?;
             tx.commit().await?;
         }
         for id in ids {

@@ -12,11 +12,11 @@ use domain::job::{JobCause, JobKind};
 use domain::setting::SettingKey;
 use domain::{ClientId, JobId, PlanId};
 use jiff::Timestamp;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::changes::{self, Change};
 use super::draft::{self, Draft, Question, Target};
-use super::{NewRecord, kind_of, open_request};
+use super::{MOST_AUDITED, NewRecord, kind_of, open_request};
 use crate::App;
 use crate::app::caller::Caller;
 use crate::app::configuration::seal_value;
@@ -28,12 +28,6 @@ use crate::events::{self, Resource};
 use crate::store::plans::{self as rows, Plan};
 use crate::store::revisions::NewRevision;
 use crate::store::{StoreError, Tx, audit, fleet, revisions};
-
-/// Changes named in an audit record; the number of all is always there, and the revisions have them all.
-const MOST_AUDITED: usize = 50;
-
-/// Longest text of a value in an audit record, in characters: the record can never be removed.
-const LONGEST_AUDITED: usize = 200;
 
 /// How often applying is tried when another transaction waits for the same clients.
 const TRIES: u32 = 3;
@@ -50,12 +44,9 @@ pub async fn apply(
     request: &ApplyPlan,
     key: Option<&IdempotencyKey>,
 ) -> AppResult<Created<PlanApplied>> {
-    if key.is_some() {
-        // The same call again must get its answer, and not learn that the plan was applied.
-        let tx = app.store.begin().await?;
-        if let Some(earlier) = idempotency::begin(app, &tx, caller, key).await? {
-            return Ok(earlier);
-        }
+    // The same call again must get its answer, and not learn that the plan was applied.
+    if let Some(earlier) = idempotency::earlier(app, caller, key).await? {
+        return Ok(earlier);
     }
     let plan = super::by_id(app, id).await?;
     check_unapplied(&plan)?;
@@ -106,7 +97,7 @@ async fn stale(
     draft: Draft,
 ) -> AppResult<AppError> {
     let tx = app.store.begin().await?;
-    let record = NewRecord { kind, account: caller.account, changes, draft };
+    let record = NewRecord { kind, caller, changes, draft };
     let plan = super::store(app, &tx, record).await?;
     tx.commit().await?;
     let text = "Something has changed since the plan was made. A new plan shows what would be done now.";
@@ -309,27 +300,13 @@ impl Application<'_> {
         approved: u64,
         at: Timestamp,
     ) -> AppResult<()> {
-        let views = changes::views(&self.app.catalogue, self.changes);
-        let named: Vec<Json> = views
-            .iter()
-            .take(MOST_AUDITED)
-            .map(|view| {
-                let value = view.value.as_ref().map(|value| {
-                    let text = serde_json::to_string(value).unwrap_or_default();
-                    text.chars().take(LONGEST_AUDITED).collect::<String>()
-                });
-                json!({
-                    "parameter": view.parameter, "index": view.index, "secret": view.secret,
-                    "removes": view.removes, "value": value,
-                })
-            })
-            .collect();
         let clients: Vec<ClientId> = self.draft.targets.iter().take(MOST_AUDITED).map(|t| t.client).collect();
         let details = json!({
             "plan": self.plan.id, "kind": self.plan.kind, "job": job, "targets": self.draft.summary.targets,
             "writes": self.draft.summary.writes, "changed": changed, "approved": approved,
             "send_secrets_again": self.request.send_secrets_again, "planned_at": self.request.planned_at,
-            "clients": clients, "number_of_changes": views.len(), "changes": named,
+            "clients": clients, "number_of_changes": self.changes.len(),
+            "changes": changes::audited(&self.app.catalogue, self.changes),
         });
         let (actor, object_id) = (&self.caller.actor(), self.plan.id.to_string());
         let record = audit::NewRecord {

@@ -8,10 +8,17 @@ use api::{FieldError, field};
 use domain::catalogue::rules::{CrossFault, check_changes};
 use domain::catalogue::{Catalogue, Kind, Parameter, ParameterKey, Value, ValueFault};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 use crate::App;
 use crate::app::error::{AppError, AppResult};
 use crate::app::fleet_pictures::{View, item_names};
+
+/// Changes named in an audit record; their number is always there, and the revisions have them all.
+const MOST_AUDITED: usize = 50;
+
+/// Longest text of a value in an audit record, in characters: the record can never be removed.
+const LONGEST_AUDITED: usize = 200;
 
 /// A value to be set or removed. It may be a secret: it cannot be printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,6 +143,24 @@ pub(super) fn views(catalogue: &Catalogue, changes: &[Change]) -> Vec<ChangeView
                 removes: change.value.is_none(),
                 value: change.value.clone().filter(|_| !secret),
             }
+        })
+        .collect()
+}
+
+/// Changes as an audit record names them: the first ones, and no secrets.
+pub(super) fn audited(catalogue: &Catalogue, changes: &[Change]) -> Vec<Json> {
+    let named = changes.get(..MOST_AUDITED).unwrap_or(changes);
+    views(catalogue, named)
+        .iter()
+        .map(|view| {
+            let value = view.value.as_ref().map(|value| {
+                let text = serde_json::to_string(value).unwrap_or_default();
+                text.chars().take(LONGEST_AUDITED).collect::<String>()
+            });
+            json!({
+                "parameter": view.parameter, "index": view.index, "secret": view.secret,
+                "removes": view.removes, "value": value,
+            })
         })
         .collect()
 }

@@ -432,6 +432,9 @@ pub(in crate::app) fn withheld(portrait: &Portrait, row: &Row, window_open: bool
         secure: portrait.client.secure_mode == SecureMode::Secure,
         approved: portrait.approved,
         known_network: true,
+        // A client without an address gets its own with the first contact.
+        known_address: portrait.client.trusted_address.is_none()
+            || portrait.client.trusted_address == portrait.client.peer_address,
         answers_call: true,
         window_open,
         handed_out_before: before.is_some() && before == desired,

@@ -14,6 +14,7 @@ use api::{Code, Page};
 use domain::{AccountId, ClientId, DeviceId, PlanId, Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 use self::changes::Change;
 use self::draft::{Draft, Question, Remarks};
@@ -21,13 +22,21 @@ use super::caller::Caller;
 use super::error::{AppError, AppResult};
 use super::idempotency::{self, Created, IdempotencyKey};
 use super::paging::Paging;
+use super::tasks::kinds::Kind;
 use super::{cursor, selection};
 use crate::App;
 use crate::store::plans::{self as rows, NewTarget, Plan, PlanTarget};
-use crate::store::{StoreError, Tx};
+use crate::store::tasks::{self, Purged};
+use crate::store::{StoreError, StoreResult, Tx, audit};
 
 /// How long a plan is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);
+
+/// Most targets deleted in one transaction; a plan for a whole fleet has 100,000.
+const MOST_ROWS: u64 = 1_000;
+
+/// Clients named in an audit record; their number is always there.
+const MOST_AUDITED: usize = 50;
 
 /// What was asked for, as it is stored: sealed, because values may be secrets.
 #[derive(Serialize, Deserialize)]
@@ -62,21 +71,28 @@ fn open_request(app: &App, plan: &Plan) -> AppResult<Vec<Change>> {
 /// A plan to be stored.
 struct NewRecord<'a> {
     kind: PlanKind,
-    account: AccountId,
+    caller: &'a Caller,
     changes: &'a [Change],
     draft: Draft,
 }
 
-/// Stores a drawn plan.
+/// Stores a drawn plan with its audit record (D-34).
 async fn store(app: &App, tx: &Tx, new: NewRecord<'_>) -> AppResult<PlanId> {
     let created_at = app.clock.now();
     let request = serde_json::to_string(&Request { changes: new.changes.to_vec() });
     let request = Secret::new(request.map_err(AppError::internal)?);
     let summary = serde_json::to_string(&new.draft.summary).map_err(AppError::internal)?;
+    let account = new.caller.account;
+    let clients: Vec<ClientId> = new.draft.targets.iter().take(MOST_AUDITED).map(|t| t.client).collect();
+    let details = json!({
+        "kind": new.kind, "targets": new.draft.summary.targets, "writes": new.draft.summary.writes,
+        "clients": clients, "number_of_changes": new.changes.len(),
+        "changes": changes::audited(&app.catalogue, new.changes),
+    });
     let row = rows::NewPlan {
         kind: kind_word(new.kind),
-        account: new.account,
-        request: &app.vault.seal(&place(new.account, created_at), &request)?,
+        account,
+        request: &app.vault.seal(&place(account, created_at), &request)?,
         summary: &summary,
         created_at,
         expires_at: created_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX),
@@ -95,7 +111,21 @@ async fn store(app: &App, tx: &Tx, new: NewRecord<'_>) -> AppResult<PlanId> {
         });
     }
     rows::insert_targets(tx, plan, targets).await?;
+    write_audit(tx, new.caller, "plan.create", plan, created_at, details).await?;
     Ok(plan)
+}
+
+async fn write_audit(
+    tx: &Tx,
+    caller: &Caller,
+    action: &'static str,
+    id: PlanId,
+    at: Timestamp,
+    details: Json,
+) -> StoreResult<()> {
+    let (actor, object_id) = (&caller.actor(), id.to_string());
+    let record = audit::NewRecord { at, actor, action, object_kind: "plan", object_id, details };
+    audit::append(tx, &record).await.map(|_| ())
 }
 
 /// Draws up a plan. Desired values and phones stay as they are.
@@ -109,6 +139,10 @@ pub async fn create(
     key: Option<&IdempotencyKey>,
 ) -> AppResult<Created<PlanView>> {
     let changes = changes::read(&app.catalogue, &new)?;
+    // The same call again must get its answer, also when its clients have changed or are gone.
+    if let Some(earlier) = idempotency::earlier(app, caller, key).await? {
+        return Ok(earlier);
+    }
     let clients = selection::clients(app, &new.targets).await?;
     if clients.is_empty() {
         return Err(AppError::new(Code::NoTargets, "No client is selected."));
@@ -119,7 +153,7 @@ pub async fn create(
     if let Some(earlier) = idempotency::begin(app, &tx, caller, key).await? {
         return Ok(earlier);
     }
-    let record = NewRecord { kind: new.kind, account: caller.account, changes: &changes, draft };
+    let record = NewRecord { kind: new.kind, caller, changes: &changes, draft };
     let id = store(app, &tx, record).await?;
     let plan = rows::by_id(&tx, id, app.clock.now()).await?.ok_or_else(AppError::not_found)?;
     let value = view(app, plan, &changes, false)?;
@@ -201,22 +235,32 @@ fn target_view(target: PlanTarget) -> AppResult<PlanTargetView> {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn delete(app: &App, id: PlanId) -> AppResult<()> {
-    by_id(app, id).await?;
+pub async fn delete(app: &App, caller: &Caller, id: PlanId) -> AppResult<()> {
+    let at = app.clock.now();
     let tx = app.store.begin().await?;
-    if !rows::delete(&tx, id).await? {
-        return Err(AppError::not_found());
-    }
+    let plan = rows::hold(&tx, id, at).await?.ok_or_else(AppError::not_found)?;
+    rows::end(&tx, id, at).await?;
+    let details = json!({"kind": plan.kind, "applied": plan.applied, "job": plan.job});
+    write_audit(&tx, caller, "plan.delete", id, at, details).await?;
+    let word = Kind::PurgePlans.as_str();
+    tasks::enqueue(&tx, word, Some(word), &Json::Null, at, at).await?;
     Ok(tx.commit().await?)
 }
 
-/// Forgets plans that are over, a bounded number of them; called from time to time. Gives how many.
+/// Deletes plans that are over, in bounded transactions; a background task does it from time to time. Gives how
+/// many.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn purge(app: &App) -> AppResult<u64> {
-    let tx = app.store.begin().await?;
-    let purged = rows::purge(&tx, app.clock.now()).await?;
-    tx.commit().await?;
-    Ok(purged)
+pub async fn purge(app: &App) -> StoreResult<u64> {
+    let mut number = 0;
+    loop {
+        let tx = app.store.begin().await?;
+        let purged = rows::purge(&tx, app.clock.now(), MOST_ROWS).await?;
+        tx.commit().await?;
+        number += purged.things;
+        if purged == Purged::default() {
+            return Ok(number);
+        }
+    }
 }

@@ -318,7 +318,10 @@ fn of_an_order_in_several_messages_what_came_before_the_refusal_is_told() {
     phone.replies(Action::WriteItems, ACCEPTED, vec![]);
     let failed = outcome(phone.replies(Action::WriteItems, ReplyStatus::Failed, vec![]));
     let accepted = vec![ItemKey::new("a", None)];
-    assert_eq!(failed, done(1, WorkResult::Failed { status: ReplyStatus::Failed, problems: vec![], accepted }));
+    assert_eq!(
+        failed,
+        done(1, WorkResult::Failed { status: ReplyStatus::Failed, problems: vec![], accepted })
+    );
 }
 
 #[test]

@@ -63,9 +63,13 @@ pub(super) async fn order(
                 match may_hand_out(&hand_out) {
                     Ok(()) => letter.add_secret(app, portrait, row)?,
                     Err(_) if has_it(portrait, row) => letter.drop(row, "already-so", Json::Null),
-                    // Calling the phone mends this one, and nothing else does.
-                    Err(Withheld::NotCalled)
-                        if visit.calling_helps && calls::can_call(tx, visit.client).await? =>
+                    // Calling the phone mends these, and nothing else does: whoever comes by itself, and from
+                    // another address too, may be somebody else. When it answers our call from there, an
+                    // administrator has to look at it.
+                    Err(Withheld::NotCalled | Withheld::OtherAddress)
+                        if visit.calling_helps
+                            && !visit.answers_call
+                            && calls::can_call(tx, visit.client).await? =>
                     {
                         return Ok(Prepared::NotNow);
                     }
@@ -142,6 +146,8 @@ fn hand_out(
         secure: visit.secure && configuration::is_secure(client),
         approved: portrait.approved,
         known_network: is_known_network(app, client.bound_network.as_deref(), visit.peer),
+        known_address: client.trusted_address.as_deref()
+            == Some(visit.peer.to_canonical().to_string().as_str()),
         answers_call: visit.answers_call,
         window_open: app
             .settings

@@ -2,15 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::BATCH;
+use super::MOST_ROWS;
 use crate::App;
 use crate::app::tasks::TaskError;
 use domain::setting::SettingKey;
 
-use crate::store::tasks::purge_jobs;
-
-/// Jobs deleted in one transaction: each takes its targets with it, up to 100,000 of them.
-const JOBS: u64 = BATCH / 100;
+use crate::store::tasks::{Purged, purge_jobs};
 
 pub(super) async fn run(app: &App) -> Result<u64, TaskError> {
     let lifetime = SignedDuration::from_hours(24 * app.settings.integer(SettingKey::JobLifetime));
@@ -18,10 +15,10 @@ pub(super) async fn run(app: &App) -> Result<u64, TaskError> {
     let mut number = 0;
     loop {
         let tx = app.store.begin().await?;
-        let deleted = purge_jobs(&tx, before, JOBS).await?;
+        let deleted = purge_jobs(&tx, before, MOST_ROWS).await?;
         tx.commit().await?;
-        number += deleted;
-        if deleted < JOBS {
+        number += deleted.things;
+        if deleted == Purged::default() {
             return Ok(number);
         }
     }

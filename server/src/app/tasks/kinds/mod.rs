@@ -13,6 +13,9 @@ use crate::App;
 /// Rows changed in one transaction; others wait that long for the write lock.
 const BATCH: u64 = 500;
 
+/// Most targets deleted in one transaction; a job for a whole fleet has 100,000.
+const MOST_ROWS: u64 = 1_000;
+
 /// A kind of background task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {

@@ -1,18 +1,10 @@
-//! Deletes plans that expired (D-27).
+//! Deletes plans that are over; see `app::plans` (D-27).
 
 use crate::App;
+use crate::app::plans;
 use crate::app::tasks::TaskError;
-use crate::store::plans::purge;
 
 pub(super) async fn run(app: &App) -> Result<u64, TaskError> {
-    let mut number = 0;
-    loop {
-        let tx = app.store.begin().await?;
-        let deleted = purge(&tx, app.clock.now()).await?;
-        tx.commit().await?;
-        number += deleted;
-        if deleted == 0 {
-            return Ok(number);
-        }
-    }
+    let removed = plans::purge(app).await?;
+    Ok(removed)
 }
