@@ -13,6 +13,7 @@ const PLANS: &str = "/api/v1/plans";
 const SERVER: &str = "telephony.sip-settings.server-address";
 const PORT: &str = "telephony.sip-settings.server-port";
 const PASSWORD: &str = "telephony.sip-settings.sip-credentials-password";
+const LABEL: &str = "mobile-user.general.display-id";
 const AUTO_ANSWER: &str = "mobile-user.cti-settings.auto-answer-calls-enabled";
 const SECRET: &str = "k4nar1envogel";
 
@@ -284,6 +285,22 @@ on_both_databases! {
         let problem = api.post(&apply_path(&planned), &json!({})).await.expect_problem(409, "plan_stale");
         let fresh = api.get(&format!("{PLANS}/{}", problem["args"]["plan"])).await.expect(200);
         assert_eq!(fresh["summary"]["excluded"], json!({"deleted": 1, "other-kind": 1}));
+    }
+
+    a_text_that_old_phones_show_wrongly_is_remarked => |server| {
+        let phones = phones(server.phone_port(), 2, |config| {
+            config.family = Some(simulator::Family::Sip);
+            config.models = ["OpenStage 40", "CP600"].map(|name| name.parse().expect("a model")).into();
+        });
+        for phone in phones.await {
+            phone.session(&Opening::StartUp).await.expect("a session");
+        }
+        let api = server.api(&[Role::Operator]).await;
+        let ids = ids(&api).await;
+        for (text, entities) in [("Sales", 0), ("R&D", 1), ("<R>", 1)] {
+            let planned = plan(&api, &ids, one(LABEL, text)).await;
+            assert_eq!((&planned["summary"]["writes"], &planned["summary"]["entities"]), (&json!(2), &json!(entities)));
+        }
     }
 
     a_secret_is_shown_nowhere_and_withheld_until_approved => |server| {

@@ -308,6 +308,28 @@ on_both_databases! {
         assert_eq!(converging(&api).await["total"], 1);
     }
 
+    a_secret_that_the_phone_has_is_sent_again_when_somebody_asks_for_it => |server| {
+        let (phone, api, id) = one_phone(server).await;
+        open_window(server).await;
+        let job = set_password(&api, &id).await;
+        comes(&phone).await;
+        job_becomes(&api, &job, "success").await;
+        let changes = json!([{"parameter": PASSWORD, "value": SECRET}]);
+        let same = plan(&api, &[&id], changes.clone()).await;
+        assert_eq!(same["summary"]["excluded"], json!({"nothing-to-do": 1}));
+        // Somebody changed it at the phone, which tells nobody its passwords.
+        let body = json!({
+            "kind": "write-configuration", "targets": {"ids": [id]}, "changes": changes, "send_secrets_again": true,
+        });
+        let again = api.post("/api/v1/plans", &body).await.expect(201);
+        assert_eq!((&again["send_secrets_again"], &again["summary"]["writes"]), (&json!(true), &json!(1)));
+        let job = apply(&api, &again, json!({})).await;
+        comes(&phone).await;
+        job_becomes(&api, &job, "success").await;
+        assert_eq!(phone.orders().await.writes.received, 2);
+        assert_eq!(target(&api, &job).await["results"], json!([]), "nothing to complain of");
+    }
+
     what_dhcp_locked_is_tried_again_when_the_phone_starts_up => |server| {
         let (phone, api, id) = one_phone(server).await;
         let locked = Refusal::of("reg-addr", ItemStatus::ReadOnly);

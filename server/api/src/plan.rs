@@ -36,6 +36,9 @@ pub struct NewPlan {
     /// Values to be set or removed, for every target; up to 1,000, and none for `converge`.
     #[serde(default)]
     pub changes: Vec<NewChange>,
+    /// Takes secrets as different that the phone has acknowledged, and hands them out again (D-24 d).
+    #[serde(default)]
+    pub send_secrets_again: bool,
 }
 
 /// A value to be set or removed.
@@ -83,6 +86,9 @@ pub struct PlanSummary {
     pub care: u64,
     /// Items whose meaning is not confirmed (D-13).
     pub unconfirmed: u64,
+    /// Items with `<`, `>` or `&` for phones that may show `&lt;`, `&gt;` and `&amp;` instead (`wpi.md` §3.5).
+    #[serde(default)]
+    pub entities: u64,
     /// Clients that get nothing now, by reason.
     pub excluded: BTreeMap<String, u64>,
     /// Values that are desired and not written, by reason.
@@ -107,6 +113,8 @@ pub struct PlanView {
     pub expires_at: Timestamp,
     /// What it changes.
     pub changes: Vec<ChangeView>,
+    /// Whether secrets that were handed out, or that the phone has, go out again.
+    pub send_secrets_again: bool,
     /// What it comes to.
     pub summary: PlanSummary,
     /// Whether the configuration of a target was changed since: applying it then makes a new plan.
@@ -244,7 +252,7 @@ pub struct ApplyPlan {
     pub planned_at: Option<Timestamp>,
     /// Approves the clients: they may get secrets in default mode (D-24 a).
     pub approve: bool,
-    /// Hands secrets out again that were handed out before (D-24 d).
+    /// Hands secrets out again that were handed out before (D-24 d); always so when the plan says so.
     pub send_secrets_again: bool,
     /// Number of clients something is written to, typed by somebody: needed when values can cut more phones off
     /// than the setting `jobs.confirm-beyond` allows without.

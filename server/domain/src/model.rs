@@ -64,6 +64,12 @@ pub fn model_of(device_type: &str) -> Option<&'static DeviceModel> {
         .max_by_key(|model| model.token.len())
 }
 
+/// Whether phones of a model may show `&lt;`, `&gt;` and `&amp;` as they stand: old firmware does not decode them
+/// (`wpi.md` §3.5). Which version began to is not known; the newer families do.
+pub fn may_show_entities(model: &str) -> bool {
+    model.starts_with("OpenStage")
+}
+
 /// What may stand before the token, folded.
 const KNOWN_PREFIXES: [&str; 13] = [
     "",

@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::changes::{self, Change};
-use super::draft::{self, Draft, Question, Target};
-use super::{MOST_AUDITED, NewRecord, kind_of, open_request};
+use super::draft::{self, Draft, Target};
+use super::{MOST_AUDITED, NewRecord, Request, kind_of, open_request};
 use crate::App;
 use crate::app::caller::Caller;
 use crate::app::configuration::seal_value;
@@ -50,25 +50,34 @@ pub async fn apply(
     }
     let plan = super::by_id(app, id).await?;
     check_unapplied(&plan)?;
-    let changes = open_request(app, &plan)?;
+    let planned = open_request(app, &plan)?;
     let kind = kind_of(&plan.kind)?;
     let frozen = rows::frozen(&app.store, id).await?;
     let clients: Vec<ClientId> = frozen.iter().map(|target| target.client).collect();
-    let question = Question { kind, changes: &changes, strict: false };
+    let question = planned.question(kind, false);
     let mut tries = 0;
     loop {
         let draft = draft::draw(app, &question, &clients).await?;
         if draft.frozen()? != frozen {
-            return Err(stale(app, caller, kind, &changes, draft).await?);
+            return Err(stale(app, caller, kind, &planned, draft).await?);
         }
         check_confirmed(app, request, &draft)?;
-        let application = Application { app, caller, plan: &plan, changes: &changes, draft: &draft, request };
+        let again = planned.send_secrets_again || request.send_secrets_again;
+        let application = Application {
+            app,
+            caller,
+            plan: &plan,
+            changes: &planned.changes,
+            send_secrets_again: again,
+            draft: &draft,
+            request,
+        };
         tries += 1;
         match application.store(key).await {
             Ok(Stored::Done(created)) => return Ok(created),
             // Somebody changed a client in between: the next drawing shows what that means.
             Ok(Stored::Overtaken) if tries < TRIES => {}
-            Ok(Stored::Overtaken) => return Err(stale(app, caller, kind, &changes, draft).await?),
+            Ok(Stored::Overtaken) => return Err(stale(app, caller, kind, &planned, draft).await?),
             Err(error) if tries < TRIES && is_deadlock(&error) => {}
             Err(error) => return Err(error),
         }
@@ -93,11 +102,11 @@ async fn stale(
     app: &App,
     caller: &Caller,
     kind: PlanKind,
-    changes: &[Change],
+    planned: &Request,
     draft: Draft,
 ) -> AppResult<AppError> {
     let tx = app.store.begin().await?;
-    let record = NewRecord { kind, caller, changes, draft };
+    let record = NewRecord { kind, caller, request: planned, draft };
     let plan = super::store(app, &tx, record).await?;
     tx.commit().await?;
     let text = "Something has changed since the plan was made. A new plan shows what would be done now.";
@@ -125,6 +134,7 @@ struct Application<'a> {
     caller: &'a Caller,
     plan: &'a Plan,
     changes: &'a [Change],
+    send_secrets_again: bool,
     draft: &'a Draft,
     request: &'a ApplyPlan,
 }
@@ -249,7 +259,7 @@ impl Application<'_> {
             cause: JobCause::User,
             initiator: self.caller.actor(),
             options: json!({
-                "approve": self.request.approve, "send_secrets_again": self.request.send_secrets_again,
+                "approve": self.request.approve, "send_secrets_again": self.send_secrets_again,
             }),
             plan: Some(self.plan.id),
             planned_at: self.request.planned_at,
@@ -304,7 +314,7 @@ impl Application<'_> {
         let details = json!({
             "plan": self.plan.id, "kind": self.plan.kind, "job": job, "targets": self.draft.summary.targets,
             "writes": self.draft.summary.writes, "changed": changed, "approved": approved,
-            "send_secrets_again": self.request.send_secrets_again, "planned_at": self.request.planned_at,
+            "send_secrets_again": self.send_secrets_again, "planned_at": self.request.planned_at,
             "clients": clients, "number_of_changes": self.changes.len(),
             "changes": changes::audited(&self.app.catalogue, self.changes),
         });

@@ -12,6 +12,7 @@ use domain::client::{ClientState, SecureMode};
 use domain::configuration::{
     Content, Desired, Difference, HandOut, Layer, Picture, Row, Scope, Withheld, difference, may_hand_out,
 };
+use domain::model::may_show_entities;
 use domain::setting::SettingKey;
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +101,8 @@ impl Draft {
 pub(super) struct Question<'a> {
     pub(super) kind: PlanKind,
     pub(super) changes: &'a [Change],
+    /// Whether it does not matter which secrets the phone has.
+    pub(super) send_secrets_again: bool,
     /// Whether changes that contradict for every client are the caller's mistake.
     pub(super) strict: bool,
 }
@@ -174,6 +177,10 @@ struct Drawing<'a> {
 impl Drawing<'_> {
     fn examine(&mut self, mut portrait: Portrait) -> AppResult<()> {
         let (id, revision) = (portrait.client.id, portrait.configuration_revision);
+        if self.question.send_secrets_again {
+            portrait.picture.acknowledged.clear();
+            portrait.handed_out.clear();
+        }
         let mut edits = Vec::new();
         if self.question.kind == PlanKind::WriteConfiguration {
             if self.reach.applicable(portrait.picture.kind).is_empty() {
@@ -223,6 +230,10 @@ impl Drawing<'_> {
             return Ok(());
         }
         remarks.withheld = self.withheld(&portrait, &rows);
+        if portrait.client.model.as_deref().is_some_and(may_show_entities) {
+            let marked = |row: &&Row| row.to.as_ref().is_some_and(|text| text.contains(['<', '>', '&']));
+            self.draft.summary.entities += rows.iter().filter(marked).count() as u64;
+        }
         self.include(id, revision, rows, remarks, edits);
         Ok(())
     }

@@ -42,6 +42,14 @@ const MOST_AUDITED: usize = 50;
 #[derive(Serialize, Deserialize)]
 struct Request {
     changes: Vec<Change>,
+    send_secrets_again: bool,
+}
+
+impl Request {
+    /// What it asks of the clients.
+    fn question(&self, kind: PlanKind, strict: bool) -> Question<'_> {
+        Question { kind, changes: &self.changes, send_secrets_again: self.send_secrets_again, strict }
+    }
 }
 
 /// The place a request is sealed for; a row of it moved elsewhere does not open.
@@ -62,32 +70,32 @@ fn kind_of(word: &str) -> AppResult<PlanKind> {
     kinds.into_iter().find(|kind| kind_word(*kind) == word).ok_or_else(|| corrupt.into())
 }
 
-fn open_request(app: &App, plan: &Plan) -> AppResult<Vec<Change>> {
+fn open_request(app: &App, plan: &Plan) -> AppResult<Request> {
     let text = app.vault.open(&place(plan.account, plan.created_at), &plan.request)?;
-    let request: Request = serde_json::from_str(text.expose()).map_err(AppError::internal)?;
-    Ok(request.changes)
+    serde_json::from_str(text.expose()).map_err(AppError::internal)
 }
 
 /// A plan to be stored.
 struct NewRecord<'a> {
     kind: PlanKind,
     caller: &'a Caller,
-    changes: &'a [Change],
+    request: &'a Request,
     draft: Draft,
 }
 
 /// Stores a drawn plan with its audit record (D-34).
 async fn store(app: &App, tx: &Tx, new: NewRecord<'_>) -> AppResult<PlanId> {
     let created_at = app.clock.now();
-    let request = serde_json::to_string(&Request { changes: new.changes.to_vec() });
+    let request = serde_json::to_string(new.request);
     let request = Secret::new(request.map_err(AppError::internal)?);
     let summary = serde_json::to_string(&new.draft.summary).map_err(AppError::internal)?;
     let account = new.caller.account;
     let clients: Vec<ClientId> = new.draft.targets.iter().take(MOST_AUDITED).map(|t| t.client).collect();
     let details = json!({
         "kind": new.kind, "targets": new.draft.summary.targets, "writes": new.draft.summary.writes,
-        "clients": clients, "number_of_changes": new.changes.len(),
-        "changes": changes::audited(&app.catalogue, new.changes),
+        "clients": clients, "number_of_changes": new.request.changes.len(),
+        "changes": changes::audited(&app.catalogue, &new.request.changes),
+        "send_secrets_again": new.request.send_secrets_again,
     });
     let row = rows::NewPlan {
         kind: kind_word(new.kind),
@@ -139,6 +147,7 @@ pub async fn create(
     key: Option<&IdempotencyKey>,
 ) -> AppResult<Created<PlanView>> {
     let changes = changes::read(&app.catalogue, &new)?;
+    let request = Request { changes, send_secrets_again: new.send_secrets_again };
     // The same call again must get its answer, also when its clients have changed or are gone.
     if let Some(earlier) = idempotency::earlier(app, caller, key).await? {
         return Ok(earlier);
@@ -147,22 +156,22 @@ pub async fn create(
     if clients.is_empty() {
         return Err(AppError::new(Code::NoTargets, "No client is selected."));
     }
-    let question = Question { kind: new.kind, changes: &changes, strict: true };
+    let question = request.question(new.kind, true);
     let draft = draft::draw(app, &question, &clients).await?;
     let tx = app.store.begin().await?;
     if let Some(earlier) = idempotency::begin(app, &tx, caller, key).await? {
         return Ok(earlier);
     }
-    let record = NewRecord { kind: new.kind, caller, changes: &changes, draft };
+    let record = NewRecord { kind: new.kind, caller, request: &request, draft };
     let id = store(app, &tx, record).await?;
     let plan = rows::by_id(&tx, id, app.clock.now()).await?.ok_or_else(AppError::not_found)?;
-    let value = view(app, plan, &changes, false)?;
+    let value = view(app, plan, &request, false)?;
     idempotency::end(app, &tx, caller, key, &value).await?;
     tx.commit().await?;
     Ok(Created { value, replayed: false })
 }
 
-fn view(app: &App, plan: Plan, changes: &[Change], stale: bool) -> AppResult<PlanView> {
+fn view(app: &App, plan: Plan, request: &Request, stale: bool) -> AppResult<PlanView> {
     let corrupt = |_| StoreError::Corrupt { attempt: "read a plan", what: "plan.summary" };
     let summary: PlanSummary = serde_json::from_str(&plan.summary).map_err(corrupt)?;
     Ok(PlanView {
@@ -171,7 +180,8 @@ fn view(app: &App, plan: Plan, changes: &[Change], stale: bool) -> AppResult<Pla
         author: plan.author,
         created_at: plan.created_at,
         expires_at: plan.expires_at,
-        changes: changes::views(&app.catalogue, changes),
+        changes: changes::views(&app.catalogue, &request.changes),
+        send_secrets_again: request.send_secrets_again,
         summary,
         stale: stale && !plan.applied,
         job_id: plan.job,
@@ -189,8 +199,8 @@ async fn by_id(app: &App, id: PlanId) -> AppResult<Plan> {
 pub async fn find(app: &App, id: PlanId) -> AppResult<PlanView> {
     let plan = by_id(app, id).await?;
     let stale = rows::is_overtaken(&app.store, id).await?;
-    let changes = open_request(app, &plan)?;
-    view(app, plan, &changes, stale)
+    let request = open_request(app, &plan)?;
+    view(app, plan, &request, stale)
 }
 
 /// The clients of a plan, by their ids.

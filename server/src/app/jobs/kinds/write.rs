@@ -48,12 +48,21 @@ pub(super) async fn order(
             results: Vec::new(),
         });
     };
-    let portrait = &*portrait;
     let mut options = Options::default();
     if rows.iter().any(|row| row.secret) {
         let stored = jobs::by_id(tx, target.job).await?.map(|job| job.options).unwrap_or_default();
         options = serde_json::from_value(stored).unwrap_or_default();
     }
+    let again;
+    let portrait: &Portrait = if options.send_secrets_again {
+        // What the phone has is what it shall get once more.
+        let mut copy = portrait.clone();
+        copy.picture.acknowledged.clear();
+        again = copy;
+        &again
+    } else {
+        portrait
+    };
     let mut letter = Letter::default();
     let (own, along) = sort_out(app, portrait, rows.to_vec());
     for (row, still) in &own {
