@@ -26,7 +26,7 @@ use crate::store::audit::{Actor, NewRecord};
 pub use crate::store::job_targets::NewTargets;
 use crate::store::job_targets::{JobTarget, NewTarget};
 use crate::store::jobs::Job;
-use crate::store::{StoreError, StoreResult, Tx, audit, calls, job_targets, jobs, refusals};
+use crate::store::{StoreError, StoreResult, Tx, audit, calls, job_targets, jobs, refusals, tasks};
 
 /// Targets changed in one transaction by a cancellation, a retry or the pulse.
 pub(crate) const BATCH: u64 = 1_000;
@@ -172,21 +172,37 @@ pub fn check_number(app: &App, caller: &Caller, number: u64) -> AppResult<()> {
     Ok(())
 }
 
-/// Deletes a job that has come to its end, with its targets.
+/// Deletes a job that has come to its end, with its targets: these in bounded pieces, because everybody else waits
+/// for the write lock. What a power failure leaves of it can be deleted again.
 ///
 /// # Errors
 /// `not_found`, `job_not_finished`.
 pub async fn delete(app: &App, caller: &Caller, id: JobId) -> AppResult<()> {
     let tx = app.store.begin().await?;
-    let job = find(&tx, id).await?;
-    if job_targets::counts(&tx, id).await?.open() > 0 {
-        return Err(AppError::new(Code::JobNotFinished, "Cancel the job first; it has not come to its end."));
-    }
-    jobs::delete(&tx, id).await?;
+    let job = find_finished(&tx, id).await?;
     write_audit(app, &tx, caller, "job.delete", id, json!({"kind": job.kind, "state": job.state})).await?;
     tx.commit().await?;
+    loop {
+        let tx = app.store.begin().await?;
+        // Somebody may try it again meanwhile.
+        find_finished(&tx, id).await?;
+        if tasks::purge_job_targets(&tx, &[id], BATCH).await? < BATCH {
+            jobs::delete(&tx, id).await?;
+            tx.commit().await?;
+            break;
+        }
+        tx.commit().await?;
+    }
     app.events.publish(Resource::Jobs, Change::Deleted, id);
     Ok(())
+}
+
+async fn find_finished(tx: &Tx, id: JobId) -> AppResult<Job> {
+    let job = find(tx, id).await?;
+    if job_targets::counts(tx, id).await?.open() > 0 {
+        return Err(AppError::new(Code::JobNotFinished, "Cancel the job first; it has not come to its end."));
+    }
+    Ok(job)
 }
 
 /// Cancels what waits for a client that is about to be deleted, in the same transaction; but not the target

@@ -272,6 +272,7 @@ mod tests {
                 .into_iter()
                 .map(|(parameter, index, value)| NewChange { parameter: parameter.to_owned(), index, value })
                 .collect(),
+            send_secrets_again: false,
         }
     }
 
