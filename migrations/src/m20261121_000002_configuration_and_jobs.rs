@@ -59,7 +59,7 @@ CREATE TABLE diff (
     digest {bytes} NOT NULL,
     content TEXT NOT NULL
 );
-CREATE UNIQUE INDEX diff_digest ON diff (digest);
+CREATE INDEX diff_digest ON diff (digest);
 
 CREATE TABLE plan (
     id {id},

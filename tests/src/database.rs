@@ -33,6 +33,18 @@ pub(crate) async fn create(backend: Backend) -> Option<String> {
     Some(format!("{server}/{name}"))
 }
 
+/// How often two transactions of a database have waited for each other.
+pub(crate) async fn deadlocks(url: &str) -> u64 {
+    let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    let done = Command::new("psql")
+        .args([url, "--quiet", "--no-psqlrc", "--tuples-only", "--no-align", "--command", sql])
+        .output()
+        .await
+        .expect("psql runs");
+    assert!(done.status.success(), "asking a database: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).trim().parse().expect("a number")
+}
+
 /// All rows of a database.
 pub(crate) async fn dump(url: &str) -> Vec<u8> {
     let done = Command::new("pg_dump").args(["--data-only", url]).output().await.expect("pg_dump runs");

@@ -156,6 +156,14 @@ impl TestServer {
         }
     }
 
+    /// How often two transactions have waited for each other; never on SQLite, where they come one by one.
+    pub async fn deadlocks(&self) -> u64 {
+        match &self.config.database_url {
+            None => 0,
+            Some(url) => database::deadlocks(url).await,
+        }
+    }
+
     /// Stops the server.
     pub async fn stop(mut self) {
         if let Some(server) = self.server.take() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Role;
+use futures_util::{StreamExt as _, stream};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use simulator::{Attendance, Mishap, Opening, Refusal, SessionSink, SimulateConfig, SimulatedPhone};
@@ -328,6 +329,32 @@ on_both_databases! {
         job_becomes(&api, &job, "success").await;
         assert_eq!(phone.orders().await.writes.received, 2);
         assert_eq!(target(&api, &job).await["results"], json!([]), "nothing to complain of");
+    }
+
+    phones_that_come_together_do_not_wait_for_each_other_in_the_database => |server| {
+        let fleet = phones(server.phone_port(), 200, |config| config.family = Some(simulator::Family::Sip)).await;
+        let api = server.api(&[Role::Admin]).await;
+        let mut ids = Vec::new();
+        for phone in &fleet {
+            let body = json!({"device_id": phone.mac().to_string(), "model": "CP600"});
+            ids.push(api.post("/api/v1/clients", &body).await.expect(201)["id"].clone());
+        }
+        // The same few diffs are stored for many phones at once, in any order.
+        for (place, half) in ids.chunks(100).enumerate() {
+            let ids: Vec<&Value> = half.iter().collect();
+            let value = format!("sip{place}.example.net");
+            let plan = plan(&api, &ids, json!([{"parameter": SERVER, "value": value}])).await;
+            apply(&api, &plan, json!({})).await;
+        }
+        // Some start while others answer, as many at a time as it takes for several in one transaction.
+        let sessions = fleet.iter().map(async |phone| phone.session(&Opening::StartUp).await);
+        for session in stream::iter(sessions).buffer_unordered(32).collect::<Vec<_>>().await {
+            session.expect("a session");
+        }
+        for phone in &fleet {
+            assert!(phone.value("reg-addr", None).await.is_some_and(|value| value.ends_with(".example.net")));
+        }
+        assert_eq!(server.deadlocks().await, 0);
     }
 
     what_dhcp_locked_is_tried_again_when_the_phone_starts_up => |server| {

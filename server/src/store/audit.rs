@@ -1,8 +1,8 @@
 //! The audit table: append only, hash chained (D-34).
 //!
 //! Each record's hash covers its fields and the hash before it, so that a changed or removed record shows.
-//! The chain has one head row; appending locks it until the commit, which keeps numbers and hashes in the
-//! order of commits also with several nodes.
+//! The chain has one head row. It is locked by the last statements before a commit, which keeps numbers and hashes
+//! in the order of commits also with several nodes, and lets no transaction wait for another while it holds it.
 
 use domain::AuditId;
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::error::{Attempt, StoreError, StoreResult};
+use super::fleet::insert_rows;
 use super::{Source, Tx};
 
 /// Who caused a change.
@@ -167,22 +168,86 @@ fn hash(fields: &Fields<'_>) -> Vec<u8> {
     hasher.finalize().to_vec()
 }
 
-/// Appends one record in the transaction of the change it describes.
+/// Records one transaction keeps in memory before it writes them.
+const MOST_WAITING: usize = 500;
+
+/// Records of an open transaction.
+#[derive(Default)]
+pub(super) struct Records {
+    /// Not yet written.
+    waiting: Vec<Waiting>,
+    /// End of the chain, as far as this transaction has taken it.
+    head: Option<Head>,
+}
+
+/// A record that gets its number and its hash with the others of its transaction.
+struct Waiting {
+    at: i64,
+    actor: Actor,
+    action: &'static str,
+    object_kind: &'static str,
+    object_id: String,
+    details: String,
+}
+
+struct Head {
+    last: i64,
+    hash: Vec<u8>,
+}
+
+/// Appends one record in the transaction of the change it describes. It is written with the commit: whoever writes
+/// takes the end of the chain away from everybody else, and must not wait for anybody any more.
 ///
 /// # Errors
 /// When the database refuses; the change must then not be committed.
-pub async fn append(tx: &Tx, record: &NewRecord<'_>) -> StoreResult<AuditId> {
-    let attempt = "write an audit record";
-    let mut place = tx.audit_head.lock().await;
-    let (last, previous) = match place.take() {
-        Some(head) => (head.last, head.hash),
+pub async fn append(tx: &Tx, record: &NewRecord<'_>) -> StoreResult<()> {
+    let mut records = tx.audit.lock().await;
+    records.waiting.push(Waiting {
+        at: record.at.as_millisecond(),
+        actor: record.actor.clone(),
+        action: record.action,
+        object_kind: record.object_kind,
+        object_id: record.object_id.clone(),
+        details: record.details.to_string(),
+    });
+    if records.waiting.len() < MOST_WAITING { Ok(()) } else { write(tx, &mut records).await }
+}
+
+/// Writes the records of a transaction and the end of the chain; the last part of its commit.
+pub(super) async fn close(tx: &Tx) -> StoreResult<()> {
+    let mut records = tx.audit.lock().await;
+    write(tx, &mut records).await?;
+    let Some(head) = records.head.take() else { return Ok(()) };
+    let sql = "UPDATE audit_head SET last_id = $1, hash = $2 WHERE id = 1";
+    let values: [Value; 2] = [head.last.into(), head.hash.into()];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    tx.inner.execute_raw(statement).await.attempt(ATTEMPT).map(|_| ())
+}
+
+const ATTEMPT: &str = "write an audit record";
+
+async fn write(tx: &Tx, records: &mut Records) -> StoreResult<()> {
+    if records.waiting.is_empty() {
+        return Ok(());
+    }
+    let mut head = match records.head.take() {
+        Some(head) => head,
         None => lock_head(tx).await?,
     };
-    let id = last + 1;
-    let details = record.details.to_string();
+    let rows = records.waiting.drain(..).map(|record| row(record, &mut head)).collect();
+    let sql = "INSERT INTO audit (id, at, actor_kind, actor_id, actor_name, address, action, object_kind, \
+               object_id, details, previous_hash, hash) VALUES";
+    insert_rows(tx, sql, "", rows, ATTEMPT).await?;
+    records.head = Some(head);
+    Ok(())
+}
+
+/// The row of a record behind the end of the chain, which it then is.
+fn row(record: Waiting, head: &mut Head) -> Vec<Value> {
+    let id = head.last + 1;
     let digest = hash(&Fields {
         id,
-        at: record.at.as_millisecond(),
+        at: record.at,
         actor_kind: record.actor.kind.as_str(),
         actor_id: record.actor.id,
         actor_name: &record.actor.name,
@@ -190,55 +255,44 @@ pub async fn append(tx: &Tx, record: &NewRecord<'_>) -> StoreResult<AuditId> {
         action: record.action,
         object_kind: record.object_kind,
         object_id: &record.object_id,
-        details: &details,
-        previous: &previous,
+        details: &record.details,
+        previous: &head.hash,
     });
-    let insert = "INSERT INTO audit (id, at, actor_kind, actor_id, actor_name, address, action, object_kind, \
-                  object_id, details, previous_hash, hash) \
-                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    let values: Vec<Value> = vec![
+    head.last = id;
+    let previous = std::mem::replace(&mut head.hash, digest.clone());
+    vec![
         id.into(),
-        record.at.as_millisecond().into(),
+        record.at.into(),
         record.actor.kind.as_str().into(),
         record.actor.id.into(),
-        record.actor.name.as_str().into(),
-        record.actor.address.clone().into(),
+        record.actor.name.into(),
+        record.actor.address.into(),
         record.action.into(),
         record.object_kind.into(),
-        record.object_id.as_str().into(),
-        details.into(),
+        record.object_id.into(),
+        record.details.into(),
         previous.into(),
-        digest.clone().into(),
-    ];
-    tx.inner
-        .execute_raw(Statement::from_sql_and_values(tx.backend, insert, values))
-        .await
-        .attempt(attempt)?;
-    *place = Some(Head { last: id, hash: digest });
-    Ok(AuditId(id))
-}
-
-/// End of the chain, as far as the open transaction has taken it.
-pub(super) struct Head {
-    last: i64,
-    hash: Vec<u8>,
+        digest.into(),
+    ]
 }
 
 /// Reads the end of the chain and keeps everybody else from appending until the commit.
-async fn lock_head(tx: &Tx) -> StoreResult<(i64, Vec<u8>)> {
-    let attempt = "write an audit record";
-    let head = if tx.is_postgres() {
+async fn lock_head(tx: &Tx) -> StoreResult<Head> {
+    let sql = if tx.is_postgres() {
         "SELECT last_id, hash FROM audit_head WHERE id = 1 FOR UPDATE"
     } else {
         "SELECT last_id, hash FROM audit_head WHERE id = 1"
     };
     let row = tx
         .inner
-        .query_one_raw(Statement::from_string(tx.backend, head))
+        .query_one_raw(Statement::from_string(tx.backend, sql))
         .await
-        .attempt(attempt)?
-        .ok_or(StoreError::Corrupt { attempt, what: "audit_head" })?;
-    Ok((row.try_get_by_index(0).attempt(attempt)?, row.try_get_by_index(1).attempt(attempt)?))
+        .attempt(ATTEMPT)?
+        .ok_or(StoreError::Corrupt { attempt: ATTEMPT, what: "audit_head" })?;
+    Ok(Head {
+        last: row.try_get_by_index(0).attempt(ATTEMPT)?,
+        hash: row.try_get_by_index(1).attempt(ATTEMPT)?,
+    })
 }
 
 /// Number and hash of the newest record, as kept beside the table: shows when the newest ones were removed.
@@ -253,15 +307,6 @@ pub async fn newest(on: &impl Source) -> StoreResult<(AuditId, Vec<u8>)> {
     let row = connection.query_one_raw(statement).await.attempt(attempt)?;
     let row = row.ok_or(StoreError::Corrupt { attempt, what: "audit_head" })?;
     Ok((AuditId(row.try_get_by_index(0).attempt(attempt)?), row.try_get_by_index(1).attempt(attempt)?))
-}
-
-/// Writes the end of the chain, once for all records of a transaction; part of its commit.
-pub(super) async fn close_head(tx: &Tx) -> StoreResult<()> {
-    let Some(head) = tx.audit_head.lock().await.take() else { return Ok(()) };
-    let sql = "UPDATE audit_head SET last_id = $1, hash = $2 WHERE id = 1";
-    let values: [Value; 2] = [head.last.into(), head.hash.into()];
-    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
-    tx.inner.execute_raw(statement).await.attempt("write an audit record").map(|_| ())
 }
 
 /// Filter of the audit list; an empty one takes everything.

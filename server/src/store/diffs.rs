@@ -1,4 +1,4 @@
-//! Stored diffs: what a plan shows and a job writes. Equal ones are stored once.
+//! Stored diffs: what a plan shows and a job writes. Equal ones are stored once (almost: see [`intern`]).
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -42,17 +42,21 @@ pub async fn intern(tx: &Tx, rows: &[Row]) -> StoreResult<DiffId> {
     let attempt = "store a diff";
     let text =
         serde_json::to_string(rows).map_err(|_| StoreError::Corrupt { attempt, what: "rows of a diff" })?;
-    tx.new_diffs.store(true, Ordering::Relaxed);
     let digest = Sha256::digest(text.as_bytes()).to_vec();
-    // The update that changes nothing makes the row come back also when it was there.
-    let sql = "INSERT INTO diff (digest, content) VALUES ($1, $2) \
-        ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING id";
-    let values: [Value; 2] = [digest.into(), text.into()];
-    let row = tx
-        .inner
-        .query_one_raw(Statement::from_sql_and_values(tx.backend, sql, values))
-        .await
-        .attempt(attempt)?;
+    // Shared: many use one diff at the same moment, and none of them lets it be deleted before the commit.
+    let lock = if tx.is_postgres() { "FOR KEY SHARE" } else { "" };
+    let find = format!("SELECT id FROM diff WHERE digest = $1 ORDER BY id LIMIT 1 {lock}");
+    let statement = Statement::from_sql_and_values(tx.backend, find, [digest.clone().into()]);
+    let mut row = tx.inner.query_one_raw(statement).await.attempt(attempt)?;
+    if row.is_none() {
+        // On PostgreSQL two transactions may store equal rows at the same moment. That costs a row; a unique index
+        // would make them wait for each other, each with clients locked.
+        let sql = "INSERT INTO diff (digest, content) VALUES ($1, $2) RETURNING id";
+        let values: [Value; 2] = [digest.into(), text.into()];
+        let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+        row = tx.inner.query_one_raw(statement).await.attempt(attempt)?;
+        tx.new_diffs.store(true, Ordering::Relaxed);
+    }
     row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt).map(DiffId)
 }
 

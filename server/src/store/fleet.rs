@@ -90,7 +90,7 @@ pub(super) async fn insert_rows(
 }
 
 /// `(?,?),(?,?)`; PostgreSQL numbers them.
-fn places(is_postgres: bool, rows: usize, columns: usize) -> String {
+pub(super) fn places(is_postgres: bool, rows: usize, columns: usize) -> String {
     let mut text = String::with_capacity(rows * columns * 6);
     for row in 0..rows {
         text.push_str(if row == 0 { "(" } else { ",(" });

@@ -79,8 +79,8 @@ pub struct Tx {
     diffs: Arc<diffs::Kept>,
     /// Set once this transaction has stored a diff: its number is worth nothing should it be rolled back.
     new_diffs: AtomicBool,
-    /// End of the audit chain, once this transaction has appended to it.
-    audit_head: tokio::sync::Mutex<Option<audit::Head>>,
+    /// What it says of itself in the audit table.
+    audit: tokio::sync::Mutex<audit::Records>,
 }
 
 /// Something that can be asked: the store (its reading side) or an open transaction.
@@ -211,7 +211,7 @@ impl Store {
             names,
             diffs: Arc::clone(&self.diffs),
             new_diffs: AtomicBool::new(false),
-            audit_head: tokio::sync::Mutex::default(),
+            audit: tokio::sync::Mutex::default(),
         })
     }
 
@@ -244,7 +244,7 @@ impl Tx {
     /// # Errors
     /// When the database refuses; nothing of the transaction is kept then.
     pub async fn commit(self) -> StoreResult<()> {
-        audit::close_head(&self).await?;
+        audit::close(&self).await?;
         self.inner.commit().await.attempt("commit a transaction")
     }
 

@@ -1,5 +1,7 @@
 //! Plans with their targets (D-27). What was asked for is stored sealed: it may hold secrets.
 
+use std::collections::HashMap;
+
 use domain::configuration::Row;
 use domain::{AccountId, ClientId, DiffId, JobId, PlanId};
 use jiff::Timestamp;
@@ -7,7 +9,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use sha2::{Digest, Sha256};
 
 use super::error::{Attempt, StoreError, StoreResult};
-use super::fleet::insert_rows;
+use super::fleet::{insert_rows, places};
 use super::tasks::Purged;
 use super::{Source, Tx};
 
@@ -169,6 +171,9 @@ fn diff_text(rows: &[Row]) -> StoreResult<(String, Vec<u8>)> {
     Ok((text, digest))
 }
 
+/// Digests looked for in one statement.
+const FOUND_AT_ONCE: usize = 500;
+
 /// Stores diffs that all differ, or finds the equal ones that are stored already; gives their ids in the
 /// same order. As `diffs::intern`, for many.
 ///
@@ -183,20 +188,34 @@ pub async fn intern_diffs(tx: &Tx, diffs: &[Vec<Row>]) -> StoreResult<Vec<DiffId
         rows.push((digest.clone(), text));
         digests.push(digest);
     }
-    // Two transactions that store the same diffs must name them in the same order.
-    rows.sort_unstable();
+    let mut found = Vec::new();
+    let lock = if tx.is_postgres() { "FOR KEY SHARE" } else { "" };
+    for chunk in digests.chunks(FOUND_AT_ONCE) {
+        let sql = format!(
+            "SELECT id, digest FROM diff WHERE digest IN {} ORDER BY id {lock}",
+            places(tx.is_postgres(), 1, chunk.len())
+        );
+        let values: Vec<Value> = chunk.iter().map(|digest| digest.clone().into()).collect();
+        let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+        found.append(&mut tx.inner.query_all_raw(statement).await.attempt(attempt)?);
+    }
+    let mut ids = HashMap::new();
+    note(&mut ids, &found)?;
+    rows.retain(|(digest, _)| !ids.contains_key(digest));
     let rows = rows.into_iter().map(|(digest, text)| vec![digest.into(), text.into()]).collect();
     let head = "INSERT INTO diff (digest, content) VALUES";
-    // The update that changes nothing makes the row come back also when it was there.
-    let tail = "ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING id, digest";
-    let mut ids = std::collections::HashMap::new();
-    for row in insert_rows(tx, head, tail, rows, attempt).await? {
-        let id: i64 = row.try_get_by_index(0).attempt(attempt)?;
-        let digest: Vec<u8> = row.try_get_by_index(1).attempt(attempt)?;
-        ids.insert(digest, DiffId(id));
-    }
+    note(&mut ids, &insert_rows(tx, head, "RETURNING id, digest", rows, attempt).await?)?;
     let missing = StoreError::Corrupt { attempt, what: "diff.digest" };
     digests.iter().map(|digest| ids.get(digest).copied()).collect::<Option<_>>().ok_or(missing)
+}
+
+fn note(ids: &mut HashMap<Vec<u8>, DiffId>, rows: &[QueryResult]) -> StoreResult<()> {
+    let attempt = "store diffs";
+    for row in rows {
+        let id: i64 = row.try_get_by_index(0).attempt(attempt)?;
+        ids.entry(row.try_get_by_index(1).attempt(attempt)?).or_insert(DiffId(id));
+    }
+    Ok(())
 }
 
 /// A plan that is not over.

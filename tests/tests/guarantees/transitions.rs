@@ -121,6 +121,20 @@ killed_on_both_databases! {
         }
     }
 
+    while_somebody_else_uses_the_same_diff => |server| {
+        let fleet = fleet(server, 2).await;
+        let api = server.api();
+        let first = set(&api, &[&fleet[0].1], VALUE).await;
+        // Who stores a diff has clients locked, and so has who uses it: neither may wait for the other.
+        let kept = server.keep_in_postgres("UPDATE diff SET content = content").await;
+        let second = set(&api, &[&fleet[1].1], VALUE).await;
+        drop(kept);
+        for ((phone, _), job) in fleet.iter().zip([first, second]) {
+            comes(phone).await;
+            job_becomes(&api, &job, "success").await;
+        }
+    }
+
     while_targets_expire => |server| {
         let fleet = fleet(server, 3).await;
         let ids: Vec<_> = fleet.iter().map(|(_, id)| id).collect();
