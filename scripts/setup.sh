@@ -3,7 +3,8 @@
 #
 #   scripts/setup.sh build    a Rust toolchain and a C compiler (SQLite and the TLS library are C)
 #   scripts/setup.sh check    the same, and rustfmt, clippy, git
-#   scripts/setup.sh test     the same as build, and git and PostgreSQL's server programs
+#   scripts/setup.sh test     the same as build, and git, PostgreSQL's server programs, npm and Chromium, and the packages
+#                             of the tests in the browser
 #
 # Where this runs as root on a system with apt-get, missing packages are installed. Everywhere else they are
 # named together with the command to type, and the script fails.
@@ -46,6 +47,8 @@ if [ "$purpose" != build ]; then
 fi
 if [ "$purpose" = test ]; then
   scripts/find-postgres.sh >/dev/null || packages+=(postgresql)
+  command -v npm >/dev/null || packages+=(npm)
+  command -v chromium >/dev/null || packages+=(chromium)
 fi
 
 # Debian's package creates a cluster "main" and starts it on port 5432 at once. The tests make their own and want
@@ -89,5 +92,19 @@ if [ "$purpose" = check ]; then
       echo "  rustup component add clippy rustfmt" >&2
       exit 1
     fi
+  fi
+fi
+
+# The journeys drive the system's Chromium; nothing is downloaded but these packages, and none runs a script.
+if [ "$purpose" = test ]; then
+  if ! command -v node >/dev/null || ! node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)'; then
+    echo "setup: missing: Node 20 or newer (see nodejs.org); the tests of the console run in it." >&2
+    exit 1
+  fi
+  lock=tests/browser/package-lock.json
+  if [ ! -f tests/browser/node_modules/.package-lock.json ] ||
+    [ "$lock" -nt tests/browser/node_modules/.package-lock.json ]; then
+    npm --prefix tests/browser ci --ignore-scripts --no-audit --no-fund --silent
+    touch tests/browser/node_modules/.package-lock.json
   fi
 fi

@@ -6,6 +6,7 @@
 pub mod dialect;
 mod m20261121_000001_foundation;
 mod m20261121_000002_configuration_and_jobs;
+mod m20261121_000003_console;
 
 pub use sea_orm_migration::{MigratorTrait, sea_orm};
 
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261121_000001_foundation::Migration),
             Box::new(m20261121_000002_configuration_and_jobs::Migration),
+            Box::new(m20261121_000003_console::Migration),
         ]
     }
 }

@@ -145,7 +145,32 @@ impl Certificates {
         }
         let [phones, console] =
             <[_; 2]>::try_from(stores).map_err(|_| CertificateError::Vault(VaultError::Open))?;
-        Ok(Self { authority: Arc::new(authority), phones, console, directory })
+        let certificates = Self { authority: Arc::new(authority), phones, console, directory };
+        if let Err(error) = certificates.put_down_authority().await {
+            // Nothing of the server needs the file: it is for who wants to trust the authority.
+            tracing::warn!(%error, path = %certificates.authority_file().display(), "the authority's certificate was not written down");
+        }
+        Ok(certificates)
+    }
+
+    /// Where the certificate of the built-in authority lies, for browsers and scripts that are to trust it.
+    pub fn authority_file(&self) -> PathBuf {
+        self.directory.join("authority.pem")
+    }
+
+    /// Whether browsers see a certificate of the built-in authority, which none of them knows by itself.
+    pub fn console_is_our_own(&self) -> bool {
+        self.console.info().issuer == self.authority.info().subject
+    }
+
+    /// Writes the authority's certificate, never its key, beside the files of the listeners.
+    async fn put_down_authority(&self) -> std::io::Result<()> {
+        let (path, certificate) = (self.authority_file(), self.authority.certificate_pem());
+        if tokio::fs::read(&path).await.is_ok_and(|there| there == certificate.as_bytes()) {
+            return Ok(());
+        }
+        tokio::fs::create_dir_all(&self.directory).await?;
+        tokio::fs::write(&path, certificate.as_bytes()).await
     }
 
     /// Takes replaced certificate files into use; open connections go on with the old ones. Returns the

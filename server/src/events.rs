@@ -2,6 +2,10 @@
 //!
 //! Events are hints: they are sent after the commit, may be merged, and nothing relies on receiving one.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use domain::AccountId;
 use serde::Serialize;
 use tokio::sync::broadcast;
 
@@ -21,6 +25,8 @@ pub enum Resource {
     Settings,
     /// A job or its targets.
     Jobs,
+    /// A plan: made, applied, or gone.
+    Plans,
     /// A notification.
     Notifications,
 }
@@ -46,29 +52,60 @@ pub struct Event {
     pub change: Change,
     /// Its id, as in its address.
     pub id: String,
+    /// Whose own matter it is: this account hears of it whatever its roles. Of notifications that somebody clears
+    /// for themselves, nobody else does.
+    #[serde(skip)]
+    pub account: Option<AccountId>,
 }
 
 /// The hub: everybody in the process may publish and listen.
 #[derive(Clone)]
-pub struct Events(broadcast::Sender<Event>);
+pub struct Events {
+    sender: broadcast::Sender<Event>,
+    fleet: Arc<AtomicU64>,
+}
 
 impl Default for Events {
     fn default() -> Self {
         // A reader that falls behind this far is told so and fetches everything again.
-        Self(broadcast::channel(4096).0)
+        Self { sender: broadcast::channel(4096).0, fleet: Arc::default() }
     }
 }
 
 impl Events {
     /// Tells everybody who listens; nobody listening is fine.
     pub fn publish(&self, resource: Resource, change: Change, id: impl ToString + Copy) {
-        if self.0.receiver_count() > 0 {
-            let _ = self.0.send(Event { resource, change, id: id.to_string() });
+        self.send(resource, change, id, None);
+    }
+
+    /// As [`Events::publish`], of something that is an account's own matter.
+    pub fn publish_for(
+        &self,
+        account: AccountId,
+        resource: Resource,
+        change: Change,
+        id: impl ToString + Copy,
+    ) {
+        self.send(resource, change, id, Some(account));
+    }
+
+    fn send(&self, resource: Resource, change: Change, id: impl ToString + Copy, account: Option<AccountId>) {
+        if matches!(resource, Resource::Clients | Resource::Jobs) {
+            self.fleet.fetch_add(1, Ordering::AcqRel);
         }
+        if self.sender.receiver_count() > 0 {
+            let _ = self.sender.send(Event { resource, change, id: id.to_string(), account });
+        }
+    }
+
+    /// Number of changes of clients and jobs that were published so far: whoever keeps figures of them sees that
+    /// they are old.
+    pub fn fleet_version(&self) -> u64 {
+        self.fleet.load(Ordering::Acquire)
     }
 
     /// Listens from now on.
     pub fn listen(&self) -> broadcast::Receiver<Event> {
-        self.0.subscribe()
+        self.sender.subscribe()
     }
 }

@@ -58,4 +58,10 @@ pub struct App {
     pub pins: Arc<app::contacts::pins::PinGuesses>,
     /// Diagnosis of failed TLS handshakes of phones.
     pub handshake_failures: Arc<net::HandshakeFailures>,
+    /// Contacts of phones that are counted and not written down yet.
+    pub contact_counts: Arc<app::contact_counts::ContactCounts>,
+    /// Figures of the welcome page, kept for a moment.
+    pub dashboard: Arc<app::dashboard::Kept>,
+    /// Certificates in use, once they are loaded.
+    pub certificates: Arc<std::sync::OnceLock<certificates::Certificates>>,
 }

@@ -14,7 +14,8 @@ use crate::App;
 use crate::http::document::{base, needs, pages, public};
 use crate::http::{
     ApiState, accounts, actions, audit, auth, clients, configuration, dashboard, device_models, diagnosis,
-    events, finish, health, jobs, notifications, parameters, plans, prepared, sessions, settings, tokens,
+    events, finish, health, jobs, notifications, parameters, plans, prepared, second_factor, sessions,
+    settings, tokens,
 };
 
 /// Prefix of the operations of the first version.
@@ -43,9 +44,19 @@ fn v1() -> OpenApiRouter<ApiState> {
     OpenApiRouter::default()
         // signing in, and what concerns only oneself
         .routes(public(routes!(auth::sign_in))) // POST /api/v1/auth/sign-in
+        .routes(public(routes!(auth::complete_sign_in))) // POST /api/v1/auth/sign-in/second-factor
+        .routes(public(routes!(auth::create_token_pair))) // POST /api/v1/auth/token
+        .routes(public(routes!(auth::get_password_rules))) // GET /api/v1/auth/password-rules
         .routes(needs(P::Own, routes!(auth::sign_out))) // POST /api/v1/auth/sign-out
         .routes(needs(P::Own, routes!(auth::get_own_session))) // GET /api/v1/auth/session
         .routes(needs(P::Own, routes!(auth::update_own_password))) // PUT /api/v1/auth/password
+        .routes(needs(P::Own, routes!(auth::update_own_details))) // PUT /api/v1/auth/details
+        .routes(needs(P::Own, routes!(auth::confirm_session))) // POST /api/v1/auth/confirm
+        .routes(needs(P::Own, routes!(second_factor::get_second_factor))) // GET /api/v1/auth/second-factor
+        .routes(needs(P::Own, routes!(second_factor::begin_second_factor))) // POST /api/v1/auth/second-factor
+        .routes(needs(P::Own, routes!(second_factor::activate_second_factor))) // POST /api/v1/auth/second-factor/activate
+        .routes(needs(P::Own, routes!(second_factor::renew_recovery_codes))) // POST /api/v1/auth/second-factor/recovery-codes
+        .routes(needs(P::Own, routes!(second_factor::delete_second_factor))) // DELETE /api/v1/auth/second-factor
         .routes(needs(P::Own, routes!(sessions::list_sessions))) // GET /api/v1/sessions
         .routes(needs(P::Own, routes!(sessions::delete_sessions))) // DELETE /api/v1/sessions
         .routes(needs(P::Own, routes!(sessions::delete_session))) // DELETE /api/v1/sessions/{id}
@@ -55,7 +66,7 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(needs(P::Own, routes!(tokens::delete_token))) // DELETE /api/v1/tokens/{id}
         // clients
         .routes(needs(P::ReadClients, routes!(dashboard::get_dashboard))) // GET /api/v1/dashboard
-        .routes(needs(P::ReadClients, routes!(events::listen_to_events))) // GET /api/v1/events
+        .routes(needs(P::Own, routes!(events::listen_to_events))) // GET /api/v1/events
         .routes(needs(P::ReadClients, routes!(clients::list_clients))) // GET /api/v1/clients
         .routes(needs(P::ReadClients, routes!(clients::export_clients))) // GET /api/v1/clients/export
         .routes(needs(P::ReadClients, routes!(clients::get_client))) // GET /api/v1/clients/{id}
@@ -83,23 +94,30 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(needs(P::ReadClients, routes!(jobs::get_job))) // GET /api/v1/jobs/{id}
         .routes(needs(P::ChangeClients, routes!(jobs::delete_job))) // DELETE /api/v1/jobs/{id}
         .routes(needs(P::ReadClients, routes!(jobs::list_job_targets))) // GET /api/v1/jobs/{id}/targets
+        .routes(needs(P::ReadClients, routes!(jobs::export_job_targets))) // GET /api/v1/jobs/{id}/targets/export
         .routes(needs(P::ReadClients, routes!(jobs::get_job_target))) // GET /api/v1/jobs/{id}/targets/{target}
         .routes(needs(P::ChangeClients, routes!(jobs::cancel_job))) // POST /api/v1/jobs/{id}/cancel
         .routes(needs(P::ChangeClients, routes!(jobs::retry_job))) // POST /api/v1/jobs/{id}/retry
         .routes(needs(P::ChangeClients, routes!(jobs::delete_jobs))) // POST /api/v1/jobs/delete
-        .routes(needs(P::ReadClients, routes!(notifications::list_notifications))) // GET /api/v1/notifications
-        .routes(needs(P::ChangeClients, routes!(notifications::delete_notifications))) // DELETE /api/v1/notifications
-        .routes(needs(P::ChangeClients, routes!(notifications::delete_notification))) // DELETE /api/v1/notifications/{id}
+        .routes(needs(P::Own, routes!(notifications::list_notifications))) // GET /api/v1/notifications
+        .routes(needs(P::Own, routes!(notifications::delete_notifications))) // DELETE /api/v1/notifications
+        .routes(needs(P::Own, routes!(notifications::delete_notification))) // DELETE /api/v1/notifications/{id}
+        .routes(needs(P::Own, routes!(notifications::restore_notifications))) // POST /api/v1/notifications/restore
+        .routes(needs(P::Own, routes!(notifications::mark_notifications_seen))) // POST /api/v1/notifications/seen
         // what can be set on phones
         .routes(needs(P::ReadClients, routes!(parameters::list_parameters))) // GET /api/v1/parameters
         .routes(needs(P::ReadClients, routes!(parameters::get_parameter_catalogue))) // GET /api/v1/parameters/catalogue
         .routes(needs(P::ReadClients, routes!(parameters::get_parameter))) // GET /api/v1/parameters/{id}
         // administration
         .routes(needs(P::ReadAccounts, routes!(accounts::list_accounts))) // GET /api/v1/accounts
+        .routes(needs(P::ReadAccounts, routes!(accounts::export_accounts))) // GET /api/v1/accounts/export
         .routes(needs(P::ChangeAccounts, routes!(accounts::create_account))) // POST /api/v1/accounts
         .routes(needs(P::ReadAccounts, routes!(accounts::get_account))) // GET /api/v1/accounts/{id}
         .routes(needs(P::ChangeAccounts, routes!(accounts::update_account))) // PATCH /api/v1/accounts/{id}
         .routes(needs(P::ChangeAccounts, routes!(accounts::delete_account))) // DELETE /api/v1/accounts/{id}
+        .routes(needs(P::ChangeAccounts, routes!(accounts::unlock_account))) // POST /api/v1/accounts/{id}/unlock
+        .routes(needs(P::ChangeAccounts, routes!(accounts::delete_account_sessions))) // DELETE /api/v1/accounts/{id}/sessions
+        .routes(needs(P::ChangeAccounts, routes!(accounts::delete_account_second_factor))) // DELETE /api/v1/accounts/{id}/second-factor
         .routes(needs(P::ReadSettings, routes!(settings::list_settings))) // GET /api/v1/settings
         .routes(needs(P::ReadSettings, routes!(settings::get_setting))) // GET /api/v1/settings/{id}
         .routes(needs(P::ChangeSettings, routes!(settings::update_setting))) // PUT /api/v1/settings/{id}

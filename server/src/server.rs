@@ -16,7 +16,7 @@ use crate::App;
 use crate::app::calling::polls::Board;
 use crate::app::jobs::pulse;
 use crate::app::tasks::schedule::{Schedule, ScheduleError};
-use crate::app::{accounts, calling, tasks};
+use crate::app::{accounts, calling, contact_counts, tasks, watch};
 use crate::certificates::{CertificateError, Certificates, Workshop};
 use crate::clock::{Clock, Entropy, EntropyError};
 use crate::config::{Config, KeyError, load_key};
@@ -216,6 +216,9 @@ impl Server {
             node: hex::encode(node_name).into(),
             pins: Arc::default(),
             handshake_failures: Arc::default(),
+            contact_counts: Arc::default(),
+            dashboard: Arc::default(),
+            certificates: Arc::default(),
         };
         let certificates = Certificates::load(&Workshop {
             store: &app.store,
@@ -226,6 +229,8 @@ impl Server {
             data_dir: &config.data_dir,
         })
         .await?;
+        // Nobody else sets it.
+        let _ = app.certificates.set(certificates.clone());
         let device = Device::new(app.clone(), u64::from_be_bytes(app.entropy.bytes()?));
         let board = Arc::new(Board::default());
         let mut node = Listeners { config, app: &app, board: &board, tasks: Vec::new() };
@@ -239,6 +244,8 @@ impl Server {
         let sweeper = tokio::spawn(sweep(app.clone(), device));
         let pulse = tokio::spawn(pulse::run(app.clone()));
         let schedule = Schedule::start(&app).await?;
+        // A server that runs by day only must not miss its daily look for ever.
+        tasks::enqueue(&app, tasks::kinds::Kind::CheckCertificates).await?;
         let background = background(&app, &board, listening.dcmp.is_some());
         Ok(Self { app, listening, certificates, first_password, tasks, sweeper, pulse, background, schedule })
     }
@@ -279,6 +286,10 @@ impl Server {
                 tracing::error!(%error, "a part of the node broke off");
             }
         }
+        // After the last session.
+        if let Err(error) = contact_counts::flush(&self.app).await {
+            tracing::warn!(error = causes(&error), "the last contacts were not written down");
+        }
         self.app.store.close().await;
     }
 }
@@ -312,8 +323,11 @@ async fn sweep(app: App, device: Device) {
 
 /// What goes on beside requests: calling phones, telling those that poll, housekeeping.
 fn background(app: &App, board: &Arc<Board>, polled: bool) -> Vec<JoinHandle<()>> {
-    let mut running =
-        vec![tokio::spawn(call(app.clone(), Arc::clone(board))), tokio::spawn(tasks::run(app.clone()))];
+    let mut running = vec![
+        tokio::spawn(call(app.clone(), Arc::clone(board))),
+        tokio::spawn(tasks::run(app.clone())),
+        tokio::spawn(watch::run(app.clone())),
+    ];
     if polled {
         let (app, board) = (app.clone(), Arc::clone(board));
         running.push(tokio::spawn(async move { board.keep(&app).await }));

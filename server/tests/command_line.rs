@@ -194,6 +194,10 @@ fn accounts_and_tokens_are_made_by_command() {
         "3",
     ]));
     assert!(token.starts_with("wp_") && token.trim_end().len() == 46, "the token alone: {token:?}");
+    // Nobody has guessed at it; that it ends a lock, a test of the server shows.
+    let unlocked = succeeds(workpoint(data.path()).args(["user", "unlock", "--username", "anna"]));
+    assert!(unlocked.contains("anna was not locked"), "{unlocked}");
+    fails(workpoint(data.path()).args(["user", "unlock", "--username", "otto"]));
     let nobody = fails(workpoint(data.path()).args(["token", "create", "--user", "otto", "--name", "x"]));
     assert!(!nobody.is_empty());
 }

@@ -1,6 +1,6 @@
 //! An API client over real TLS.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
@@ -27,12 +27,22 @@ pub struct ApiAnswer {
 
 impl ApiClient {
     pub(crate) fn new(server: SocketAddr, authority_pem: &str) -> Self {
+        Self::build(server, authority_pem, None)
+    }
+
+    /// A client whose connections come from this address.
+    pub(crate) fn from_address(server: SocketAddr, authority_pem: &str, local: IpAddr) -> Self {
+        Self::build(server, authority_pem, Some(local))
+    }
+
+    fn build(server: SocketAddr, authority_pem: &str, local: Option<IpAddr>) -> Self {
         let root =
             reqwest::Certificate::from_pem(authority_pem.as_bytes()).expect("the authority is a certificate");
         let http = reqwest::Client::builder()
             .tls_certs_only([root])
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .local_address(local)
             .build()
             .expect("a client");
         Self { http, base: format!("https://{server}"), headers: HeaderMap::new() }
@@ -43,6 +53,13 @@ impl ApiClient {
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_str(value).expect("a header value");
         self.headers.insert(HeaderName::from_static(name), value);
+        self
+    }
+
+    /// The same client with the headers of another one: the same browser at another address.
+    #[must_use]
+    pub fn with_headers_of(mut self, other: &Self) -> Self {
+        self.headers = other.headers.clone();
         self
     }
 

@@ -207,6 +207,12 @@ impl TestServer {
         ApiClient::new(self.api_port(), &authority)
     }
 
+    /// As [`TestServer::anonymous`], from another address of this machine, `127.0.0.<number>`.
+    pub fn stranger(&self, number: u8) -> ApiClient {
+        let authority = self.server().certificates().authority.certificate_pem();
+        ApiClient::from_address(self.api_port(), &authority, [127, 0, 0, number].into())
+    }
+
     /// An API client with a token of a new account that has these roles.
     pub async fn api(&mut self, roles: &[Role]) -> ApiClient {
         self.accounts += 1;

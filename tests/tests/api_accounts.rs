@@ -1,6 +1,7 @@
 //! Accounts: made, changed, removed; their lists; what may not be lost (D-30 … D-32).
 
 use domain::Role;
+use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{ApiAnswer, ApiClient, PASSWORD, on_both_databases};
@@ -166,6 +167,30 @@ on_both_databases! {
         api.get(ACCOUNTS).await.expect_problem(403, "forbidden");
     }
 
+    exports_have_every_account_of_the_filter => |server| {
+        let api = server.api(&[Role::Admin]).await;
+        for user_name in ["otto", "vera"] {
+            make(&api, user_name).await;
+        }
+        let all = api.get(&format!("{ACCOUNTS}?sort=-user_name")).await.expect(200);
+        let export = format!("{ACCOUNTS}/export");
+        let answer = api.get(&format!("{export}?sort=-user_name")).await;
+        assert!(answer.header("content-disposition").contains("accounts.json"));
+        assert_eq!(answer.json(), all["items"]);
+        for _ in 0..2 {
+            let csv = api.get(&format!("{export}?format=csv&search=otto&role=viewer")).await.text;
+            let lines: Vec<&str> = csv.lines().collect();
+            assert!(lines.len() == 2 && lines[0].starts_with("id,user_name,roles,"), "{csv}");
+            assert!(lines[1].contains(",otto,viewer,en,"), "{csv}");
+            assert!(!csv.contains("password_hash"));
+        }
+        for query in ["format=xml", "sort=shoe_size", "role=king", "page=2"] {
+            api.get(&format!("{export}?{query}")).await.expect_problem(422, "invalid_fields");
+        }
+        let viewer = server.api(&[Role::Viewer]).await;
+        viewer.get(&export).await.expect_problem(403, "forbidden");
+    }
+
     what_is_taken_away_is_gone_at_once => |server| {
         let admin = server.api(&[Role::Admin]).await;
         let token = server.token("anna", &[Role::Operator]).await;
@@ -175,17 +200,21 @@ on_both_databases! {
         for client in [&script, &browser] {
             client.get("/api/v1/clients").await.expect(200);
         }
+        // Nothing about its rights changes, so nothing ends.
+        change(&admin, &path, &json!({ "roles": ["operator"], "language": "de" })).await.expect(200);
+        browser.get("/api/v1/clients").await.expect(200);
+        // Other roles end the sessions; tokens have fewer rights from the next request on.
         change(&admin, &path, &json!({ "roles": [] })).await.expect(200);
-        for client in [&script, &browser] {
-            client.get("/api/v1/clients").await.expect_problem(403, "forbidden");
-        }
-        change(&admin, &path, &json!({ "password": "green teapot hums softly" })).await.expect(200);
-        browser.get("/api/v1/auth/session").await.expect_problem(401, "unauthenticated");
-        script.get("/api/v1/auth/session").await.expect(200);
-        let (again, info) = server.anonymous().sign_in("anna", "green teapot hums softly").await;
-        assert_eq!(info["must_change_password"], true, "a password somebody else knows is a first password");
+        browser.get("/api/v1/clients").await.expect_problem(401, "unauthenticated");
+        script.get("/api/v1/clients").await.expect_problem(403, "forbidden");
+
+        // Another password takes the tokens away too.
+        let (browser, _) = server.anonymous().sign_in("anna", PASSWORD).await;
         let mut heard = server.app().events.listen();
-        change(&admin, &path, &json!({ "disabled": true })).await.expect(200);
+        change(&admin, &path, &json!({ "password": "green teapot hums softly" })).await.expect(200);
+        for client in [&script, &browser] {
+            client.get("/api/v1/auth/session").await.expect_problem(401, "unauthenticated");
+        }
         let records = admin.get("/api/v1/audit?action=account.change").await.expect(200);
         let details = &records["items"][0]["details"];
         assert_eq!((&details["sessions_ended"], &details["tokens_removed"]), (&json!(1), &json!(1)), "{details}");
@@ -194,13 +223,155 @@ on_both_databases! {
             resources.push(event.resource);
         }
         assert!(resources.contains(&Resource::Tokens), "{resources:?}");
-        for client in [&script, &again] {
-            client.get("/api/v1/auth/session").await.expect_problem(401, "unauthenticated");
-        }
+
+        let (again, info) = server.anonymous().sign_in("anna", "green teapot hums softly").await;
+        assert_eq!(info["must_change_password"], true, "a password somebody else knows is a first password");
+        change(&admin, &path, &json!({ "disabled": true })).await.expect(200);
+        again.get("/api/v1/auth/session").await.expect_problem(401, "unauthenticated");
         change(&admin, &path, &json!({ "disabled": false })).await.expect(200);
-        for client in [&script, &again] {
-            client.get("/api/v1/auth/session").await.expect_problem(401, "unauthenticated");
+        again.get("/api/v1/auth/session").await.expect_problem(401, "unauthenticated");
+    }
+
+    an_administrator_has_a_password_changed => |server| {
+        let admin = server.api(&[Role::Admin]).await;
+        server.token("anna", &[Role::Viewer]).await;
+        let (browser, info) = server.anonymous().sign_in("anna", PASSWORD).await;
+        let path = format!("{ACCOUNTS}/{}", info["account_id"]);
+        let changed = change(&admin, &path, &json!({ "must_change_password": true })).await.expect(200);
+        assert_eq!(changed["must_change_password"], true);
+        browser.get("/api/v1/clients").await.expect_problem(403, "password_change_required");
+        let body = json!({ "old_password": PASSWORD, "new_password": "green teapot hums softly" });
+        let answer = browser.put("/api/v1/auth/password", &body).await;
+        let browser = browser.clone().with_header("cookie", &answer.cookie());
+        browser.get("/api/v1/clients").await.expect(200);
+        change(&admin, &path, &json!({ "must_change_password": true })).await.expect(200);
+        change(&admin, &path, &json!({ "must_change_password": false })).await.expect(200);
+        browser.get("/api/v1/clients").await.expect(200);
+    }
+
+    a_disabled_account_loses_its_tokens => |server| {
+        let admin = server.api(&[Role::Admin]).await;
+        let token = server.token("anna", &[Role::Operator]).await;
+        let script = server.anonymous().with_token(token.expose());
+        let info = script.get("/api/v1/auth/session").await.expect(200);
+        let path = format!("{ACCOUNTS}/{}", info["account_id"]);
+        for disabled in [true, false] {
+            change(&admin, &path, &json!({ "disabled": disabled })).await.expect(200);
+            script.get("/api/v1/auth/session").await.expect_problem(401, "unauthenticated");
         }
+    }
+
+    all_sessions_of_an_account_are_ended => |server| {
+        let admin = server.api(&[Role::Admin]).await;
+        let token = server.token("anna", &[]).await;
+        let script = server.anonymous().with_token(token.expose());
+        let (one, info) = server.anonymous().sign_in("anna", PASSWORD).await;
+        let (two, _) = server.anonymous().sign_in("anna", PASSWORD).await;
+        let path = format!("{ACCOUNTS}/{}/sessions", info["account_id"]);
+        script.delete(&path).await.expect_problem(403, "forbidden");
+        assert_eq!(admin.delete(&path).await.expect(200), json!({ "ended": 2 }));
+        assert_eq!(admin.delete(&path).await.expect(200), json!({ "ended": 0 }));
+        for browser in [one, two] {
+            browser.get("/api/v1/auth/session").await.expect_problem(401, "unauthenticated");
+        }
+        script.get("/api/v1/auth/session").await.expect(200);
+        for id in ["999999", "anna"] {
+            admin.delete(&format!("{ACCOUNTS}/{id}/sessions")).await.expect_problem(404, "not_found");
+        }
+    }
+
+    too_many_failed_sign_ins_lock_and_somebody_unlocks => |server| {
+        let admin = server.api(&[Role::Admin]).await;
+        let token = server.token("anna", &[Role::Viewer]).await;
+        let (browser, info) = server.anonymous().sign_in("anna", PASSWORD).await;
+        let path = format!("{ACCOUNTS}/{}", info["account_id"]);
+        server.change_setting("server-settings.accounts.lock-after-failures", 7).await;
+        let sign_in = async |password: &str| {
+            let body = json!({ "user_name": "anna", "password": password });
+            server.stranger(2).post("/api/v1/auth/sign-in", &body).await
+        };
+        for _ in 0..6 {
+            sign_in("guess").await.expect_problem(401, "sign_in_failed");
+        }
+        assert_eq!(admin.get(&path).await.expect(200)["locked"], false);
+        sign_in("guess").await.expect_problem(401, "sign_in_failed");
+        let locked = admin.get(&path).await.expect(200);
+        let until = server.app().clock.now() + SignedDuration::from_secs(900);
+        assert_eq!((&locked["locked"], &locked["failed_sign_ins"]), (&json!(true), &json!(7)));
+        assert_eq!(locked["locked_until"], json!(until));
+        assert!(locked["last_failed_sign_in_at"].is_string());
+        for (query, found) in [("locked=true", true), ("locked=false", false)] {
+            assert_eq!(names(&admin, query).await.contains(&"anna".to_owned()), found, "{query}");
+        }
+
+        // The right password looks like a wrong one; sessions and tokens go on.
+        let (right, wrong) = (sign_in(PASSWORD).await, sign_in("guess").await);
+        assert_eq!(right.json()["detail"], wrong.json()["detail"]);
+        right.expect_problem(401, "sign_in_failed");
+        browser.get("/api/v1/clients").await.expect(200);
+        server.anonymous().with_token(token.expose()).get("/api/v1/clients").await.expect(200);
+        let told = admin.get("/api/v1/notifications").await.expect(200);
+        let codes: Vec<&str> =
+            told["items"].as_array().expect("a list").iter().filter_map(|one| one["code"].as_str()).collect();
+        assert_eq!(codes, ["account-locked", "failed-sign-ins"]);
+        assert_eq!(told["items"][0]["args"]["user_name"], "anna");
+
+        // Unlocking works twice, and is written down once.
+        let unlock = format!("{path}/unlock");
+        browser.post(&unlock, &json!({})).await.expect_problem(403, "forbidden");
+        for _ in 0..2 {
+            let answer = admin.post(&unlock, &json!({})).await;
+            assert!(!answer.header("etag").is_empty());
+            assert_eq!(answer.expect(200)["locked"], false);
+        }
+        for (action, number) in [("account.lock", 1), ("account.unlock", 1)] {
+            let records = admin.get(&format!("/api/v1/audit?action={action}")).await.expect(200);
+            assert_eq!(records["total"], number, "{action}");
+        }
+        server.clock.advance(SignedDuration::from_secs(61));
+        sign_in(PASSWORD).await.expect(200);
+        for id in ["999999", "anna"] {
+            admin.post(&format!("{ACCOUNTS}/{id}/unlock"), &json!({})).await.expect_problem(404, "not_found");
+        }
+    }
+
+    a_lock_ends_by_itself_or_never_as_set => |server| {
+        server.token("anna", &[]).await;
+        server.change_setting("server-settings.accounts.lock-after-failures", 2).await;
+        let sign_in = async |server: &tests::TestServer, password: &str| {
+            let body = json!({ "user_name": "anna", "password": password });
+            // Where the owner signs in the lock does not hold.
+            let from = if password == PASSWORD { 3 } else { 2 };
+            server.stranger(from).post("/api/v1/auth/sign-in", &body).await.status.as_u16()
+        };
+        for _ in 0..2 {
+            assert_eq!(sign_in(server, "guess").await, 401);
+        }
+        server.clock.advance(SignedDuration::from_secs(899));
+        assert_eq!(sign_in(server, PASSWORD).await, 401);
+        server.clock.advance(SignedDuration::from_secs(1));
+        assert_eq!(sign_in(server, PASSWORD).await, 200);
+        // A success ends the row.
+        assert_eq!(sign_in(server, "guess").await, 401);
+        assert_eq!(sign_in(server, PASSWORD).await, 200);
+        assert_eq!(sign_in(server, "guess").await, 401);
+        assert_eq!(sign_in(server, PASSWORD).await, 200);
+        server.change_setting("server-settings.accounts.lock-duration", 0).await;
+        for _ in 0..2 {
+            assert_eq!(sign_in(server, "guess").await, 401);
+        }
+        server.clock.advance(SignedDuration::from_hours(24 * 365));
+        let body = json!({ "user_name": "anna", "password": PASSWORD });
+        server.stranger(4).post("/api/v1/auth/sign-in", &body).await.expect_problem(401, "sign_in_failed");
+        let admin = server.api(&[Role::Admin]).await;
+        let locked = admin.get(&format!("{ACCOUNTS}?locked=true")).await.expect(200);
+        assert_eq!((&locked["total"], &locked["items"][0]["locked_until"]), (&json!(1), &Value::Null));
+        server.change_setting("server-settings.accounts.lock-after-failures", 0).await;
+        server.change_setting("server-settings.accounts.lock-duration", 1).await;
+        for _ in 0..5 {
+            assert_eq!(sign_in(server, "guess").await, 401);
+        }
+        assert_eq!(sign_in(server, PASSWORD).await, 200);
     }
 
     a_removed_account_takes_its_sessions_and_tokens_with_it => |server| {
@@ -236,7 +407,7 @@ on_both_databases! {
             let answer = api.clone().with_header("idempotency-key", bad).post(ACCOUNTS, &new("dora")).await;
             answer.expect_problem(400, "malformed_request");
         }
-        server.clock.advance(jiff::SignedDuration::from_hours(25));
+        server.clock.advance(SignedDuration::from_hours(25));
         keyed.post(ACCOUNTS, &new("emil")).await.expect(201);
     }
 
@@ -255,7 +426,7 @@ on_both_databases! {
         for name in ["carl", "anna", "Bert"] {
             let (path, _) = make(&api, name).await;
             change(&api, &path, &json!({ "email": format!("{name}@example.com") })).await.expect(200);
-            server.clock.advance(jiff::SignedDuration::from_secs(1));
+            server.clock.advance(SignedDuration::from_secs(1));
         }
         assert_eq!(names(&api, "").await, ["admin", "anna", "Bert", "carl", "tester1"]);
         assert_eq!(names(&api, "sort=-user_name").await, ["tester1", "carl", "Bert", "anna", "admin"]);

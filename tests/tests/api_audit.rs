@@ -34,7 +34,9 @@ async fn be_busy(server: &mut tests::TestServer) -> Vec<String> {
     let change = json!({ "old_password": "wr0ngOldPassword", "new_password": NEW_PASSWORD });
     browser.put("/api/v1/auth/password", &change).await.expect_problem(422, "invalid_fields");
     let change = json!({ "old_password": PASSWORD, "new_password": NEW_PASSWORD });
-    browser.put("/api/v1/auth/password", &change).await.expect(204);
+    let changed = browser.put("/api/v1/auth/password", &change).await;
+    let browser = browser.with_header("cookie", &changed.cookie());
+    changed.expect(204);
     let token = browser.post("/api/v1/tokens", &json!({ "name": "script" })).await;
     let token_path = token.header("location").to_owned();
     let token = token.expect(201)["token"].as_str().expect("a token").to_owned();
@@ -121,6 +123,27 @@ on_both_databases! {
         assert_eq!(records(&api, "").await.len(), before);
     }
 
+    an_account_is_called_by_its_name_and_found_by_it => |server| {
+        let admin = server.api(&[Role::Admin]).await;
+        let any = admin.clone().if_match("*");
+        let body = json!({ "user_name": "ingrid", "password": PASSWORD, "roles": ["viewer"] });
+        let path = admin.post("/api/v1/accounts", &body).await.header("location").to_owned();
+        any.patch(&path, &json!({ "disabled": true })).await.expect(200);
+        let api = server.api(&[Role::Auditor]).await;
+        let expect = |found: Vec<Value>, wanted: &[&str]| {
+            assert_eq!(actions(&found), wanted);
+            assert!(found.iter().all(|record| record["object_name"] == "ingrid"), "{found:?}");
+        };
+        expect(records(&api, "search=INGRID").await, &["account.change", "account.create"]);
+        // What was deleted is called as it was.
+        any.delete(&path).await.expect(204);
+        expect(records(&api, "search=ingrid").await, &["account.delete", "account.change", "account.create"]);
+        let export = api.get(&format!("{AUDIT}/export?format=json&search=ingrid")).await.expect(200);
+        assert_eq!(export[0]["object_name"], "ingrid");
+        let others = records(&api, "action=setting").await;
+        assert!(others.iter().all(|record| record["object_name"].is_null()), "{others:?}");
+    }
+
     records_are_filtered => |server| {
         be_busy(server).await;
         let api = server.api(&[Role::Auditor]).await;
@@ -134,6 +157,14 @@ on_both_databases! {
         assert_eq!(actions(&of_setting), ["setting.reset"]);
         let id = of_setting[0]["object_id"].as_str().expect("an id");
         assert_eq!(records(&api, &format!("object_id={id}")).await.len(), 2);
+        assert_eq!(records(&api, &format!("object=setting:{id}")).await.len(), 2);
+        assert_eq!(records(&api, "object=setting:nothing").await, Vec::<Value>::new());
+        assert_eq!(actions(&records(&api, "search=RESET").await), ["setting.reset"]);
+        for search in ["127.0.0.1", "tester", "%22value%22:600", "setting:server-settings"] {
+            assert!(!records(&api, &format!("search={search}")).await.is_empty(), "{search}");
+        }
+        assert_eq!(records(&api, "search=%25").await, Vec::<Value>::new());
+        assert_eq!(actions(&records(&api, "search=reset&object_kind=account").await), Vec::<&str>::new());
         let by_anna = records(&api, "actor=anna").await;
         assert_eq!(by_anna.len(), count(&|record| record["actor_name"] == "anna"));
         let now = server.app().clock.now();
@@ -145,6 +176,9 @@ on_both_databases! {
             ("from=yesterday", "from"),
             ("action=%25", "action: invalid"),
             ("action=account._", "action: invalid"),
+            ("object=client", "object: invalid"),
+            ("object=:17", "object: invalid"),
+            ("object=client:17&object_kind=client", "object: invalid"),
             ("colour=red", "colour: unknown_field"),
             ("before=x", "before"),
             ("size=501", "size: out_of_range"),
@@ -182,7 +216,9 @@ on_both_databases! {
         be_busy(server).await;
         let api = server.api(&[Role::Auditor]).await;
         let all = records(&api, "action=account").await;
-        let export = api.get(&format!("{AUDIT}/export?action=account")).await;
+        let found = api.get(&format!("{AUDIT}/export?action=account&search=account&object=nothing:1")).await;
+        assert_eq!(found.json(), json!([]));
+        let export = api.get(&format!("{AUDIT}/export?action=account&search=ACCOUNT")).await;
         assert!(export.header("content-type").starts_with("application/json"));
         assert!(export.header("content-disposition").starts_with("attachment"));
         assert_eq!(export.json(), Value::from(all.clone()));

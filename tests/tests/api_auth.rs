@@ -36,15 +36,47 @@ on_both_databases! {
             assert!(cookie.split("; ").any(|part| part == attribute), "{attribute} in {cookie}");
         }
         assert!(!cookie.contains("Max-Age") && !cookie.contains("Domain"), "{cookie}");
-        let (browser, info) = server.anonymous().sign_in("anna", PASSWORD).await;
+        let (browser, mut info) = server.anonymous().sign_in("anna", PASSWORD).await;
+        assert_eq!(info.as_object_mut().expect("an answer").remove("state"), Some(json!("signed-in")));
         assert_eq!(browser.get(SESSION).await.expect(200), info, "the same CSRF token again");
     }
 
-    a_session_may_outlive_the_browser_when_wanted => |server| {
+    a_session_outlives_the_browser_when_wanted => |server| {
         server.token("anna", &[]).await;
         let body = json!({ "user_name": "anna", "password": PASSWORD, "keep_signed_in": true });
         let answer = server.anonymous().post("/api/v1/auth/sign-in", &body).await;
-        assert!(answer.header("set-cookie").contains("Max-Age=43200"), "{}", answer.header("set-cookie"));
+        assert!(answer.header("set-cookie").contains("Max-Age=2592000"), "{}", answer.header("set-cookie"));
+        let kept = server.anonymous().with_header("cookie", &answer.cookie());
+        let (passing, _) = server.anonymous().sign_in("anna", PASSWORD).await;
+        // Over a weekend: longer than a session that is not kept may be idle, and longer than it may live.
+        server.clock.advance(SignedDuration::from_hours(60));
+        assert_eq!(sessions(&kept).await.len(), 1);
+        assert_eq!(sessions(&kept).await[0]["kept"], true);
+        passing.get(SESSION).await.expect_problem(401, "unauthenticated");
+        // Somebody else's sign-in cleans up, and leaves it alone.
+        server.token("bert", &[]).await;
+        server.anonymous().sign_in("bert", PASSWORD).await;
+        for _ in 0..4 {
+            server.clock.advance(SignedDuration::from_hours(6 * 24));
+            kept.get(SESSION).await.expect(200);
+        }
+        server.clock.advance(SignedDuration::from_hours(5 * 24));
+        kept.get(SESSION).await.expect_problem(401, "unauthenticated");
+    }
+
+    the_limits_of_sessions_are_settings => |server| {
+        server.token("anna", &[]).await;
+        server.change_setting("server-settings.accounts.kept-session-idle-timeout", 3_600).await;
+        server.change_setting("server-settings.accounts.session-idle-timeout", 600).await;
+        let body = json!({ "user_name": "anna", "password": PASSWORD, "keep_signed_in": true });
+        let answer = server.anonymous().post("/api/v1/auth/sign-in", &body).await;
+        let kept = server.anonymous().with_header("cookie", &answer.cookie());
+        let (passing, _) = server.anonymous().sign_in("anna", PASSWORD).await;
+        server.clock.advance(SignedDuration::from_secs(601));
+        passing.get(SESSION).await.expect_problem(401, "unauthenticated");
+        kept.get(SESSION).await.expect(200);
+        server.clock.advance(SignedDuration::from_secs(3_601));
+        kept.get(SESSION).await.expect_problem(401, "unauthenticated");
     }
 
     who_may_not_sign_in_learns_nothing_more => |server| {
@@ -71,6 +103,8 @@ on_both_databases! {
 
     guessing_is_slowed_down => |server| {
         server.token("anna", &[]).await;
+        // Locking is another matter.
+        server.change_setting("server-settings.accounts.lock-after-failures", 0).await;
         let api = server.anonymous();
         for _ in 0..10 {
             try_to_sign_in(&api, "anna", "guess").await.expect_problem(401, "sign_in_failed");
@@ -121,9 +155,18 @@ on_both_databases! {
         server.token("anna", &[]).await;
         let (browser, _) = server.anonymous().sign_in("anna", PASSWORD).await;
         let body = json!({ "old_password": "guess", "new_password": NEW_PASSWORD });
-        for _ in 0..10 {
+        for _ in 0..5 {
             browser.put("/api/v1/auth/password", &body).await.expect_problem(422, "invalid_fields");
         }
+        // The session has ended, and another one helps only so far.
+        browser.get(SESSION).await.expect_problem(401, "unauthenticated");
+        let (browser, _) = server.stranger(2).sign_in("anna", PASSWORD).await;
+        let browser = server.anonymous().with_headers_of(&browser);
+        for _ in 0..5 {
+            browser.put("/api/v1/auth/password", &body).await.expect_problem(422, "invalid_fields");
+        }
+        let (browser, _) = server.stranger(2).sign_in("anna", PASSWORD).await;
+        let browser = server.anonymous().with_headers_of(&browser);
         browser.put("/api/v1/auth/password", &body).await.expect_problem(429, "too_many_attempts");
     }
 
@@ -153,8 +196,8 @@ on_both_databases! {
             api.clone().with_token(&"x".repeat(5_000)),
             api.clone().with_header("authorization", "Basic YWRtaW46YWRtaW4="),
             api.clone().with_header("authorization", "Bearer"),
-            api.clone().with_header("cookie", "workpoint_session=nonsense"),
-            api.clone().with_header("cookie", "workpoint_session"),
+            api.clone().with_header("cookie", "__Host-workpoint_session=nonsense"),
+            api.clone().with_header("cookie", "__Host-workpoint_session"),
         ];
         server.token("anna", &[Role::Viewer]).await;
         let (browser, _) = api.sign_in("anna", PASSWORD).await;

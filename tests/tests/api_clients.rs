@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use domain::Role;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tests::{ApiClient, TestServer, items, message, on_both_databases, raw_phone, reply};
+use simulator::Opening;
+use tests::{ApiClient, TestServer, desk, items, message, on_both_databases, phones, raw_phone, reply};
 use wire::{Action, Reason};
 
 const CLIENTS: &str = "/api/v1/clients";
+const AUTO_ANSWER: &str = "mobile-user.cti-settings.auto-answer-calls-enabled";
+const SECRET: &str = "telephony.sip-settings.sip-credentials-password";
 
 /// A phone of the fixture: MAC address, number, device type, software type and version.
 type Phone = (&'static str, &'static str, &'static str, &'static str, &'static str);
@@ -43,6 +46,20 @@ async fn contact(server: &TestServer, number: u8, (mac, e164, device_type, softw
     phone.send(&message(&nonce(), Reason::StartUp, all.clone())).await;
     all.extend(items(&[("ringer-melody", "2"), ("sip-pwd", "tr1ckyS1pPassw0rd"), ("key-modules", "1")]));
     phone.send(&reply(&nonce(), Action::ReadAllItems, all)).await;
+}
+
+/// A contact of a phone that reports a fault.
+async fn fault(server: &TestServer, number: u8, (mac, e164, device_type, software_type, version): Phone) {
+    let all = items(&[
+        ("device-type", device_type),
+        ("software-type", software_type),
+        ("software-version", version),
+        ("mac-addr", mac),
+        ("e164", e164),
+        ("fault-report-admin-pwd", "true"),
+    ]);
+    let mut phone = raw_phone(server.phone_port(), [127, 30, 1, number]);
+    phone.send(&message(&nonce(), Reason::StartUp, all)).await;
 }
 
 /// Contacts of all phones of the fixture, a second after each other.
@@ -112,6 +129,115 @@ on_both_databases! {
             assert_eq!(macs(&api, nothing).await, Vec::<String>::new(), "{nothing}");
         }
         assert_eq!(macs(&api, "search=&model=").await.len(), 6, "empty filters take all");
+    }
+
+    clients_are_found_by_what_they_need => |server| {
+        let api = fleet(server).await;
+        for (query, found) in [
+            ("software_version=V3%20R5.16.0", &["01", "ef"][..]),
+            ("software_version=V3", &[]),
+            ("fault=any", &[]),
+            ("in_job=false", &["01", "02", "0a", "ab", "cd", "ef"]),
+            ("drift=true", &[]),
+            ("secrets_withheld=false&model=CP600", &["0a", "ab"]),
+            ("last_contact_reason=start-up", &["01", "02", "0a", "ab", "cd", "ef"]),
+            ("last_contact_reason=solicited", &[]),
+            ("not_seen=true", &[]),
+        ] {
+            assert_eq!(macs(&api, &format!("sort=device_id&{query}")).await, found, "{query}");
+        }
+        let first = list(&api, "sort=last_contact_at").await["items"][0].clone();
+        let seen = first["last_contact_at"].as_str().expect("a time");
+        assert_eq!(macs(&api, &format!("seen_from={seen}")).await.len(), 6);
+        assert_eq!(macs(&api, &format!("seen_until={seen}")).await, Vec::<String>::new());
+        let faulty = ("00:1A:E8:00:00:02", "4201", FLEET[1].2, FLEET[1].3, FLEET[1].4);
+        fault(server, 2, faulty).await;
+        assert_eq!(macs(&api, "fault=any").await, ["02"]);
+        assert_eq!(macs(&api, "fault=admin-password").await, ["02"]);
+        assert_eq!(macs(&api, "fault=user-password").await, Vec::<String>::new());
+        let path = format!("{CLIENTS}/{}", first["id"]);
+        api.post(&format!("{path}/refresh"), &json!({})).await.expect(202);
+        let busy = list(&api, "in_job=true").await;
+        assert_eq!((&busy["total"], &busy["items"][0]["id"]), (&json!(1), &first["id"]));
+        assert_eq!((&busy["items"][0]["open_targets"], &busy["items"][0]["drifted"]), (&json!(1), &json!(0)));
+        assert_eq!(api.get(&path).await.expect(200)["open_targets"], 1);
+        assert_eq!(macs(&api, "in_job=false").await.len(), 5);
+        let prepared = json!({ "e164": "4299", "model": "CP600" });
+        let prepared = api.post(CLIENTS, &prepared).await.expect(201);
+        server.clock.advance(SignedDuration::from_hours(8 * 24));
+        contact(server, 3, FLEET[2]).await;
+        assert_eq!(macs(&api, "not_seen=true&sort=device_id").await, ["01", "02", "ab", "cd", "ef"]);
+        assert_eq!(list(&api, "not_seen=true").await["items"][0]["not_seen"], true);
+        let others = list(&api, "not_seen=false&sort=state").await;
+        assert_eq!((&others["total"], &others["items"][0]["not_seen"]), (&json!(2), &json!(false)));
+        assert_eq!((&others["items"][1]["id"], &others["items"][1]["not_seen"]), (&prepared["id"], &json!(false)));
+        for query in ["fault=x", "drift=1", "in_job=yes", "last_contact_reason=x", "seen_from=today"] {
+            api.get(&format!("{CLIENTS}?{query}")).await.expect_problem(422, "invalid_fields");
+        }
+        let export = api.get(&format!("{CLIENTS}/export?not_seen=true&fault=any")).await.json();
+        assert_eq!(export.as_array().map(Vec::len), Some(1));
+    }
+
+    an_action_takes_the_filters_of_the_list => |server| {
+        let api = fleet(server).await;
+        let act = async |filter: Value| {
+            let body = json!({ "action": "refresh", "targets": { "filter": filter } });
+            api.post(&format!("{CLIENTS}/actions"), &body).await
+        };
+        let job = act(json!({ "software_version": "V3 R5.16.0" })).await.expect(201);
+        assert_eq!(job["targets"]["waiting"], 2);
+        let rest = act(json!({ "in_job": false, "not_seen": false })).await.expect(201);
+        assert_eq!(rest["targets"]["waiting"], 4);
+        for nobody in [json!({ "fault": "any" }), json!({ "drift": true }), json!({ "secrets_withheld": true }), json!({ "in_job": false })] {
+            act(nobody).await.expect_problem(409, "no_targets");
+        }
+        assert_eq!(act(json!({ "fault": "x" })).await.refused_fields(), ["/targets/filter/fault: not_a_choice"]);
+    }
+
+    what_differs_and_what_was_withheld_is_shown => |server| {
+        let phone = phones(server.phone_port(), 2, |config| {
+            config.family = Some(simulator::Family::Sip);
+            config.models = vec!["CP600".parse().expect("a model")];
+            config.contact_gap = Some(std::time::Duration::ZERO);
+        });
+        let phones = phone.await;
+        for phone in &phones {
+            phone.session(&Opening::StartUp).await.expect("a session");
+        }
+        let api = server.api(&[Role::Admin]).await;
+        let changed = desk::client_of(&api, &phones[0].mac().to_string()).await["id"].clone();
+        let without = desk::client_of(&api, &phones[1].mac().to_string()).await["id"].clone();
+        let job = desk::set(&api, std::slice::from_ref(&changed), AUTO_ANSWER, json!(true), json!({})).await;
+        phones[0].session(&Opening::Solicited).await.expect("a session");
+        desk::job_becomes(&api, &job, "success").await;
+        let change = phones[0].with_machine(|machine, _| machine.phone_mut().change_locally("auto-answer", None, "false"));
+        change.await.expect("a change at the phone");
+        phones[0].session(&Opening::LocalChanges).await.expect("a session");
+        let found = list(&api, "drift=true").await;
+        assert_eq!((&found["total"], &found["items"][0]["id"], &found["items"][0]["drifted"]), (&json!(1), &changed, &json!(1)));
+        assert_eq!(list(&api, "drift=false").await["items"][0]["id"], without);
+
+        let job = desk::set(&api, std::slice::from_ref(&without), SECRET, json!("k4nar1envogel"), json!({})).await;
+        phones[1].session(&Opening::Solicited).await.expect("a session");
+        desk::job_becomes(&api, &job, "failed").await;
+        let found = list(&api, "secrets_withheld=true").await;
+        assert_eq!((&found["total"], &found["items"][0]["id"]), (&json!(1), &without));
+        assert_eq!(found["items"][0]["secrets_withheld"], true);
+        assert_eq!(list(&api, "secrets_withheld=false").await["items"][0]["id"], changed);
+        // The job's row follows its targets with the pulse.
+        tests::wait_until(async || {
+            let attention = api.get("/api/v1/dashboard").await.expect(200)["attention"].clone();
+            let kinds = attention.as_array().expect("worries").iter().map(|one| one["kind"].clone());
+            kinds.collect::<Vec<_>>() == ["secrets-withheld", "jobs-failed", "drift"]
+        })
+        .await;
+        let until = server.clock.now() + SignedDuration::from_hours(1);
+        server.change_setting("server-settings.onboarding.window-until", until.to_string()).await;
+        let how = json!({ "approve": true });
+        let job = desk::set(&api, std::slice::from_ref(&without), SECRET, json!("k4nar1envogel"), how).await;
+        phones[1].session(&Opening::Solicited).await.expect("a session");
+        desk::job_becomes(&api, &job, "success").await;
+        assert_eq!(list(&api, "secrets_withheld=true").await["total"], 0);
     }
 
     clients_are_sorted => |server| {

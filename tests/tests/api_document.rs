@@ -17,6 +17,8 @@ struct Operation {
     method: Method,
     path: String,
     permission: String,
+    /// Whether a browser must have confirmed not long ago who uses it.
+    step_up: bool,
     /// Names of the parameters of its query string.
     parameters: Vec<String>,
 }
@@ -45,6 +47,7 @@ fn operations() -> Vec<Operation> {
         .into_iter()
         .map(|(method, path, operation)| Operation {
             permission: operation["x-permission"].as_str().unwrap_or_default().to_owned(),
+            step_up: operation["x-step-up"].as_bool().unwrap_or_default(),
             parameters: operation["parameters"]
                 .as_array()
                 .into_iter()
@@ -251,10 +254,34 @@ async fn nothing_but_the_own_session_works_with_a_first_password() {
             method: method.parse().expect("a method"),
             path: path.to_owned(),
             permission: String::new(),
+            step_up: false,
             parameters: Vec::new(),
         };
         let (status, problem) = operation.send(&browser).await;
         assert!(status != 401 && status != 403, "{place}: {status} {problem}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_dangerous_asks_a_browser_for_a_confirmation_and_nothing_else_does() {
+    let server = TestServer::start(Backend::Sqlite).await;
+    let operations = operations();
+    let dangerous = operations.iter().filter(|operation| operation.step_up).count();
+    assert!(dangerous >= 10, "{dangerous}");
+    for (user_name, roles) in [("root", Role::ALL.to_vec()), ("nobody", Vec::new())] {
+        server.token(user_name, &roles).await;
+        for operation in operations.iter().filter(|operation| operation.permission != PUBLIC) {
+            let place = format!("{} {} as {user_name}", operation.method, operation.path);
+            // Some of them end the session; and each is asked a quarter of an hour after the sign-in.
+            let (browser, _) = server.anonymous().sign_in(user_name, PASSWORD).await;
+            server.clock.advance(jiff::SignedDuration::from_secs(901));
+            let wanted = permission(&operation.permission).expect("a permission");
+            let may = RoleSet::new(roles.iter().copied()).may(wanted);
+            let (status, problem) = operation.send(&browser).await;
+            let asked = (status, problem["code"].as_str()) == (403, Some("step_up_required"));
+            assert_eq!(asked, may && operation.step_up, "{place}: {status} {problem}");
+        }
     }
     server.stop().await;
 }

@@ -233,6 +233,22 @@ on_both_databases! {
             assert_eq!(deep.expect_problem(422, "page_too_deep")["args"]["parameter"], "after");
         }
         api.get(&format!("{JOBS}/export?page=1")).await.expect_problem(422, "invalid_fields");
+
+        let whole = api.get(&path).await.expect(200);
+        for _ in 0..2 {
+            let export = api.get(&format!("{path}/export")).await;
+            assert_eq!(export.header("content-disposition"), "attachment; filename=\"job-targets.json\"");
+            assert_eq!(export.expect(200), whole["items"]);
+        }
+        let csv = api.get(&format!("{path}/export?format=csv&state=cancelled")).await;
+        assert_eq!(csv.text.lines().count(), 4, "{}", csv.text);
+        assert_eq!(api.get(&format!("{path}/export?state=failed")).await.expect(200), json!([]));
+        for query in ["state=done", "page=1", "format=xml"] {
+            api.get(&format!("{path}/export?{query}")).await.expect_problem(422, "invalid_fields");
+        }
+        api.get(&format!("{JOBS}/99999/targets/export")).await.expect_problem(404, "not_found");
+        let auditor = server.api(&[Role::Auditor]).await;
+        auditor.get(&format!("{path}/export")).await.expect_problem(403, "forbidden");
     }
 
     the_counts_of_a_large_job_are_right_when_it_is_tried_again => |server| {

@@ -190,16 +190,39 @@ on_both_databases! {
         let id = api.get(CLIENTS).await.expect(200)["items"][0]["id"].clone();
         assert_eq!(by_id(&api, &id).await["approved"], false);
         let path = format!("{CLIENTS}/{id}/approve");
-        server.api(&[Role::Viewer]).await.post(&path, &json!({})).await.expect_problem(403, "forbidden");
-        let first = api.post(&path, &json!({})).await.expect(200);
+        let any = api.clone().if_match("*");
+        server.api(&[Role::Viewer]).await.if_match("*").post(&path, &json!({})).await.expect_problem(403, "forbidden");
+        api.post(&path, &json!({})).await.expect_problem(428, "precondition_required");
+        let first = any.post(&path, &json!({})).await.expect(200);
         assert_eq!(first["approved"], true);
-        assert_eq!(api.post(&path, &json!({})).await.expect(200), first, "twice is no other change");
+        assert_eq!(any.post(&path, &json!({})).await.expect(200), first, "twice is no other change");
         let audit = server.api(&[Role::Auditor]).await.get("/api/v1/audit?action=client.approve").await.expect(200);
         assert_eq!(audit["total"], 1);
         for id in ["999999", "x"] {
-            api.post(&format!("{CLIENTS}/{id}/approve"), &json!({})).await.expect_problem(404, "not_found");
-            api.clone().if_match("*").post(&format!("{CLIENTS}/{id}/release"), &json!({})).await.expect_problem(404, "not_found");
+            for deed in ["approve", "release"] {
+                any.post(&format!("{CLIENTS}/{id}/{deed}"), &json!({})).await.expect_problem(404, "not_found");
+            }
         }
+    }
+
+    an_address_that_nobody_has_seen_is_not_trusted => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        start_up(server, [127, 30, 1, 1], MAC, &[]).await;
+        let id = api.get(CLIENTS).await.expect(200)["items"][0]["id"].clone();
+        let seen = by_id(&api, &id).await;
+        assert_eq!(seen["peer_address"], "127.30.1.1");
+        server.clock.advance(SignedDuration::from_secs(1));
+        // It says nothing new, but from another address of its network.
+        start_up(server, [127, 30, 1, 2], MAC, &[]).await;
+        let moved = by_id(&api, &id).await;
+        assert_eq!((&moved["peer_address"], &moved["trusted_address"]), (&json!("127.30.1.2"), &json!("127.30.1.1")));
+        let path = format!("{CLIENTS}/{id}/approve");
+        let with = |client: &Value| api.clone().if_match(&format!("\"{}\"", client["revision"]));
+        with(&seen).post(&path, &json!({})).await.expect_problem(412, "precondition_failed");
+        let now = by_id(&api, &id).await;
+        assert_eq!((&now["approved"], &now["trusted_address"]), (&json!(false), &json!("127.30.1.1")));
+        let approved = with(&now).post(&path, &json!({})).await.expect(200);
+        assert_eq!((&approved["approved"], &approved["trusted_address"]), (&json!(true), &json!("127.30.1.2")));
     }
 
     a_client_in_quarantine_is_released_and_its_next_contact_binds_it => |server| {
@@ -213,7 +236,7 @@ on_both_databases! {
         start_up(server, [127, 30, 2, 1], MAC, &[]).await;
         let held = by_id(&api, &id).await;
         assert_eq!((&held["state"], &held["quarantine_reason"]), (&json!("quarantined"), &json!("other-network")));
-        api.post(&format!("{CLIENTS}/{id}/approve"), &json!({})).await.expect_problem(409, "client_quarantined");
+        any.post(&format!("{CLIENTS}/{id}/approve"), &json!({})).await.expect_problem(409, "client_quarantined");
         api.post(&path, &json!({})).await.expect_problem(428, "precondition_required");
         let old = format!("\"{}\"", held["revision"].as_i64().expect("a number") - 1);
         api.clone().if_match(&old).post(&path, &json!({})).await.expect_problem(412, "precondition_failed");

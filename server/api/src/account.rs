@@ -30,6 +30,12 @@ pub struct AccountView {
     pub failed_sign_ins: u64,
     /// Last failed sign-in.
     pub last_failed_sign_in_at: Option<Timestamp>,
+    /// Whether signing in is refused after too many failed sign-ins in a row. Sessions and tokens go on.
+    pub locked: bool,
+    /// When the lock ends by itself; `null` when it is not locked, or until somebody unlocks it.
+    pub locked_until: Option<Timestamp>,
+    /// Whether signing in asks for a code too.
+    pub second_factor: bool,
     /// Last successful sign-in.
     pub last_sign_in_at: Option<Timestamp>,
     /// When it was created.
@@ -69,7 +75,7 @@ pub struct ChangeAccount {
     #[serde(default, deserialize_with = "patch::set", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub user_name: Option<String>,
-    /// Roles.
+    /// Roles; other ones than before end all sessions of the account.
     #[serde(default, deserialize_with = "patch::set", skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = crate::schema::list_of_words::<Role>)]
     pub roles: Option<Vec<Role>>,
@@ -85,7 +91,12 @@ pub struct ChangeAccount {
     #[serde(default, deserialize_with = "patch::set", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = bool, required = false)]
     pub disabled: Option<bool>,
-    /// A new first password, to be changed at the next sign-in; ends all sessions of the account.
+    /// `true` has the password changed before anything else, also in open sessions; `false` takes that back.
+    #[serde(default, deserialize_with = "patch::set", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = bool, required = false)]
+    pub must_change_password: Option<bool>,
+    /// A new first password, to be changed at the next sign-in; ends all sessions and removes all tokens of the
+    /// account.
     #[serde(
         default,
         deserialize_with = "patch::set",
@@ -116,4 +127,41 @@ pub struct AccountQuery {
     pub role: Option<Role>,
     /// Only accounts that are disabled, or that are not.
     pub disabled: Option<bool>,
+    /// Only accounts that are locked after failed sign-ins, or that are not.
+    pub locked: Option<bool>,
+}
+
+/// Which accounts an export has.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct AccountExportQuery {
+    /// `csv` or `json` (default).
+    #[param(inline)]
+    pub format: Option<crate::client::ExportFormat>,
+    /// As in the list.
+    pub sort: Option<String>,
+    /// As in the list.
+    pub search: Option<String>,
+    /// As in the list.
+    #[param(schema_with = crate::schema::word::<Role>)]
+    pub role: Option<Role>,
+    /// As in the list.
+    pub disabled: Option<bool>,
+    /// As in the list.
+    pub locked: Option<bool>,
+}
+
+impl From<AccountExportQuery> for AccountQuery {
+    fn from(query: AccountExportQuery) -> Self {
+        Self {
+            page: None,
+            size: None,
+            sort: query.sort,
+            search: query.search,
+            role: query.role,
+            disabled: query.disabled,
+            locked: query.locked,
+        }
+    }
 }

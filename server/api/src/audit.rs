@@ -28,6 +28,9 @@ pub struct AuditView {
     pub object_kind: String,
     /// Its id.
     pub object_id: String,
+    /// Name of an account, number or device id of a client: now, or when it was deleted. Not part of the record.
+    #[serde(default)]
+    pub object_name: Option<String>,
     /// Before and after; never with secrets.
     #[schema(value_type = Object)]
     pub details: Value,
@@ -55,6 +58,11 @@ pub struct AuditQuery {
     pub object_kind: Option<String>,
     /// Id of the thing.
     pub object_id: Option<String>,
+    /// Kind and id of the thing at once: `client:17`.
+    pub object: Option<String>,
+    /// Part of who did it, of the address, the action, the thing or its name, or what was before and after; in any
+    /// case of letters.
+    pub search: Option<String>,
     /// Name of who did it.
     pub actor: Option<String>,
     /// Not before this time.
@@ -77,6 +85,11 @@ pub struct AuditExportQuery {
     pub object_kind: Option<String>,
     /// Id of the thing.
     pub object_id: Option<String>,
+    /// Kind and id of the thing at once: `client:17`.
+    pub object: Option<String>,
+    /// Part of who did it, of the address, the action, the thing or its name, or what was before and after; in any
+    /// case of letters.
+    pub search: Option<String>,
     /// Name of who did it.
     pub actor: Option<String>,
     /// Not before this time.
@@ -87,8 +100,19 @@ pub struct AuditExportQuery {
 
 impl From<AuditExportQuery> for AuditQuery {
     fn from(query: AuditExportQuery) -> Self {
-        let AuditExportQuery { format: _, action, object_kind, object_id, actor, from, until } = query;
-        Self { page: None, size: None, before: None, action, object_kind, object_id, actor, from, until }
+        Self {
+            page: None,
+            size: None,
+            before: None,
+            action: query.action,
+            object_kind: query.object_kind,
+            object_id: query.object_id,
+            object: query.object,
+            search: query.search,
+            actor: query.actor,
+            from: query.from,
+            until: query.until,
+        }
     }
 }
 

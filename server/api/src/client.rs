@@ -79,6 +79,14 @@ pub struct ClientView {
     pub approved: bool,
     /// Number of its desired configuration; 0 when nothing was ever desired (D-27).
     pub configuration_revision: i64,
+    /// Targets of jobs that wait for it or are under way with it. Not counted: what is planned for later.
+    pub open_targets: u64,
+    /// Values that were changed at the phone after they had been as desired (D-23).
+    pub drifted: u64,
+    /// Secrets were withheld from it, and it has accepted none since (D-24).
+    pub secrets_withheld: bool,
+    /// It was seen before, and not in the last 7 days.
+    pub not_seen: bool,
     /// First seen, or prepared.
     pub created_at: Timestamp,
     /// Last change; a contact that says nothing new is none.
@@ -137,6 +145,26 @@ pub struct ClientQuery {
     /// State.
     #[param(schema_with = crate::schema::word::<ClientState>)]
     pub state: Option<ClientState>,
+    /// Firmware version, exactly as it is shown.
+    pub software_version: Option<String>,
+    /// Whether targets of jobs wait for it or are under way with it.
+    pub in_job: Option<bool>,
+    /// Whether values were changed at the phone (D-23).
+    pub drift: Option<bool>,
+    /// `any`, or the fault it reports.
+    #[param(schema_with = crate::schema::fault_filter)]
+    pub fault: Option<String>,
+    /// Whether it was seen before and not in the last 7 days.
+    pub not_seen: Option<bool>,
+    /// Whether secrets were withheld from it (D-24).
+    pub secrets_withheld: Option<bool>,
+    /// Reason of the last contact.
+    #[param(schema_with = crate::schema::word::<ContactReason>)]
+    pub last_contact_reason: Option<ContactReason>,
+    /// Last contact not before this time.
+    pub seen_from: Option<Timestamp>,
+    /// Last contact before this time.
+    pub seen_until: Option<Timestamp>,
 }
 
 /// Form of an export.
@@ -170,12 +198,49 @@ pub struct ClientExportQuery {
     /// As in the list.
     #[param(schema_with = crate::schema::word::<ClientState>)]
     pub state: Option<ClientState>,
+    /// As in the list.
+    pub software_version: Option<String>,
+    /// As in the list.
+    pub in_job: Option<bool>,
+    /// As in the list.
+    pub drift: Option<bool>,
+    /// As in the list.
+    #[param(schema_with = crate::schema::fault_filter)]
+    pub fault: Option<String>,
+    /// As in the list.
+    pub not_seen: Option<bool>,
+    /// As in the list.
+    pub secrets_withheld: Option<bool>,
+    /// As in the list.
+    #[param(schema_with = crate::schema::word::<ContactReason>)]
+    pub last_contact_reason: Option<ContactReason>,
+    /// As in the list.
+    pub seen_from: Option<Timestamp>,
+    /// As in the list.
+    pub seen_until: Option<Timestamp>,
 }
 
 impl From<ClientExportQuery> for ClientQuery {
     fn from(query: ClientExportQuery) -> Self {
-        let ClientExportQuery { format: _, sort, search, software_type, model, state } = query;
-        Self { page: None, size: None, after: None, sort, search, software_type, model, state }
+        Self {
+            page: None,
+            size: None,
+            after: None,
+            sort: query.sort,
+            search: query.search,
+            software_type: query.software_type,
+            model: query.model,
+            state: query.state,
+            software_version: query.software_version,
+            in_job: query.in_job,
+            drift: query.drift,
+            fault: query.fault,
+            not_seen: query.not_seen,
+            secrets_withheld: query.secrets_withheld,
+            last_contact_reason: query.last_contact_reason,
+            seen_from: query.seen_from,
+            seen_until: query.seen_until,
+        }
     }
 }
 

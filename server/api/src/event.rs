@@ -7,10 +7,12 @@ use utoipa::ToSchema;
 /// `lag` (events were lost or too many: fetch everything again), both without fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChangeEvent {
-    /// Word of the resource: `clients`, `accounts`, `tokens`, `sessions`, `settings`, `notifications`.
+    /// Word of the resource: `clients`, `jobs`, `plans`, `notifications`, `accounts`, `tokens`, `sessions`,
+    /// `settings`. Only changes of what the caller may read are told; of sessions, tokens and the account also the
+    /// own ones.
     pub resource: String,
     /// `created`, `updated` or `deleted`.
     pub change: String,
-    /// Id of the thing, as in its address.
+    /// Id of the thing, as in its address; empty when several things changed at once.
     pub id: String,
 }

@@ -85,6 +85,10 @@ pub struct JobQuery {
     pub from: Option<Timestamp>,
     /// Planned, or made, before this time.
     pub until: Option<Timestamp>,
+    /// Came to its end not before this time.
+    pub finished_from: Option<Timestamp>,
+    /// Came to its end before this time.
+    pub finished_until: Option<Timestamp>,
 }
 
 /// Which jobs an export has.
@@ -112,12 +116,28 @@ pub struct JobExportQuery {
     pub from: Option<Timestamp>,
     /// As in the list.
     pub until: Option<Timestamp>,
+    /// As in the list.
+    pub finished_from: Option<Timestamp>,
+    /// As in the list.
+    pub finished_until: Option<Timestamp>,
 }
 
 impl From<JobExportQuery> for JobQuery {
     fn from(query: JobExportQuery) -> Self {
-        let JobExportQuery { format: _, sort, state, kind, initiator, client, from, until } = query;
-        Self { page: None, size: None, sort, after: None, state, kind, initiator, client, from, until }
+        Self {
+            page: None,
+            size: None,
+            sort: query.sort,
+            after: None,
+            state: query.state,
+            kind: query.kind,
+            initiator: query.initiator,
+            client: query.client,
+            from: query.from,
+            until: query.until,
+            finished_from: query.finished_from,
+            finished_until: query.finished_until,
+        }
     }
 }
 
@@ -185,6 +205,15 @@ pub struct TargetDetails {
     pub rows: Vec<RowView>,
 }
 
+/// Trying the targets of a job again.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct RetryJob {
+    /// Number of targets that are tried again: needed beyond the setting `jobs.confirm-beyond` for what is dangerous.
+    pub confirm: Option<u64>,
+}
+
 /// Which targets are shown.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
@@ -199,6 +228,19 @@ pub struct TargetQuery {
     /// Cursor: the list's `next`, with the same filter.
     pub after: Option<String>,
     /// State.
+    #[param(schema_with = crate::schema::word::<TargetState>)]
+    pub state: Option<TargetState>,
+}
+
+/// Which targets an export has.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct TargetExportQuery {
+    /// `csv` or `json` (default).
+    #[param(inline)]
+    pub format: Option<ExportFormat>,
+    /// As in the list.
     #[param(schema_with = crate::schema::word::<TargetState>)]
     pub state: Option<TargetState>,
 }

@@ -24,6 +24,7 @@ pub mod prepared;
 pub mod problem;
 pub mod revision;
 mod schema;
+pub mod second_factor;
 pub mod session;
 pub mod setting;
 pub mod targets;

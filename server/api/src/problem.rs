@@ -57,6 +57,18 @@ codes! {
     CsrfTokenMissing = "csrf_token_missing", 403, "CSRF token missing or wrong";
     /// The password must be changed before anything else (D-32).
     PasswordChangeRequired = "password_change_required", 403, "Password change required";
+    /// The code or recovery code was wrong, or used before. Argument `tries`: how many are left.
+    SecondFactorFailed = "second_factor_failed", 401, "Wrong code";
+    /// The sign-in took too long, or had too many wrong codes: begin again.
+    SignInExpired = "sign_in_expired", 401, "The sign-in must begin again";
+    /// Confirm who you are at `/auth/confirm` first. Argument `methods`: `password`, `code`.
+    StepUpRequired = "step_up_required", 403, "Confirmation of the own identity required";
+    /// An API token cannot do this; it takes a browser that is signed in.
+    SessionNeeded = "session_needed", 409, "A signed-in browser is needed";
+    /// The account has a second factor; remove it first.
+    SecondFactorActive = "second_factor_active", 409, "Second factor already active";
+    /// There is no second factor that waits for its first code, or none at all.
+    NoSecondFactor = "no_second_factor", 409, "No second factor";
     /// No client is selected.
     NoTargets = "no_targets", 409, "No client is selected";
     /// Only an administrator may do it to so many clients. Arguments `targets`, `most`.
@@ -225,6 +237,8 @@ pub mod field {
     pub const CONTROL_CHARACTER: &str = "control_character";
     /// Not the current password.
     pub const WRONG_PASSWORD: &str = "wrong_password";
+    /// Not a code that counts now.
+    pub const WRONG_CODE: &str = "wrong_code";
     /// A role that allows more than the caller may.
     pub const ROLE_NOT_HELD: &str = "role_not_held";
     /// Lies in the past, or later than allowed.

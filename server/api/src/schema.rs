@@ -4,6 +4,9 @@
 
 use domain::client::{Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode};
 use domain::job::{JobCause, JobKind, JobState, TargetState};
+use domain::notification::NotificationCode;
+use domain::password::{PasswordFault, PasswordPolicy};
+use domain::second_factor::TotpAlgorithm;
 use domain::{Permission, Role};
 use serde_json::Value;
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
@@ -31,6 +34,9 @@ macro_rules! words {
 }
 
 words! {
+    PasswordFault { TooShort, TooLong, ContainsUserName, Common, Composition, Repetition, Sequence }
+    PasswordPolicy { Modern, Osem }
+    TotpAlgorithm { Sha1, Sha256 }
     Role { Admin, Operator, Viewer, Auditor }
     ClientState { Prepared, Active, Quarantined }
     QuarantineReason { OtherNetwork, OtherPartNumber, OtherModel, SeveralMatches }
@@ -42,6 +48,10 @@ words! {
     JobState { Created, Active, Paused, PartialSuccessful, Success, Timeout, Failed, Cancelled }
     JobCause { User, StartUp, System }
     TargetState { Waiting, Scheduled, Active, Sent, Success, Partial, Failed, Timeout, Cancelled, Skipped }
+    NotificationCode {
+        ClientQuarantined, PhoneFault, JobFinished, FailedSignIns, AccountLocked, CertificateExpiring,
+        HandshakeFailures,
+    }
     Fault { SecurityLogArchive, SecurityLogEntry, OcspConnect, AdminPassword, UserPassword }
 }
 
@@ -69,6 +79,21 @@ pub(crate) fn list_of_words_or_null<T: Words>() -> Array {
     ArrayBuilder::new()
         .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
         .items(word::<T>())
+        .build()
+}
+
+/// `any`, or one of the faults.
+pub(crate) fn fault_filter() -> Object {
+    let words = std::iter::once("any").chain(Fault::all());
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
+}
+
+/// `any`, or one of the faults, or `null`.
+pub(crate) fn fault_filter_or_null() -> Object {
+    let words = std::iter::once("any").chain(Fault::all()).map(Value::from).chain([Value::Null]);
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .enum_values(Some(words))
         .build()
 }
 

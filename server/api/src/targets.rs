@@ -1,7 +1,8 @@
 //! For whom something is asked: clients by their ids, or all that a filter takes (OSEM §4.5).
 
 use domain::ClientId;
-use domain::client::ClientState;
+use domain::client::{ClientState, ContactReason};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -32,4 +33,24 @@ pub struct TargetFilter {
     /// State.
     #[schema(schema_with = crate::schema::word_or_null::<ClientState>)]
     pub state: Option<ClientState>,
+    /// Firmware version, exactly as it is shown.
+    pub software_version: Option<String>,
+    /// Whether targets of jobs wait for it or are under way with it.
+    pub in_job: Option<bool>,
+    /// Whether values were changed at the phone (D-23).
+    pub drift: Option<bool>,
+    /// `any`, or the fault it reports.
+    #[schema(schema_with = crate::schema::fault_filter_or_null)]
+    pub fault: Option<String>,
+    /// Whether it was seen before and not in the last 7 days.
+    pub not_seen: Option<bool>,
+    /// Whether secrets were withheld from it (D-24).
+    pub secrets_withheld: Option<bool>,
+    /// Reason of the last contact.
+    #[schema(schema_with = crate::schema::word_or_null::<ContactReason>)]
+    pub last_contact_reason: Option<ContactReason>,
+    /// Last contact not before this time.
+    pub seen_from: Option<Timestamp>,
+    /// Last contact before this time.
+    pub seen_until: Option<Timestamp>,
 }

@@ -16,28 +16,74 @@ pub enum PasswordPolicy {
     Osem,
 }
 
+impl PasswordPolicy {
+    /// The word of the setting.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Modern => "modern",
+            Self::Osem => "osem",
+        }
+    }
+
+    /// The policy a word names.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Modern, Self::Osem].into_iter().find(|policy| policy.as_str() == word)
+    }
+
+    /// Fewest and most characters.
+    pub fn lengths(self) -> (usize, usize) {
+        match self {
+            Self::Modern => (14, MAX_LENGTH),
+            Self::Osem => (14, 20),
+        }
+    }
+
+    /// What the policy looks at, in the order people are told; each rule by the fault of breaking it.
+    pub fn rules(self) -> &'static [PasswordFault] {
+        use PasswordFault as F;
+        match self {
+            Self::Modern => &[F::TooShort, F::TooLong, F::ContainsUserName, F::Common],
+            Self::Osem => {
+                &[F::TooShort, F::TooLong, F::Composition, F::Repetition, F::Sequence, F::ContainsUserName]
+            }
+        }
+    }
+}
+
 /// A rule a password breaks. The word is the code shown with the field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PasswordFault {
     /// Fewer characters than allowed.
+    #[serde(rename = "password_too_short")]
     TooShort,
     /// More characters than allowed.
+    #[serde(rename = "password_too_long")]
     TooLong,
     /// Contains the user name (or, with `osem`, its reverse).
+    #[serde(rename = "password_contains_user_name")]
     ContainsUserName,
     /// One of the passwords everybody tries first.
+    #[serde(rename = "password_common")]
     Common,
     /// `osem`: needs an upper-case letter, a lower-case letter, a digit and a special character.
+    #[serde(rename = "password_composition")]
     Composition,
     /// `osem`: more than three identical characters in a row.
+    #[serde(rename = "password_repetition")]
     Repetition,
     /// `osem`: more than three sequential characters in a row.
+    #[serde(rename = "password_sequence")]
     Sequence,
 }
 
 impl PasswordFault {
-    /// Stable code of the fault.
+    /// Stable code of the fault, the word in a problem document.
     pub fn code(self) -> &'static str {
+        self.as_str()
+    }
+
+    /// The same, as other words are asked for.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::TooShort => "password_too_short",
             Self::TooLong => "password_too_long",
@@ -56,10 +102,7 @@ pub const MAX_LENGTH: usize = 128;
 /// All rules the password breaks; empty when it is good. Lengths are counted in characters.
 pub fn check(policy: PasswordPolicy, user_name: &str, password: &str) -> Vec<PasswordFault> {
     let length = password.chars().count();
-    let (shortest, longest) = match policy {
-        PasswordPolicy::Modern => (14, MAX_LENGTH),
-        PasswordPolicy::Osem => (14, 20),
-    };
+    let (shortest, longest) = policy.lengths();
     let mut faults = Vec::new();
     if length < shortest {
         faults.push(PasswordFault::TooShort);
@@ -91,7 +134,7 @@ fn osem_faults(password: &str) -> impl Iterator<Item = PasswordFault> {
     let has = |test: fn(&char) -> bool| characters.iter().any(test);
     let composed = has(|c| c.is_uppercase())
         && has(|c| c.is_lowercase())
-        && has(|c| c.is_numeric())
+        && has(char::is_ascii_digit)
         && has(|c| !c.is_alphanumeric());
     // "More than three in a row" is four characters whose neighbours differ by the same step.
     let run_of =
@@ -203,16 +246,64 @@ mod tests {
         }
     }
 
+    /// The five rules of OSEM §2.8.2 as a table: what is just good, what is just bad.
     #[test]
     fn osem_has_exactly_its_rules() {
-        assert_eq!(osem("Xk7!mQ2#vB9&tz"), []);
-        assert_eq!(osem("Xk7!mQ2#vB9&tzXk7!mQ2"), [PasswordFault::TooLong]);
-        assert_eq!(osem("xk7!mq2#vb9&tz"), [PasswordFault::Composition]);
-        assert_eq!(osem("Xk7!aaaa#vB9&tz"), [PasswordFault::Repetition]);
-        assert_eq!(osem("Xk7!aaa#vB9&tz2"), []);
-        assert_eq!(osem("Xk7!1234#vB9&tz"), [PasswordFault::Sequence]);
-        assert_eq!(osem("Xk7!4321#vB9&tz"), [PasswordFault::Sequence]);
-        assert_eq!(osem("Xk7!User#vB9&tz"), [PasswordFault::ContainsUserName]);
-        assert_eq!(osem("Xk7!resu#vB9&tz"), [PasswordFault::ContainsUserName]);
+        use PasswordFault as F;
+        let table: &[(&str, &[F])] = &[
+            // between 14 and 20 characters
+            ("Xk7!mQ2#vB9&t", &[F::TooShort]),
+            ("Xk7!mQ2#vB9&tz", &[]),
+            ("Xk7!mQ2#vB9&tzXk7!mQ", &[]),
+            ("Xk7!mQ2#vB9&tzXk7!mQ2", &[F::TooLong]),
+            ("Ük7!mQ2#vB9&tz", &[]),
+            // one of each class
+            ("xk7!mq2#vb9&tz", &[F::Composition]),
+            ("XK7!MQ2#VB9&TZ", &[F::Composition]),
+            ("Xkq!mQw#vBe&tz", &[F::Composition]),
+            ("Xk7wmQ2pvB9dtz", &[F::Composition]),
+            ("Xk²!mQ¼#vB½&tz", &[F::Composition]),
+            ("Xk7 mQ2 vB9 tz", &[]),
+            // no more than three identical characters in a row
+            ("Xk7!aaa#vB9&tz", &[]),
+            ("Xk7!aaaa#vB9&tz", &[F::Repetition]),
+            ("Xk7!aaAa#vB9&tz", &[]),
+            ("Xk7!!!!#vB9&tzz", &[F::Repetition]),
+            // no more than three sequential characters in a row
+            ("Xk7!123#vB9&tz", &[]),
+            ("Xk7!1234#vB9&tz", &[F::Sequence]),
+            ("Xk7!4321#vB9&tz", &[F::Sequence]),
+            ("Xk7!abcd#vB9&tz", &[F::Sequence]),
+            ("Xk7!dcba#vB9&tz", &[F::Sequence]),
+            ("Xk7!abce#vB9&tz", &[]),
+            ("Xk7!1357#vB9&tz", &[]),
+            // neither the user name nor its reverse
+            ("Xk7!User#vB9&tz", &[F::ContainsUserName]),
+            ("Xk7!resu#vB9&tz", &[F::ContainsUserName]),
+            ("Xk7!RESU#vB9&tz", &[F::ContainsUserName]),
+            ("Xk7!use-r#vB9&tz", &[]),
+            // several at once
+            ("user1234", &[F::TooShort, F::ContainsUserName, F::Composition, F::Sequence]),
+            ("change_me", &[F::TooShort, F::Composition]),
+        ];
+        for (password, faults) in table {
+            assert_eq!(osem(password), *faults, "{password}");
+        }
+        assert_eq!(check(PasswordPolicy::Osem, "", "Xk7!mQ2#vB9&tz"), []);
+    }
+
+    #[test]
+    fn a_policy_names_every_rule_it_checks() {
+        for policy in [PasswordPolicy::Modern, PasswordPolicy::Osem] {
+            assert_eq!(PasswordPolicy::parse(policy.as_str()), Some(policy));
+            for password in ["user1234", "aaaaaaaaaaaaaa", "abcdefghijklmnop", &"x".repeat(200), ""] {
+                for fault in check(policy, "user", password) {
+                    assert!(policy.rules().contains(&fault), "{policy:?} {password}: {fault:?}");
+                }
+            }
+            for rule in policy.rules() {
+                assert_eq!(serde_json::to_value(rule).unwrap(), rule.code());
+            }
+        }
     }
 }

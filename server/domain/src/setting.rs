@@ -203,6 +203,22 @@ settings! {
         "Time after which an idle session of an account ends.";
     SignInLifetime: "accounts.session-lifetime", seconds(300, 31_536_000), D::Integer(43_200), false,
         "Longest life of a session of an account.";
+    KeptSignInIdleTimeout: "accounts.kept-session-idle-timeout", seconds(60, 31_536_000), D::Integer(604_800), false,
+        "Time after which an idle session ends that is kept when the browser is closed (keep me logged in).";
+    KeptSignInLifetime: "accounts.kept-session-lifetime", seconds(300, 31_536_000), D::Integer(2_592_000), false,
+        "Longest life of a session that is kept when the browser is closed (keep me logged in).";
+    StepUpAfter: "accounts.confirmation-lifetime", seconds(60, 86_400), D::Integer(900), false,
+        "Time after which a session must confirm password or code again before something dangerous.";
+    LockAfterFailures: "accounts.lock-after-failures", count(0, 1_000), D::Integer(10), false,
+        "Failed sign-ins in a row after which an account is locked; 0 never locks. Its sessions and tokens go on.";
+    LockDuration: "accounts.lock-duration", seconds(0, 604_800), D::Integer(900), false,
+        "Time after which a lock ends by itself; 0 is until an administrator unlocks the account.";
+    TotpHashAlgorithm: "security.totp-hash-algorithm", K::Choice(&["sha-1", "sha-256"]), D::Text("sha-1"), false,
+        "Hash of the codes of authenticator apps that are set up from now on. Some apps know only sha-1.";
+    TokenDigestAlgorithm: "security.token-digest-algorithm", K::Choice(&["hmac-sha-256", "hmac-sha-512", "rsa-sha-256", "rsa-sha-512", "ecdsa-p-256-sha-256", "ecdsa-p-521-sha-512"]), D::Text("hmac-sha-256"), false,
+        "Algorithm that signs the short-lived access tokens of programs. Tokens signed with another one count no longer; programs get new ones with their refresh token.";
+    AccessTokenLifetime: "accounts.access-token-lifetime", seconds(60, 3_600), D::Integer(600), false,
+        "Life of an access token of a program; afterwards it gets another one with its refresh token, which lives as long as a session.";
     PhoneUrl: "phones.phone-url", K::Url, D::Text(""), false,
         "Address by which phones reach this server in default mode, with its port; it goes into contact-me requests (when its host is an IP address), and into DHCP options. Required behind NAT or a load balancer; when empty, phones use the server they are set to.";
     PhoneUrlSecurePort: "phones.phone-url-secure-port", PORT, D::Integer(0), false,
@@ -301,6 +317,25 @@ impl SettingKey {
         let id = self.definition().id;
         let short = id.strip_prefix("server-settings.").unwrap_or(id);
         format!("WORKPOINT_{}", short.to_ascii_uppercase().replace(['.', '-'], "_"))
+    }
+
+    /// Whether changing it could open a door: how people sign in, what may be done without being asked twice, and
+    /// who gets secrets. Such a change needs a recent confirmation (step-up).
+    pub fn is_security(self) -> bool {
+        let id = self.definition().id;
+        let areas = [
+            "server-settings.accounts.",
+            "server-settings.security.",
+            "server-settings.onboarding.",
+            "server-settings.contact-me.allowed-networks",
+            "server-settings.jobs.confirm-beyond",
+            "server-settings.jobs.most-dangerous-targets",
+            "server-settings.dcmp.dcmp-server-secure-mode",
+            // Where phones are sent to: whoever changes it can have all of them talk to another server.
+            "server-settings.dcmp.dcmp-server-url",
+            "server-settings.phones.phone-url",
+        ];
+        areas.iter().any(|area| id.starts_with(area))
     }
 
     /// Checks a value against the definition.
@@ -492,5 +527,32 @@ mod tests {
         assert!(until.read("2027-03-01T12:00:00Z").is_ok() && until.read("").is_ok());
         assert_eq!(until.read("tomorrow"), Err(SettingFault::Instant));
         assert_eq!(networks.read(&"1.2.3.4,".repeat(1_000)), Err(SettingFault::Length));
+    }
+
+    #[test]
+    fn what_opens_doors_is_known() {
+        use SettingKey as K;
+        let dangerous = [
+            K::PasswordPolicy,
+            K::SignInIdleTimeout,
+            K::StepUpAfter,
+            K::LockAfterFailures,
+            K::TotpHashAlgorithm,
+            K::TokenDigestAlgorithm,
+            K::OnboardingWindowUntil,
+            K::OnboardingNetworks,
+            K::ContactMeAllowedNetworks,
+            K::JobsConfirmBeyond,
+            K::JobsMostDangerousTargets,
+            K::PhoneUrl,
+            K::PhoneUrlSecurePort,
+            K::DcmpServerUrl,
+        ];
+        for key in dangerous {
+            assert!(key.is_security(), "{key:?}");
+        }
+        for key in [K::LogLevel, K::ApiPort, K::ContactMeRate, K::JobLifetime, K::MaximumSessions] {
+            assert!(!key.is_security(), "{key:?}");
+        }
     }
 }

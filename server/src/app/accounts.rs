@@ -1,17 +1,24 @@
 //! Accounts of administrators and scripts (D-30 … D-32, OSEM §2.8.5).
 //!
 //! Somebody who can administer always remains: the last enabled administrator is neither deleted, disabled
-//! nor stripped of the role. A disabled or deleted account loses its sessions and tokens at once.
+//! nor stripped of the role. A disabled or deleted account loses its sessions and tokens at once, and so does one
+//! that an administrator gives another password: that happens when it is in wrong hands, and who has it may have
+//! made tokens. With other roles it loses its sessions; its tokens never have more rights than the account, and less
+//! with the next request.
 
 use api::account::{AccountQuery, AccountView, ChangeAccount, NewAccount};
-use api::{Code, FieldError, Page, field};
+use api::session::SessionsEnded;
+use api::{Code, Page};
 use domain::password::{MAX_LENGTH, PasswordPolicy};
 use domain::{AccountId, Role, RoleSet, Secret, SessionId, TokenId};
+use futures_util::{Stream, stream};
 use serde_json::{Map, json};
 
+use super::account_fields::Faults;
 use super::caller::Caller;
 use super::error::{AppError, AppResult};
 use super::idempotency::{self, Created, IdempotencyKey};
+use super::lock_out::LockOut;
 use super::paging::{Paging, sort};
 use super::revision::Expected;
 use super::{password, secret_text, sessions};
@@ -21,20 +28,20 @@ use crate::events::{Change, Resource};
 use crate::store::accounts::{self as rows, Account, Filter, Sort};
 use crate::store::audit::{Actor, NewRecord};
 use crate::store::sessions as session_rows;
-use crate::store::{Store, StoreError, Tx, audit, tokens};
+use crate::store::{Store, StoreError, Tx, audit, second_factors, tokens};
 
-/// Longest user name, in characters.
-const LONGEST_NAME: usize = 64;
-/// Longest mail address (RFC 5321 §4.5.3.1).
-const LONGEST_EMAIL: usize = 254;
-/// Languages that texts exist in.
-const LANGUAGES: [&str; 2] = ["en", "de"];
+/// Accounts read at once by an export.
+const EXPORTED_AT_ONCE: u64 = 500;
 
 const SORTS: [(&str, Sort); 3] =
     [("user_name", Sort::UserName), ("last_sign_in_at", Sort::LastSignIn), ("created_at", Sort::Created)];
 
-fn view(account: Account) -> AccountView {
+fn view(app: &App, account: Account) -> AccountView {
+    let (rules, now) = (LockOut::of(&app.settings), app.clock.now());
     AccountView {
+        locked: rules.is_locked(&account, now),
+        locked_until: rules.ends(&account, now),
+        second_factor: account.second_factor,
         id: account.id,
         user_name: account.user_name,
         roles: account.roles.as_slice().to_vec(),
@@ -58,13 +65,42 @@ fn view(account: Account) -> AccountView {
 pub async fn list(app: &App, query: AccountQuery) -> AppResult<Page<AccountView>> {
     let paging = Paging::new(query.page, query.size, None)?;
     let order = sort(query.sort.as_deref(), &SORTS)?;
-    let filter = Filter { search: query.search, role: query.role, disabled: query.disabled };
+    let locked_after = LockOut::of(&app.settings).locked_after(app.clock.now());
+    let filter = Filter {
+        search: query.search,
+        role: query.role,
+        disabled: query.disabled,
+        locked: query.locked.map(|locked| (locked, locked_after)),
+    };
     let (accounts, total) = tokio::try_join!(
         rows::list(&app.store, &filter, order, paging.skip(), paging.size),
         rows::count(&app.store, &filter),
     )?;
-    let items = accounts.into_iter().map(view).collect();
+    let items = accounts.into_iter().map(|account| view(app, account)).collect();
     Ok(Page { items, total, page: Some(paging.page), size: paging.size, next: None })
+}
+
+/// All accounts of a filter, sorted, in pieces.
+///
+/// # Errors
+/// `invalid_fields`.
+pub fn export(
+    app: App,
+    query: AccountQuery,
+) -> AppResult<impl Stream<Item = AppResult<Vec<AccountView>>> + use<>> {
+    // A wrong order is refused before the answer begins.
+    sort(query.sort.as_deref(), &SORTS)?;
+    Ok(stream::try_unfold((app, 1, false), move |(app, page, done)| {
+        let query = AccountQuery { page: Some(page), size: Some(EXPORTED_AT_ONCE), ..query.clone() };
+        async move {
+            if done {
+                return Ok(None);
+            }
+            let accounts = list(&app, query).await?.items;
+            let done = (accounts.len() as u64) < EXPORTED_AT_ONCE;
+            Ok::<_, AppError>(Some((accounts, (app, page + 1, done))))
+        }
+    }))
 }
 
 /// One account.
@@ -72,7 +108,8 @@ pub async fn list(app: &App, query: AccountQuery) -> AppResult<Page<AccountView>
 /// # Errors
 /// `not_found`.
 pub async fn find(app: &App, id: AccountId) -> AppResult<AccountView> {
-    rows::by_id(&app.store, id).await?.map(view).ok_or_else(AppError::not_found)
+    let account = rows::by_id(&app.store, id).await?.ok_or_else(AppError::not_found)?;
+    Ok(view(app, account))
 }
 
 /// Creates an account; its password must be changed at first sign-in (OSEM §2.8.5).
@@ -86,7 +123,7 @@ pub async fn create(
     key: Option<&IdempotencyKey>,
 ) -> AppResult<Created<AccountView>> {
     let mut faults = Faults::default();
-    let roles = RoleSet::new(new.roles.iter().copied());
+    let roles = faults.roles(&new.roles);
     let user_name = faults.user_name(&new.user_name);
     let language = faults.language(new.language.as_deref().unwrap_or("en"));
     let email = faults.email(new.email.as_deref());
@@ -112,7 +149,7 @@ pub async fn create(
         email: email.as_deref(),
     };
     let account = insert(&tx, &caller.actor(), &row, app.clock.now()).await?;
-    let value = view(account);
+    let value = view(app, account);
     idempotency::end(app, &tx, caller, key, &value).await?;
     tx.commit().await?;
     app.events.publish(Resource::Accounts, Change::Created, value.id);
@@ -180,7 +217,7 @@ pub async fn change(
     }
     let details = differences(&before, &after);
     if details.is_null() {
-        return Ok(view(before));
+        return Ok(view(app, before));
     }
     let at = app.clock.now();
     let tx = app.store.begin().await?;
@@ -193,21 +230,22 @@ pub async fn change(
         return Err(AppError::stale());
     }
     let mut ended = Ended::default();
-    if after.disabled || request.password.is_some() {
+    let closed = after.disabled || request.password.is_some();
+    if closed || before.roles != after.roles {
         ended.sessions = session_rows::delete_of_account(&tx, id, None).await?;
     }
-    if after.disabled {
+    if closed {
         ended.tokens = tokens::delete_of_account(&tx, id).await?;
     }
     write_audit(&tx, &caller.actor(), "account.change", id, ended.counted(details), at).await?;
     let account = rows::by_id(&tx, id).await?.ok_or_else(AppError::not_found)?;
     tx.commit().await?;
     app.events.publish(Resource::Accounts, Change::Updated, id);
-    ended.publish(app);
-    Ok(view(account))
+    ended.publish(app, id);
+    Ok(view(app, account))
 }
 
-/// What an account loses when it is disabled, deleted or given another password.
+/// What an account loses when it is disabled, deleted or given another password or other roles.
 #[derive(Default)]
 struct Ended {
     sessions: Vec<SessionId>,
@@ -226,10 +264,10 @@ impl Ended {
         details
     }
 
-    fn publish(&self, app: &App) {
-        sessions::publish_ended(app, &self.sessions);
+    fn publish(&self, app: &App, account: AccountId) {
+        sessions::publish_ended(app, account, &self.sessions);
         for id in &self.tokens {
-            app.events.publish(Resource::Tokens, Change::Deleted, id);
+            app.events.publish_for(account, Resource::Tokens, Change::Deleted, id);
         }
     }
 }
@@ -241,7 +279,7 @@ fn apply(app: &App, before: &Account, request: &ChangeAccount) -> (Account, Faul
         after.user_name = faults.user_name(user_name);
     }
     if let Some(roles) = &request.roles {
-        after.roles = RoleSet::new(roles.iter().copied());
+        after.roles = faults.roles(roles);
     }
     if let Some(language) = &request.language {
         after.language = faults.language(language);
@@ -250,6 +288,7 @@ fn apply(app: &App, before: &Account, request: &ChangeAccount) -> (Account, Faul
         after.email = faults.email(email.as_deref());
     }
     after.disabled = request.disabled.unwrap_or(after.disabled);
+    after.must_change_password = request.must_change_password.unwrap_or(after.must_change_password);
     if let Some(password) = &request.password {
         let policy = password::policy(&app.settings);
         faults.0.extend(password::faults(policy, &after.user_name, password, "/password"));
@@ -279,6 +318,7 @@ fn differences(before: &Account, after: &Account) -> serde_json::Value {
             ("language", json!(account.language)),
             ("email", json!(account.email)),
             ("disabled", json!(account.disabled)),
+            ("must_change_password", json!(account.must_change_password)),
         ]
     };
     let (mut old, mut new) = (Map::new(), Map::new());
@@ -310,6 +350,8 @@ pub async fn delete(app: &App, caller: &Caller, id: AccountId, expected: &Expect
     if administers(&account) {
         keep_an_administrator(&tx, id).await?;
     }
+    // Account before sessions, as whoever signs in with it.
+    rows::by_id_locked(&tx, id).await?.ok_or_else(AppError::not_found)?;
     let ended = Ended {
         sessions: session_rows::delete_of_account(&tx, id, None).await?,
         tokens: tokens::delete_of_account(&tx, id).await?,
@@ -323,7 +365,89 @@ pub async fn delete(app: &App, caller: &Caller, id: AccountId, expected: &Expect
     write_audit(&tx, &caller.actor(), "account.delete", id, ended.counted(details), app.clock.now()).await?;
     tx.commit().await?;
     app.events.publish(Resource::Accounts, Change::Deleted, id);
-    ended.publish(app);
+    ended.publish(app, id);
+    Ok(())
+}
+
+/// Ends the lock after failed sign-ins; an account that is not locked stays as it is.
+///
+/// # Errors
+/// `not_found`.
+pub async fn unlock(app: &App, caller: &Caller, id: AccountId) -> AppResult<AccountView> {
+    let at = app.clock.now();
+    let tx = app.store.begin().await?;
+    let before = rows::by_id_locked(&tx, id).await?.ok_or_else(AppError::not_found)?;
+    if before.failed_in_a_row == 0 && before.locked_at.is_none() {
+        return Ok(view(app, before));
+    }
+    rows::unlock(&tx, id).await?;
+    let details = json!({ "failures": before.failed_in_a_row, "locked_at": before.locked_at });
+    write_audit(&tx, &caller.actor(), "account.unlock", id, details, at).await?;
+    let account = rows::by_id(&tx, id).await?.ok_or_else(AppError::not_found)?;
+    tx.commit().await?;
+    app.events.publish(Resource::Accounts, Change::Updated, id);
+    Ok(view(app, account))
+}
+
+/// Ends the lock after failed sign-ins for somebody with access to the server's command line; works while a server runs
+/// on the same database. `false` when nothing was to be forgotten.
+///
+/// # Errors
+/// `not_found` when there is no such account.
+pub async fn unlock_from_command_line(store: &Store, clock: &Clock, user_name: &str) -> AppResult<bool> {
+    let nobody = || AppError::new(Code::NotFound, format!("There is no account {user_name}."));
+    let tx = store.begin().await?;
+    let id = rows::by_name(&tx, user_name.trim()).await?.ok_or_else(nobody)?.id;
+    let before = rows::by_id_locked(&tx, id).await?.ok_or_else(nobody)?;
+    if before.failed_in_a_row == 0 && before.locked_at.is_none() {
+        return Ok(false);
+    }
+    rows::unlock(&tx, id).await?;
+    let details = json!({ "failures": before.failed_in_a_row, "locked_at": before.locked_at });
+    write_audit(&tx, &Actor::command_line(), "account.unlock", id, details, clock.now()).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Ends all sessions of an account; its tokens stay.
+///
+/// # Errors
+/// `not_found`.
+pub async fn end_sessions(app: &App, caller: &Caller, id: AccountId) -> AppResult<SessionsEnded> {
+    let tx = app.store.begin().await?;
+    rows::by_id_locked(&tx, id).await?.ok_or_else(AppError::not_found)?;
+    let sessions = session_rows::delete_of_account(&tx, id, None).await?;
+    let (number, details) = (sessions.len() as u64, json!({ "sessions_ended": sessions.len() }));
+    write_audit(&tx, &caller.actor(), "account.end-sessions", id, details, app.clock.now()).await?;
+    tx.commit().await?;
+    Ended { sessions, ..Ended::default() }.publish(app, id);
+    Ok(SessionsEnded { ended: number })
+}
+
+/// Removes the second factor of somebody who lost theirs, and ends their sessions and API tokens: whoever has the thing
+/// that was lost may have used it, and made tokens.
+///
+/// # Errors
+/// `not_found`; `no_second_factor`; `own_account`, because one's own is removed at `/auth/second-factor`.
+pub async fn remove_second_factor(app: &App, caller: &Caller, id: AccountId) -> AppResult<()> {
+    let tx = app.store.begin().await?;
+    rows::by_id_locked(&tx, id).await?.ok_or_else(AppError::not_found)?;
+    if caller.account == id {
+        let text = "The own second factor is removed at /auth/second-factor.";
+        return Err(AppError::new(Code::OwnAccount, text));
+    }
+    if !second_factors::delete(&tx, id).await? {
+        return Err(AppError::new(Code::NoSecondFactor, "This account has no second factor."));
+    }
+    let ended = Ended {
+        sessions: session_rows::delete_of_account(&tx, id, None).await?,
+        tokens: tokens::delete_of_account(&tx, id).await?,
+    };
+    let details = ended.counted(json!({}));
+    write_audit(&tx, &caller.actor(), "account.remove-second-factor", id, details, app.clock.now()).await?;
+    tx.commit().await?;
+    app.events.publish(Resource::Accounts, Change::Updated, id);
+    ended.publish(app, id);
     Ok(())
 }
 
@@ -411,109 +535,16 @@ pub async fn ensure_first_account(app: &App, given: Option<Secret>) -> AppResult
     Ok(shown)
 }
 
-/// What cannot be accepted of the fields of an account; all of it, not only the first.
-#[derive(Default)]
-struct Faults(Vec<FieldError>);
-
-impl Faults {
-    fn user_name(&mut self, text: &str) -> String {
-        let text = text.trim();
-        let length = text.chars().count();
-        let good = |c: char| c.is_alphanumeric() || "._-@+".contains(c);
-        if length == 0 {
-            self.0.push(FieldError::new("/user_name", field::MISSING, "must not be empty"));
-        } else if length > LONGEST_NAME {
-            let message = format!("has more than {LONGEST_NAME} characters");
-            self.0.push(FieldError::new("/user_name", field::TOO_LONG, message).arg("max", LONGEST_NAME));
-        } else if !text.chars().all(good) {
-            let message = "consists of letters, digits and . _ - @ +";
-            self.0.push(FieldError::new("/user_name", field::INVALID, message));
-        }
-        text.to_owned()
-    }
-
-    fn language(&mut self, text: &str) -> String {
-        if !LANGUAGES.contains(&text) {
-            let message = format!("must be one of: {}", LANGUAGES.join(", "));
-            self.0.push(
-                FieldError::new("/language", field::NOT_A_CHOICE, message).arg("choices", LANGUAGES.to_vec()),
-            );
-        }
-        text.to_owned()
-    }
-
-    /// Looks only for what cannot be an address at all; whether it is one, only a mail can tell.
-    fn email(&mut self, text: Option<&str>) -> Option<String> {
-        let text = text.map(str::trim).filter(|text| !text.is_empty())?;
-        let parts = text.rsplit_once('@');
-        let good = text.len() <= LONGEST_EMAIL
-            && parts
-                .is_some_and(|(local, host)| !local.is_empty() && !host.is_empty() && !host.contains(','))
-            && !text.chars().any(|c| c.is_whitespace() || c.is_control());
-        if !good {
-            self.0.push(FieldError::new("/email", field::INVALID, "is not a mail address"));
-        }
-        Some(text.to_owned())
-    }
-
-    fn refuse(self) -> AppResult<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(AppError::fields(self.0)) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Faults, differences};
+    use super::differences;
+    use crate::app::lock_out::tests::account;
     use crate::store::accounts::Account;
-    use domain::{AccountId, Role, RoleSet};
-    use jiff::Timestamp;
-
-    fn faults(check: impl FnOnce(&mut Faults)) -> Vec<String> {
-        let mut faults = Faults::default();
-        check(&mut faults);
-        faults.0.into_iter().map(|fault| fault.code).collect()
-    }
-
-    #[test]
-    fn user_names_are_words() {
-        for good in ["anna", " Anna ", "müller", "a.b-c_d+e@example.org", "7"] {
-            assert!(faults(|f| drop(f.user_name(good))).is_empty(), "{good}");
-        }
-        assert_eq!(faults(|f| drop(f.user_name("  "))), ["missing"]);
-        assert_eq!(faults(|f| drop(f.user_name(&"x".repeat(65)))), ["too_long"]);
-        for bad in ["a b", "a/b", "<b>", "a\u{202e}b", "a'b"] {
-            assert_eq!(faults(|f| drop(f.user_name(bad))), ["invalid"], "{bad}");
-        }
-    }
-
-    #[test]
-    fn mail_addresses_and_languages_are_checked() {
-        for bad in ["x", "@b", "a@", "a b@c", "a@b,c"] {
-            assert_eq!(faults(|f| drop(f.email(Some(bad)))), ["invalid"], "{bad}");
-        }
-        assert!(faults(|f| assert_eq!(f.email(Some(" ")), None)).is_empty());
-        assert!(faults(|f| drop(f.email(Some("a@b.example")))).is_empty());
-        assert_eq!(faults(|f| drop(f.language("fr"))), ["not_a_choice"]);
-    }
+    use domain::{Role, RoleSet};
 
     #[test]
     fn the_audit_table_gets_changed_fields_and_no_hash() {
-        let before = Account {
-            id: AccountId(1),
-            user_name: "anna".into(),
-            password_hash: "$argon2id$old".into(),
-            must_change_password: false,
-            roles: RoleSet::new([Role::Viewer]),
-            language: "en".into(),
-            email: None,
-            disabled: false,
-            failed_sign_ins: 0,
-            last_failed_sign_in_at: None,
-            last_sign_in_at: None,
-            created_at: Timestamp::UNIX_EPOCH,
-            updated_at: Timestamp::UNIX_EPOCH,
-            revision: 1,
-        };
+        let before = account();
         assert!(differences(&before, &before).is_null());
         let after = Account {
             roles: RoleSet::new([Role::Viewer, Role::Operator]),

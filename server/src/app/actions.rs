@@ -6,7 +6,6 @@ use api::{Code, FieldError, field};
 use domain::ClientId;
 use domain::client::SecureMode;
 use domain::job::{JobCause, JobKind};
-use domain::setting::SettingKey;
 use serde_json::json;
 
 use super::caller::Caller;
@@ -30,7 +29,7 @@ fn kind_of(action: ActionKind) -> JobKind {
 /// Makes the job of an action.
 ///
 /// # Errors
-/// `invalid_fields`; `no_targets`; `confirmation_required` with the number; `too_many_targets`;
+/// `invalid_fields`; `no_targets`; `confirmation_required` with the number; `too_many_targets`; `step_up_required`;
 /// `secure_mode_needed`.
 pub async fn create(
     app: &App,
@@ -50,7 +49,7 @@ pub async fn create(
     if targets.is_empty() {
         return Err(AppError::new(Code::NoTargets, "No client is selected."));
     }
-    check_danger(app, caller, &new, targets.len() as u64)?;
+    check_danger(app, caller, &new, targets.len() as u64).await?;
     if new.keep_certificates && client_list::none_is(&app.store, &targets, SecureMode::Secure).await? {
         let text =
             "Certificates can be kept only by clients in secure mode; all of these are in default mode.";
@@ -94,19 +93,13 @@ pub async fn create(
 }
 
 /// What one stolen token or one slip can do is bounded: beyond a number the caller must name it, beyond
-/// another one only an administrator may.
-fn check_danger(app: &App, caller: &Caller, new: &NewAction, number: u64) -> AppResult<()> {
+/// another one only an administrator may, and a browser must have confirmed not long ago who uses it.
+async fn check_danger(app: &App, caller: &Caller, new: &NewAction, number: u64) -> AppResult<()> {
     if new.action == ActionKind::Refresh {
         return Ok(());
     }
     jobs::check_number(app, caller, number)?;
-    if number > app.settings.integer(SettingKey::JobsConfirmBeyond).unsigned_abs()
-        && new.confirm != Some(number)
-    {
-        let text = "Confirm this by naming the number of clients in confirm.";
-        return Err(AppError::new(Code::ConfirmationRequired, text).arg("targets", number));
-    }
-    Ok(())
+    jobs::check_confirmed(app, caller, number, new.confirm).await
 }
 
 /// Has one client read again (OSEM §4.5.2).

@@ -9,13 +9,15 @@ use super::error::{AppError, AppResult};
 use super::paging::Paging;
 use crate::App;
 use crate::store::audit::{self as rows, Filter, Record};
+use crate::store::audit_names::{self, Names};
 
 /// Records read at once by an export.
 const CHUNK: u64 = 500;
 /// Records checked in one call.
 const CHECKED: usize = 10_000;
 
-fn view(record: Record) -> AuditView {
+fn view(record: Record, names: &Names) -> AuditView {
+    let object_name = names.get(&(record.object_kind.clone(), record.object_id.clone())).cloned();
     AuditView {
         id: record.id,
         at: record.at,
@@ -26,6 +28,7 @@ fn view(record: Record) -> AuditView {
         action: record.action,
         object_kind: record.object_kind,
         object_id: record.object_id,
+        object_name,
         details: record.details,
         hash: hex::encode(record.hash),
     }
@@ -39,10 +42,25 @@ fn filter(query: &AuditQuery) -> AppResult<Filter> {
         return Err(AppError::field(FieldError::new("action", field::INVALID, text)));
     }
     let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let (mut object_kind, mut object_id) = (text(&query.object_kind), text(&query.object_id));
+    if let Some(object) = text(&query.object) {
+        if object_kind.is_some() || object_id.is_some() {
+            let words = "stands in place of object_kind and object_id";
+            return Err(AppError::field(FieldError::new("object", field::INVALID, words)));
+        }
+        // Ids may have colons of their own, kinds have none.
+        let parts = object.split_once(':').filter(|(kind, id)| !kind.is_empty() && !id.is_empty());
+        let Some((kind, id)) = parts else {
+            let words = "is a kind and an id, as client:17";
+            return Err(AppError::field(FieldError::new("object", field::INVALID, words)));
+        };
+        (object_kind, object_id) = (Some(kind.to_owned()), Some(id.to_owned()));
+    }
     Ok(Filter {
         action: text(&query.action),
-        object_kind: text(&query.object_kind),
-        object_id: text(&query.object_id),
+        object_kind,
+        object_id,
+        search: text(&query.search),
         actor_name: text(&query.actor),
         from: query.from,
         until: query.until,
@@ -65,7 +83,8 @@ pub async fn list(app: &App, query: AuditQuery) -> AppResult<Page<AuditView>> {
     let full = records.len() as u64 == paging.size;
     let more = if paged { paging.has_more(total) } else { full };
     let next = records.last().filter(|_| more).map(|record| record.id.to_string());
-    let items = records.into_iter().map(view).collect();
+    let names = audit_names::of(&app.store, &records).await?;
+    let items = records.into_iter().map(|record| view(record, &names)).collect();
     Ok(Page { items, total, page: paged.then_some(paging.page), size: paging.size, next })
 }
 
@@ -95,7 +114,8 @@ pub fn export(
         let records = rows::list(&app.store, &filter, before, 0, CHUNK).await?;
         let done = (records.len() as u64) < CHUNK;
         let last = records.last().map(|record| record.id);
-        let views: Vec<AuditView> = records.into_iter().map(view).collect();
+        let names = audit_names::of(&app.store, &records).await?;
+        let views: Vec<AuditView> = records.into_iter().map(|record| view(record, &names)).collect();
         Ok::<_, AppError>(Some((views, (app, filter, last, done))))
     }))
 }

@@ -46,26 +46,29 @@ impl Brake {
     pub fn begin(&self, address: IpAddr, user_name: &str, now: Timestamp) -> AppResult<()> {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let [pair, alone] = keys(address, user_name);
-        for (key, most) in [(&pair, PER_ACCOUNT), (&alone, PER_ADDRESS)] {
-            if let Some(window) = windows.get(key).filter(|window| window.is_open(now))
-                && window.failures >= most
-            {
-                let left = WINDOW - now.duration_since(window.began).abs();
-                return Err(AppError::too_many_attempts(round_up(left)));
-            }
-        }
-        for key in [pair, alone] {
-            make_room(&mut windows, &key, now);
-            let window = windows.entry(key).or_insert(Window { began: now, failures: 0 });
-            if !window.is_open(now) {
-                *window = Window { began: now, failures: 0 };
-            }
-            window.failures += 1;
-        }
-        Ok(())
+        count(&mut windows, [(pair, PER_ACCOUNT), (alone, PER_ADDRESS)], now)
     }
 
-    /// The password was right: earlier failures with this account are forgotten, and the attempt does not
+    /// Begins an attempt with something that names nobody, like a token that there is not.
+    ///
+    /// # Errors
+    /// When there were too many of this address; the error says when to try again.
+    pub fn begin_unnamed(&self, address: IpAddr, now: Timestamp) -> AppResult<()> {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = Key { address: source(address), account: None };
+        count(&mut windows, [(key, PER_ADDRESS)], now)
+    }
+
+    /// The password was right, and a code is still to come: the attempt does not count against the address, whose people
+    /// all sign in like that, but it counts against the account, so that a password alone lets nobody try for ever.
+    pub fn half_succeeded(&self, address: IpAddr) {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(window) = windows.get_mut(&Key { address: source(address), account: None }) {
+            window.failures = window.failures.saturating_sub(1);
+        }
+    }
+
+    /// Password or code were right: earlier failures with this account are forgotten, and the attempt does not
     /// count against the address.
     pub fn succeeded(&self, address: IpAddr, user_name: &str) {
         let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,6 +78,31 @@ impl Brake {
             window.failures = window.failures.saturating_sub(1);
         }
     }
+}
+
+/// Counts a failure in some windows, unless one of them is full.
+fn count<const N: usize>(
+    windows: &mut HashMap<Key, Window>,
+    keys: [(Key, u32); N],
+    now: Timestamp,
+) -> AppResult<()> {
+    for (key, most) in &keys {
+        if let Some(window) = windows.get(key).filter(|window| window.is_open(now))
+            && window.failures >= *most
+        {
+            let left = WINDOW - now.duration_since(window.began).abs();
+            return Err(AppError::too_many_attempts(round_up(left)));
+        }
+    }
+    for (key, _) in keys {
+        make_room(windows, &key, now);
+        let window = windows.entry(key).or_insert(Window { began: now, failures: 0 });
+        if !window.is_open(now) {
+            *window = Window { began: now, failures: 0 };
+        }
+        window.failures += 1;
+    }
+    Ok(())
 }
 
 impl Window {
@@ -91,7 +119,7 @@ fn keys(address: IpAddr, user_name: &str) -> [Key; 2] {
 }
 
 /// Whoever has one IPv6 address has a whole /64 of them.
-fn source(address: IpAddr) -> IpAddr {
+pub(super) fn source(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => {
@@ -162,6 +190,19 @@ mod tests {
         for _ in 0..1000 {
             brake.begin(HERE, "anna", at(0)).unwrap();
             brake.succeeded(HERE, "anna");
+        }
+    }
+
+    #[test]
+    fn half_a_success_counts_against_the_account_alone() {
+        let brake = Brake::default();
+        for _ in 0..PER_ACCOUNT {
+            brake.begin(HERE, "anna", at(0)).unwrap();
+            brake.half_succeeded(HERE);
+        }
+        assert!(brake.begin(HERE, "anna", at(0)).is_err());
+        for number in 0..PER_ADDRESS {
+            brake.begin(HERE, &format!("user{number}"), at(0)).unwrap();
         }
     }
 

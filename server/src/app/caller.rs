@@ -4,24 +4,25 @@
 //! counts from the next request on.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use api::Code;
-use domain::setting::SettingKey;
 use domain::{AccountId, Permission, Role, RoleSet, SessionId, TokenId};
 use jiff::{SignedDuration, Timestamp};
 
+use super::access_token::{self, TokenKeys};
 use super::error::{AppError, AppResult};
 use super::secret_text;
 use crate::App;
 use crate::store::accounts::Account;
 use crate::store::audit::{Actor, ActorKind};
-use crate::store::sessions::Session;
+use crate::store::sessions::Kind;
 use crate::store::tokens::Token;
 use crate::store::{StoreResult, Tx, accounts, sessions, tokens};
 
 /// "Last used" is written at most this often.
 const TOUCH: SignedDuration = SignedDuration::from_secs(60);
+/// How long requests may have been under way when the cookie of their session was replaced.
+const UNDER_WAY: SignedDuration = SignedDuration::from_secs(10);
 
 /// How a caller proved who they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,11 @@ pub enum Credential {
         id: SessionId,
         /// SHA-256 of its CSRF token.
         csrf_hash: Vec<u8>,
+    },
+    /// An access token of a program, which is as good as its session.
+    TokenPair {
+        /// Id of the session.
+        id: SessionId,
     },
     /// An API token.
     Token {
@@ -66,7 +72,7 @@ impl Caller {
     /// # Errors
     /// `password_change_required` or `forbidden`.
     pub fn require(&self, permission: Permission) -> AppResult<()> {
-        if self.must_change_password && matches!(self.credential, Credential::Session { .. }) {
+        if self.must_change_password && self.session().is_some() {
             let text = "Change the password first.";
             return Err(AppError::new(Code::PasswordChangeRequired, text));
         }
@@ -92,10 +98,10 @@ impl Caller {
         }
     }
 
-    /// The browser session, if it is one.
+    /// The session, of a browser or of a program, if it is one.
     pub fn session(&self) -> Option<SessionId> {
         match self.credential {
-            Credential::Session { id, .. } => Some(id),
+            Credential::Session { id, .. } | Credential::TokenPair { id } => Some(id),
             Credential::Token { .. } => None,
         }
     }
@@ -103,15 +109,32 @@ impl Caller {
     /// The API token, if it is one.
     pub fn token(&self) -> Option<TokenId> {
         match self.credential {
-            Credential::Session { .. } => None,
+            Credential::Session { .. } | Credential::TokenPair { .. } => None,
             Credential::Token { id } => Some(id),
         }
+    }
+
+    /// The account, its row locked, when the session or token that was let in is still there: a request may have been
+    /// under way while it was revoked. Called first in transactions whose work would outlast it.
+    ///
+    /// # Errors
+    /// `unauthenticated` when session, token or account are gone, or the account is disabled.
+    pub(super) async fn still_valid(&self, tx: &Tx) -> AppResult<Account> {
+        let account = accounts::by_id_locked(tx, self.account).await?;
+        let account = account.filter(|account| !account.disabled).ok_or_else(AppError::unauthenticated)?;
+        let there = match self.credential {
+            Credential::Session { id, .. } | Credential::TokenPair { id } => {
+                sessions::by_id(tx, id).await?.is_some()
+            }
+            Credential::Token { id } => tokens::by_id(tx, id).await?.is_some(),
+        };
+        there.then_some(account).ok_or_else(AppError::unauthenticated)
     }
 
     /// As the audit table names the caller.
     pub fn actor(&self) -> Actor {
         let kind = match self.credential {
-            Credential::Session { .. } => ActorKind::Account,
+            Credential::Session { .. } | Credential::TokenPair { .. } => ActorKind::Account,
             Credential::Token { .. } => ActorKind::Token,
         };
         Actor {
@@ -123,17 +146,25 @@ impl Caller {
     }
 }
 
-/// The caller of a session cookie.
+/// The caller of a session cookie. A cookie that was replaced a moment ago still reads, because requests that were
+/// under way then carry it; it changes nothing.
 ///
 /// # Errors
 /// `unauthenticated` when there is no such session, or it has ended, or its account is disabled.
-pub async fn by_session(app: &App, cookie: &str, address: IpAddr) -> AppResult<Caller> {
+pub async fn by_session(app: &App, cookie: &str, address: IpAddr, reads: bool) -> AppResult<Caller> {
     let now = app.clock.now();
-    let session = sessions::by_token(&app.store, &secret_text::hash(cookie)).await?;
-    let session = session.ok_or_else(AppError::unauthenticated)?;
-    if !is_open(&session, now, app.settings.seconds(SettingKey::SignInIdleTimeout)) {
-        return Err(AppError::unauthenticated());
-    }
+    let hash = secret_text::hash(cookie);
+    let session = match sessions::by_token(&app.store, &hash).await? {
+        None if reads => {
+            let since = now.checked_sub(UNDER_WAY).unwrap_or(now);
+            sessions::by_previous_token(&app.store, &hash, since).await?
+        }
+        session => session,
+    };
+    let idle_before = super::sessions::idle_before(app, now);
+    let session = session
+        .filter(|session| session.kind == Kind::Browser && idle_before.is_open(session, now))
+        .ok_or_else(AppError::unauthenticated)?;
     let account = usable(app, session.account).await?;
     if now.duration_since(session.last_seen_at) >= TOUCH {
         touched(touch(app, async |tx| sessions::touch(tx, session.id, now).await).await);
@@ -172,6 +203,34 @@ pub async fn by_token(app: &App, token: &str, address: IpAddr) -> AppResult<Call
     })
 }
 
+/// The caller of an access token: signed here, not expired, and of a session that is open.
+///
+/// # Errors
+/// `unauthenticated` when one of them is not so, or the account is disabled.
+pub async fn by_access_token(app: &App, keys: &TokenKeys, token: &str, address: IpAddr) -> AppResult<Caller> {
+    let now = app.clock.now();
+    let bearer = access_token::check(app, keys, token).await?.ok_or_else(AppError::unauthenticated)?;
+    let idle_before = super::sessions::idle_before(app, now);
+    let session = sessions::by_id(&app.store, bearer.session)
+        .await?
+        .filter(|session| session.kind == Kind::TokenPair && session.account == bearer.account)
+        .filter(|session| idle_before.is_open(session, now))
+        .ok_or_else(AppError::unauthenticated)?;
+    let account = usable(app, session.account).await?;
+    if now.duration_since(session.last_seen_at) >= TOUCH {
+        touched(touch(app, async |tx| sessions::touch(tx, session.id, now).await).await);
+    }
+    Ok(Caller {
+        account: account.id,
+        user_name: account.user_name,
+        roles: account.roles,
+        expires_at: Some(bearer.expires_at),
+        credential: Credential::TokenPair { id: session.id },
+        must_change_password: account.must_change_password,
+        address,
+    })
+}
+
 /// The roles that a caller who was let in earlier has now, `None` when they would not be let in any more; for
 /// streams, which must not outlive their session. Does not count as use of the session.
 ///
@@ -180,10 +239,10 @@ pub async fn by_token(app: &App, token: &str, address: IpAddr) -> AppResult<Call
 pub async fn roles_now(app: &App, caller: &Caller) -> AppResult<Option<RoleSet>> {
     let now = app.clock.now();
     let limit = match caller.credential {
-        Credential::Session { id, .. } => {
-            let idle = app.settings.seconds(SettingKey::SignInIdleTimeout);
+        Credential::Session { id, .. } | Credential::TokenPair { id } => {
+            let idle_before = super::sessions::idle_before(app, now);
             let session = sessions::by_id(&app.store, id).await?;
-            if !session.is_some_and(|session| is_open(&session, now, idle)) {
+            if !session.is_some_and(|session| idle_before.is_open(&session, now)) {
                 return Ok(None);
             }
             None
@@ -194,7 +253,8 @@ pub async fn roles_now(app: &App, caller: &Caller) -> AppResult<Option<RoleSet>>
         },
     };
     let account = accounts::by_id(&app.store, caller.account).await?;
-    let account = account.filter(|account| !account.disabled);
+    let first = |account: &Account| account.must_change_password && caller.session().is_some();
+    let account = account.filter(|account| !account.disabled && !first(account));
     Ok(account.map(|account| limited(&account.roles, limit.as_ref())))
 }
 
@@ -217,11 +277,6 @@ pub(super) async fn require_all_rights(app: &App, caller: &Caller) -> AppResult<
 async fn usable(app: &App, account: AccountId) -> AppResult<Account> {
     let account = accounts::by_id(&app.store, account).await?;
     account.filter(|account| !account.disabled).ok_or_else(AppError::unauthenticated)
-}
-
-fn is_open(session: &Session, now: Timestamp, idle: Duration) -> bool {
-    let idle = SignedDuration::try_from(idle).unwrap_or(SignedDuration::MAX);
-    now < session.expires_at && now.duration_since(session.last_seen_at) < idle
 }
 
 fn has_expired(token: &Token, now: Timestamp) -> bool {

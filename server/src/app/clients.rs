@@ -8,6 +8,7 @@ use api::Page;
 use api::client::{ClientQuery, ClientView, ItemQuery, ItemView, Warning};
 use domain::{ClientId, client};
 use futures_util::{Stream, stream};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::caller::Caller;
@@ -16,9 +17,12 @@ use super::error::{AppError, AppResult};
 use super::jobs;
 use super::paging::{Paging, sort};
 use super::revision::Expected;
+use super::selection;
 use crate::App;
 use crate::events::{Change, Resource};
 use crate::store::audit::{Actor, NewRecord};
+use crate::store::client_counts::{self, Beside};
+use crate::store::client_filter::NOT_SEEN_AFTER;
 use crate::store::client_list::{self, ClientFilter, ClientSort, Cursor, Window};
 use crate::store::clients::{self as rows, Client};
 use crate::store::job_targets::JobTarget;
@@ -42,7 +46,8 @@ const SORTS: [(&str, ClientSort); 12] = [
     ("access", ClientSort::Access),
 ];
 
-fn view(row: Client, shared: &HashSet<String>) -> ClientView {
+fn view(row: Client, shared: &HashSet<String>, beside: Beside, at: Timestamp) -> ClientView {
+    let not_seen = row.last_contact_at.is_some_and(|seen| at.duration_since(seen) > NOT_SEEN_AFTER);
     let number_in_use = row.e164.as_ref().is_some_and(|number| shared.contains(number));
     ClientView {
         id: row.id,
@@ -76,6 +81,10 @@ fn view(row: Client, shared: &HashSet<String>) -> ClientView {
         full_read_wanted: row.full_read_wanted,
         approved: row.approved,
         configuration_revision: row.configuration_revision,
+        open_targets: beside.open_targets,
+        drifted: beside.drifted,
+        secrets_withheld: beside.secrets_withheld,
+        not_seen,
         created_at: row.created_at,
         updated_at: row.updated_at,
         revision: row.revision,
@@ -90,12 +99,19 @@ fn wbm_url(address: &str) -> Option<String> {
     }
 }
 
-/// Views of rows; which numbers are shared is asked once for all of them.
-async fn views(on: &impl Source, rows: Vec<Client>) -> AppResult<Vec<ClientView>> {
+/// Views of rows; which numbers are shared, and what stands beside, is asked once for all of them.
+async fn views(on: &impl Source, rows: Vec<Client>, at: Timestamp) -> AppResult<Vec<ClientView>> {
+    let ids: Vec<ClientId> = rows.iter().map(|row| row.id).collect();
     let numbers: HashSet<&str> = rows.iter().filter_map(|row| row.e164.as_deref()).collect();
     let numbers: Vec<&str> = numbers.into_iter().collect();
-    let shared: HashSet<String> = client_list::shared_numbers(on, &numbers).await?.into_iter().collect();
-    Ok(rows.into_iter().map(|row| view(row, &shared)).collect())
+    let (shared, beside) =
+        tokio::try_join!(client_list::shared_numbers(on, &numbers), client_counts::beside(on, &ids))?;
+    let shared: HashSet<String> = shared.into_iter().collect();
+    let of = |row: Client| {
+        let beside = beside.get(&row.id).copied().unwrap_or_default();
+        view(row, &shared, beside, at)
+    };
+    Ok(rows.into_iter().map(of).collect())
 }
 
 /// A filter and an order: what a cursor belongs to.
@@ -115,6 +131,15 @@ impl Order {
             software_type: text(&query.software_type),
             model: text(&query.model),
             state: query.state,
+            software_version: text(&query.software_version),
+            in_job: query.in_job,
+            drift: query.drift,
+            fault: selection::fault(query.fault.as_deref(), "fault")?,
+            not_seen: query.not_seen,
+            secrets_withheld: query.secrets_withheld,
+            last_contact_reason: query.last_contact_reason,
+            seen_from: query.seen_from,
+            seen_until: query.seen_until,
         };
         Ok(Self { filter, sort, descending })
     }
@@ -144,14 +169,12 @@ pub async fn list(app: &App, query: ClientQuery) -> AppResult<Page<ClientView>> 
     let paged = after.is_none();
     let paging = Paging::new(if paged { query.page } else { None }, query.size, Some("after"))?;
     let window = order.window(after, paging.skip(), paging.size);
-    let (slice, total) = tokio::try_join!(
-        client_list::slice(&app.store, &order.filter, &window),
-        client_list::total(&app.store, &order.filter, app.clock.now()),
-    )?;
+    let now = app.clock.now();
+    let (slice, total) = client_list::page(&app.store, &order.filter, &window, now).await?;
     let full = slice.clients.len() as u64 == paging.size;
     let more = if paged { full && paging.has_more(total) } else { full };
     let next = slice.last.filter(|_| more).map(|place| order.encode(&place)).transpose()?;
-    let items = views(&app.store, slice.clients).await?;
+    let items = views(&app.store, slice.clients, now).await?;
     Ok(Page { items, total, page: paged.then_some(paging.page), size: paging.size, next })
 }
 
@@ -168,9 +191,11 @@ pub fn export(
         if done {
             return Ok(None);
         }
-        let slice = client_list::slice(&app.store, &order.filter, &order.window(after, 0, CHUNK)).await?;
+        let now = app.clock.now();
+        let slice =
+            client_list::slice(&app.store, &order.filter, &order.window(after, 0, CHUNK), now).await?;
         let done = (slice.clients.len() as u64) < CHUNK;
-        let views = views(&app.store, slice.clients).await?;
+        let views = views(&app.store, slice.clients, now).await?;
         Ok::<_, AppError>(Some((views, (app, order, slice.last, done))))
     }))
 }
@@ -180,13 +205,13 @@ pub fn export(
 /// # Errors
 /// `not_found`.
 pub async fn find(app: &App, id: ClientId) -> AppResult<ClientView> {
-    find_in(&app.store, id).await
+    find_in(app, &app.store, id).await
 }
 
 /// One client, as an open transaction sees it.
-pub(super) async fn find_in(on: &impl Source, id: ClientId) -> AppResult<ClientView> {
+pub(super) async fn find_in(app: &App, on: &impl Source, id: ClientId) -> AppResult<ClientView> {
     let row = rows::by_id(on, id).await?.ok_or_else(AppError::not_found)?;
-    views(on, vec![row]).await?.pop().ok_or_else(AppError::not_found)
+    views(on, vec![row], app.clock.now()).await?.pop().ok_or_else(AppError::not_found)
 }
 
 /// What a client reports, by name and index. Values of secrets are never shown.

@@ -1,55 +1,97 @@
-//! The figures of the welcome page (OSEM §2.1).
+//! The figures of the welcome page (OSEM §2.1, §3.3).
+//!
+//! What is the same for everybody is worked out once and kept: until a client or a job changes, and then for a
+//! while in proportion to what it cost, so that a fleet at work does not keep the database busy with counting.
+//! Every number says by which filter a list shows what it counts.
 
-use std::collections::BTreeMap;
+mod figures;
 
-use api::dashboard::{Count, Dashboard, HourCount, PhoneFigures};
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::dashboard::{Dashboard, PhoneFigures};
 use domain::Permission;
-use domain::client::{Fault, FaultSet};
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::caller::Caller;
 use super::error::AppResult;
+use super::notifications;
 use crate::App;
-use crate::store::client_list::{self, ClientFilter, CountBy};
-use crate::store::{accounts, job_list, notifications, sessions};
+use crate::store::{accounts, sessions};
+use figures::Figures;
 
-/// Most groups shown of a count.
-const MOST_GROUPS: u64 = 30;
-/// Hours shown of contacts.
-const HOURS: i64 = 24;
-const HOUR_MS: i64 = 3_600_000;
+/// Figures are not kept longer than this: changes of other nodes are not heard of here.
+const KEEP: SignedDuration = SignedDuration::from_secs(5);
 
-/// All figures. Those of accounts only for callers who may read accounts.
+/// After a change, figures are kept for this many times the time it took to work them out …
+const REST: u32 = 10;
+
+/// … and no longer than this.
+const LONGEST_REST: Duration = Duration::from_secs(2);
+
+/// The figures that are the same for everybody, kept for a moment.
+#[derive(Default)]
+pub struct Kept {
+    // Also the queue: whoever comes while figures are worked out waits for those.
+    known: tokio::sync::Mutex<Option<Known>>,
+}
+
+struct Known {
+    figures: Arc<Figures>,
+    version: u64,
+    at: Timestamp,
+    done: Instant,
+    cost: Duration,
+}
+
+impl Known {
+    fn still_holds(&self, version: u64, now: Timestamp, instant: Instant) -> bool {
+        let unchanged = self.version == version && now.duration_since(self.at).abs() < KEEP;
+        let resting = instant.duration_since(self.done) < (self.cost * REST).min(LONGEST_REST);
+        unchanged || (resting && now.duration_since(self.at).abs() < KEEP)
+    }
+}
+
+async fn figures(app: &App) -> AppResult<Arc<Figures>> {
+    let mut known = app.dashboard.known.lock().await;
+    // Read before counting: what changes meanwhile makes the figures old, never new.
+    let (version, now) = (app.events.fleet_version(), app.clock.now());
+    if let Some(known) = known.as_ref().filter(|known| known.still_holds(version, now, Instant::now())) {
+        return Ok(Arc::clone(&known.figures));
+    }
+    let begun = Instant::now();
+    let figures = Arc::new(figures::read(app, now).await?);
+    let done = Instant::now();
+    let cost = done.duration_since(begun);
+    *known = Some(Known { figures: Arc::clone(&figures), version, at: now, done, cost });
+    Ok(figures)
+}
+
+/// All figures. Those of accounts only for callers who may read accounts; notifications are the caller's own.
 ///
 /// # Errors
 /// When the database cannot be asked.
 pub async fn read(app: &App, caller: &Caller) -> AppResult<Dashboard> {
-    let (store, now) = (&app.store, app.clock.now());
-    let hours = hours(now);
-    let first_hour = hours.first().copied().unwrap_or(now);
-    let everything = ClientFilter::default();
-    let (clients, by_state, by_model, by_software, by_reason, faults, contacts, jobs, notifications) = tokio::try_join!(
-        client_list::total(store, &everything, now),
-        client_list::count_by(store, CountBy::State, MOST_GROUPS),
-        client_list::count_by(store, CountBy::Model, MOST_GROUPS),
-        client_list::count_by(store, CountBy::Software, MOST_GROUPS),
-        client_list::count_by(store, CountBy::LastContactReason, MOST_GROUPS),
-        client_list::count_faults(store),
-        client_list::contacts_by_hour(store, first_hour),
-        job_list::by_state(store),
-        notifications::count(store),
-    )?;
-    let (accounts, sessions) = figures_of_accounts(app, caller, now).await?;
+    let figures = figures(app).await?;
+    let figures = Figures::clone(&figures);
+    let (accounts, sessions) = figures_of_accounts(app, caller, app.clock.now()).await?;
+    let (notifications, unread_notifications) = notifications::count(app, caller).await?;
     Ok(Dashboard {
-        clients,
-        by_state: counts(by_state),
-        by_model: counts(by_model),
-        by_software: counts(by_software),
-        by_last_contact_reason: counts(by_reason),
-        by_fault: by_fault(faults),
-        contacts: by_hour(&hours, &contacts),
-        jobs: jobs.into_iter().collect(),
+        calculated_at: figures.at,
+        clients: figures.clients,
+        by_state: figures.by_state,
+        by_model: figures.by_model,
+        by_software: figures.by_software,
+        by_last_contact_reason: figures.by_last_contact_reason,
+        by_fault: figures.by_fault,
+        contacts_by_hour: figures.contacts_by_hour,
+        contacts_by_day: figures.contacts_by_day,
+        jobs: figures.jobs,
+        job_results: figures.job_results,
+        attention: figures.attention,
         notifications,
+        unread_notifications,
         phones: phones(app),
         accounts,
         sessions,
@@ -83,58 +125,27 @@ fn phones(app: &App) -> PhoneFigures {
     }
 }
 
-fn counts(groups: Vec<(String, u64)>) -> Vec<Count> {
-    groups.into_iter().map(|(key, clients)| Count { key: key.trim().to_owned(), clients }).collect()
-}
-
-/// A client with two faults is counted with each.
-fn by_fault(sets: Vec<(String, u64)>) -> Vec<Count> {
-    let mut totals: BTreeMap<Fault, u64> = BTreeMap::new();
-    for (words, clients) in sets {
-        for fault in FaultSet::from_words(&words).as_slice() {
-            *totals.entry(*fault).or_default() += clients;
-        }
-    }
-    totals.into_iter().map(|(fault, clients)| Count { key: fault.as_str().to_owned(), clients }).collect()
-}
-
-/// Beginnings of the last hours, oldest first; the last one is the running hour.
-fn hours(now: Timestamp) -> Vec<Timestamp> {
-    let running =
-        Timestamp::from_millisecond(now.as_millisecond().div_euclid(HOUR_MS) * HOUR_MS).unwrap_or(now);
-    (0..HOURS).rev().filter_map(|back| running.checked_sub(SignedDuration::from_hours(back)).ok()).collect()
-}
-
-/// Every hour has its figure, also the ones in which nobody called.
-fn by_hour(hours: &[Timestamp], found: &[(String, u64)]) -> Vec<HourCount> {
-    let found: BTreeMap<i64, u64> =
-        found.iter().filter_map(|(word, clients)| Some((word.parse().ok()?, *clients))).collect();
-    let clients = |hour: &Timestamp| found.get(&hour.as_millisecond()).copied().unwrap_or(0);
-    hours.iter().map(|hour| HourCount { hour_at: *hour, clients: clients(hour) }).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{by_fault, by_hour, hours};
-    use jiff::Timestamp;
+    use super::{Figures, KEEP, Known};
+    use jiff::{SignedDuration, Timestamp};
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tokio::time::Instant;
 
     #[test]
-    fn there_are_24_hours_with_and_without_contacts() {
-        let now: Timestamp = "2026-03-01T08:40:00Z".parse().unwrap();
-        let hours = hours(now);
-        assert_eq!(hours.len(), 24);
-        assert_eq!(hours[23].to_string(), "2026-03-01T08:00:00Z");
-        let running = hours[23].as_millisecond().to_string();
-        let counts = by_hour(&hours, &[(running, 7), ("nonsense".to_owned(), 1)]);
-        assert_eq!(counts[23].clients, 7);
-        assert!(counts[..23].iter().all(|count| count.clients == 0));
-    }
-
-    #[test]
-    fn a_client_with_two_faults_counts_for_each() {
-        let sets = vec![("admin-password,user-password".to_owned(), 2), ("user-password".to_owned(), 1)];
-        let counts = by_fault(sets);
-        let of = |key: &str| counts.iter().find(|count| count.key == key).map(|count| count.clients);
-        assert_eq!((of("admin-password"), of("user-password")), (Some(2), Some(3)));
+    fn figures_are_kept_until_something_changes_and_a_while_longer_when_they_are_dear() {
+        let (at, done) = (Timestamp::UNIX_EPOCH, Instant::now());
+        let known = |cost| Known { figures: Arc::new(Figures::default()), version: 7, at, done, cost };
+        let cheap = known(Duration::from_millis(1));
+        let later = done + Duration::from_millis(20);
+        assert!(cheap.still_holds(7, at, later));
+        assert!(!cheap.still_holds(8, at, later), "a client changed");
+        assert!(!cheap.still_holds(7, at + KEEP, later), "another node may have changed one");
+        let dear = known(Duration::from_millis(100));
+        assert!(dear.still_holds(8, at, later));
+        assert!(!dear.still_holds(8, at, done + Duration::from_millis(1_001)));
+        assert!(!dear.still_holds(8, at + KEEP + SignedDuration::from_secs(1), later));
+        assert!(!known(Duration::from_secs(60)).still_holds(8, at, done + Duration::from_secs(2)));
     }
 }

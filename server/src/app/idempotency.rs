@@ -44,7 +44,7 @@ fn place(caller: &Caller, key: &IdempotencyKey) -> String {
 /// with a credential of fewer rights must not get what one with more rights has made.
 fn digest(caller: &Caller, key: &IdempotencyKey) -> Vec<u8> {
     let credential = match &caller.credential {
-        Credential::Session { id, .. } => format!("session:{id}"),
+        Credential::Session { id, .. } | Credential::TokenPair { id } => format!("session:{id}"),
         Credential::Token { id } => format!("token:{id}"),
     };
     Sha256::new().chain_update(&key.request_digest).chain_update(credential).finalize().to_vec()

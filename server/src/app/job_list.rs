@@ -6,7 +6,7 @@ use api::job::{
     DeleteJobs, JobQuery, JobView, JobsDeleted, ResultView, TargetDetails, TargetQuery, TargetView,
 };
 use api::{Code, FieldError, field};
-use domain::job::Counts;
+use domain::job::{Counts, TargetState};
 use domain::{JobId, TargetId};
 use futures_util::{Stream, stream};
 
@@ -28,7 +28,7 @@ const SORTS: [(&str, JobSort); 4] = [
     ("state", JobSort::State),
 ];
 
-/// Jobs read at once by an export.
+/// Rows read at once by an export.
 const CHUNK: u64 = 500;
 
 /// Most jobs deleted in one call.
@@ -78,6 +78,8 @@ impl Order {
             client: query.client,
             from: query.from,
             until: query.until,
+            finished_from: query.finished_from,
+            finished_until: query.finished_until,
         };
         Ok(Self { filter, sort, descending })
     }
@@ -217,6 +219,28 @@ pub async fn targets(app: &App, id: JobId, query: &TargetQuery) -> AppResult<Pag
     let next = found.last().filter(|_| more).map(|last| cursor::encode(&order, &last.id)).transpose()?;
     let items = found.into_iter().map(target_view).collect();
     Ok(Page { items, total, page: paged.then_some(paging.page), size: paging.size, next })
+}
+
+/// All targets of a job, in the order of their making, in pieces.
+///
+/// # Errors
+/// `not_found`.
+pub async fn export_targets(
+    app: App,
+    id: JobId,
+    state: Option<TargetState>,
+) -> AppResult<impl Stream<Item = AppResult<Vec<TargetView>>> + use<>> {
+    rows::by_id(&app.store, id).await?.ok_or_else(AppError::not_found)?;
+    Ok(stream::try_unfold((app, None, false), move |(app, after, done)| async move {
+        if done {
+            return Ok(None);
+        }
+        let found = job_list::targets(&app.store, id, state, after, 0, CHUNK).await?;
+        let done = (found.len() as u64) < CHUNK;
+        let last = found.last().map(|target| target.id);
+        let views = found.into_iter().map(target_view).collect();
+        Ok::<_, AppError>(Some((views, (app, last, done))))
+    }))
 }
 
 /// One target with what it writes.

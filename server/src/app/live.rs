@@ -104,7 +104,7 @@ impl Live {
         match roles_now(&self.app, &self.caller).await {
             Ok(Some(roles)) => {
                 self.caller.roles = roles;
-                self.caller.roles.may(Permission::ReadClients)
+                true
             }
             Ok(None) => false,
             Err(error) => {
@@ -151,7 +151,11 @@ impl Burst {
                 event.change == Change::Deleted && caller.token().is_some_and(|id| id.to_string() == event.id)
             }
             Resource::Accounts => event.change != Change::Created && caller.account.to_string() == event.id,
-            Resource::Clients | Resource::Jobs | Resource::Settings | Resource::Notifications => false,
+            Resource::Clients
+            | Resource::Jobs
+            | Resource::Plans
+            | Resource::Settings
+            | Resource::Notifications => false,
         };
         self.lost || self.events.iter().any(ends)
     }
@@ -160,18 +164,24 @@ impl Burst {
         if self.lost {
             return News::Lag;
         }
-        let may = |event: &Event| caller.roles.may(needed(event.resource));
+        let may = |event: &Event| may_hear(caller, event);
         let events: Vec<Event> = self.events.into_iter().filter(may).collect();
         if events.is_empty() { News::Quiet } else { News::Changes(events) }
     }
 }
 
-/// What one must be allowed to read to hear of changes of it.
-fn needed(resource: Resource) -> Permission {
-    match resource {
-        Resource::Clients | Resource::Jobs | Resource::Notifications => Permission::ReadClients,
-        Resource::Accounts | Resource::Tokens | Resource::Sessions => Permission::ReadAccounts,
-        Resource::Settings => Permission::ReadSettings,
+/// Whether an event is for this caller: of what they may read, and of what is their own.
+fn may_hear(caller: &Caller, event: &Event) -> bool {
+    let own = event.account == Some(caller.account);
+    match event.resource {
+        Resource::Clients | Resource::Jobs | Resource::Plans => caller.roles.may(Permission::ReadClients),
+        // Which of them concern the caller, the list says; what others clear for themselves does not.
+        Resource::Notifications => own || event.account.is_none(),
+        Resource::Accounts => {
+            own || event.id == caller.account.to_string() || caller.roles.may(Permission::ReadAccounts)
+        }
+        Resource::Tokens | Resource::Sessions => own || caller.roles.may(Permission::ReadAccounts),
+        Resource::Settings => caller.roles.may(Permission::ReadSettings),
     }
 }
 
@@ -195,7 +205,7 @@ mod tests {
     }
 
     fn event(resource: Resource, change: Change, id: i64) -> Option<Event> {
-        Some(Event { resource, change, id: id.to_string() })
+        Some(Event { resource, change, id: id.to_string(), account: None })
     }
 
     #[test]
@@ -218,6 +228,23 @@ mod tests {
         };
         assert_eq!(news(Role::Viewer), News::Quiet);
         assert!(matches!(news(Role::Admin), News::Changes(_)));
+    }
+
+    #[test]
+    fn everybody_hears_of_what_is_their_own() {
+        let news = |resource, account| {
+            let mut burst = Burst::default();
+            burst.add(Some(Event { resource, change: Change::Deleted, id: String::new(), account }));
+            matches!(burst.into_news(&caller(Role::Viewer)), News::Changes(_))
+        };
+        for resource in [Resource::Sessions, Resource::Tokens, Resource::Notifications] {
+            assert!(news(resource, Some(AccountId(3))), "{resource:?}");
+            assert!(!news(resource, Some(AccountId(4))), "{resource:?}");
+        }
+        assert!(news(Resource::Notifications, None) && !news(Resource::Sessions, None));
+        let mut burst = Burst::default();
+        burst.add(event(Resource::Accounts, Change::Updated, 3));
+        assert!(matches!(burst.into_news(&caller(Role::Viewer)), News::Changes(_)), "the own account");
     }
 
     #[test]

@@ -3,7 +3,9 @@
 //!
 //! The stored text names its scheme and parameters (PHC string), so that a better one can replace it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use api::FieldError;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
@@ -32,6 +34,15 @@ static PLACES: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
     Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get)))
 });
 
+/// Most that wait for a place: beyond it the memory of those who wait, and their time, is worth nothing to anybody.
+const MOST_WAITING: usize = 64;
+
+/// Those who wait, or have a place.
+static WAITING: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
+    let places = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    Arc::new(Semaphore::new(MOST_WAITING + places))
+});
+
 fn argon2() -> Result<Argon2<'static>, argon2::Error> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(MEMORY_KIB, PASSES, LANES, None)?))
 }
@@ -49,6 +60,15 @@ pub async fn hash(entropy: &Entropy, password: &Secret) -> AppResult<String> {
         Ok(hash.map_err(AppError::internal)?.to_string())
     })
     .await
+}
+
+/// Hashes computed by this process: what somebody who measures the time of a sign-in would learn. For tests, which count
+/// instead.
+static COMPUTED: AtomicU64 = AtomicU64::new(0);
+
+/// Number of hashes this process has computed.
+pub fn computed() -> u64 {
+    COMPUTED.load(Ordering::SeqCst)
 }
 
 /// Whether a password is the one of a stored hash; without a hash it takes as long and is wrong.
@@ -77,11 +97,22 @@ pub async fn is_right(stored: Option<&str>, password: &Secret) -> AppResult<bool
 }
 
 async fn run<T: Send + 'static>(work: impl FnOnce() -> AppResult<T> + Send + 'static) -> AppResult<T> {
+    run_within(&WAITING, work).await
+}
+
+/// Does the work when there is a place; refuses when too many wait for one.
+async fn run_within<T: Send + 'static>(
+    waiting: &Arc<Semaphore>,
+    work: impl FnOnce() -> AppResult<T> + Send + 'static,
+) -> AppResult<T> {
+    let busy = |_| AppError::too_many_attempts(Duration::from_secs(1));
+    let waits = Arc::clone(waiting).try_acquire_owned().map_err(busy)?;
     let place = Arc::clone(&PLACES).acquire_owned().await.map_err(AppError::internal)?;
     // The place goes along: a request that is given up stops waiting, but its work goes on to the end.
     let done = tokio::task::spawn_blocking(move || {
+        COMPUTED.fetch_add(1, Ordering::SeqCst);
         let done = work();
-        drop(place);
+        drop((place, waits));
         done
     });
     done.await.map_err(AppError::internal)?
@@ -89,24 +120,18 @@ async fn run<T: Send + 'static>(work: impl FnOnce() -> AppResult<T> + Send + 'st
 
 /// The policy in force (D-31).
 pub fn policy(settings: &Settings) -> PasswordPolicy {
-    match settings.text(SettingKey::PasswordPolicy).as_str() {
-        "osem" => PasswordPolicy::Osem,
-        _ => PasswordPolicy::Modern,
-    }
+    PasswordPolicy::parse(&settings.text(SettingKey::PasswordPolicy)).unwrap_or_default()
 }
 
 /// What the policy has against a password, as errors of a field.
 pub fn faults(policy: PasswordPolicy, user_name: &str, password: &Secret, field: &str) -> Vec<FieldError> {
-    let longest: usize = match policy {
-        PasswordPolicy::Modern => MAX_LENGTH,
-        PasswordPolicy::Osem => 20,
-    };
+    let (shortest, longest) = policy.lengths();
     check(policy, user_name, password.expose())
         .into_iter()
         .map(|fault| {
             let error = FieldError::new(field, fault.code(), text(fault));
             match fault {
-                PasswordFault::TooShort => error.arg("min", 14),
+                PasswordFault::TooShort => error.arg("min", shortest),
                 PasswordFault::TooLong => error.arg("max", longest),
                 _ => error,
             }
@@ -130,8 +155,9 @@ fn text(fault: PasswordFault) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{LANES, MEMORY_KIB, NOBODY, PASSES, faults, hash, is_right};
+    use super::{LANES, MEMORY_KIB, NOBODY, PASSES, faults, hash, is_right, run_within};
     use crate::clock::Entropy;
+    use api::Code;
     use argon2::password_hash::phc::PasswordHash;
     use domain::Secret;
     use domain::password::PasswordPolicy;
@@ -159,6 +185,17 @@ mod tests {
         let parsed = PasswordHash::new(NOBODY).unwrap();
         assert_eq!(parsed.params.to_string(), format!("m={MEMORY_KIB},t={PASSES},p={LANES}"));
         assert_eq!(parsed.hash.unwrap().len(), 32);
+    }
+
+    #[tokio::test]
+    async fn who_would_wait_too_long_is_refused() {
+        let waiting = std::sync::Arc::new(tokio::sync::Semaphore::new(1));
+        let first = std::sync::Arc::clone(&waiting).try_acquire_owned().unwrap();
+        let refused = run_within(&waiting, || Ok(())).await.unwrap_err();
+        assert_eq!(refused.code(), Code::TooManyAttempts);
+        drop(first);
+        run_within(&waiting, || Ok(())).await.unwrap();
+        assert_eq!(waiting.available_permits(), 1);
     }
 
     #[test]

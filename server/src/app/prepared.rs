@@ -169,7 +169,7 @@ pub async fn create(
     let id = rows::insert(&tx, &entry, digest.as_deref(), at).await.map_err(taken)?;
     let details = json!({"after": described(&entry, digest.is_some()), "force": new.force});
     write_audit(app, &tx, caller, "client.prepare", id, details).await?;
-    let value = clients::find_in(&tx, id).await?;
+    let value = clients::find_in(app, &tx, id).await?;
     idempotency::end(app, &tx, caller, key, &value).await?;
     tx.commit().await?;
     changed(app, id, Change::Created);
@@ -223,7 +223,7 @@ pub async fn change(
         "before": described(&before, waiting.has_pin), "after": described(&entry, has_pin),
     });
     write_audit(app, &tx, caller, "client.change", id, details).await?;
-    let value = clients::find_in(&tx, id).await?;
+    let value = clients::find_in(app, &tx, id).await?;
     tx.commit().await?;
     changed(app, id, Change::Updated);
     Ok(value)
@@ -257,25 +257,29 @@ async fn find(tx: &Tx, id: ClientId, expected: &Expected) -> AppResult<Client> {
     Ok(client)
 }
 
-/// Approves a client: it may get secrets in default mode (D-24 a). Doing it twice changes nothing.
+/// Approves a client: it may get secrets in default mode (D-24 a), and is trusted at the address it has. Doing it twice
+/// changes nothing.
 ///
 /// # Errors
-/// `not_found`, `client_quarantined`.
-pub async fn approve(app: &App, caller: &Caller, id: ClientId) -> AppResult<ClientView> {
+/// `not_found`, `precondition_failed`: an address that nobody has seen is not trusted; `client_quarantined`.
+pub async fn approve(app: &App, caller: &Caller, id: ClientId, expected: &Expected) -> AppResult<ClientView> {
     let at = app.clock.now();
     let tx = app.store.begin().await?;
-    let client = find(&tx, id, &Expected::Any).await?;
+    let client = find(&tx, id, expected).await?;
     if client.state == ClientState::Quarantined {
         let text = "It is not sure that this is the phone it claims to be. Release it from quarantine first.";
         return Err(AppError::new(Code::ClientQuarantined, text));
     }
     // Who approves a client looks at it, its address too; a plan approves many and trusts no new address.
-    let trusted = fleet::trust_address(&tx, id, at).await?;
+    let trusted = match &client.peer_address {
+        Some(address) => fleet::trust_address(&tx, id, address, at).await?,
+        None => false,
+    };
     if fleet::approve(&tx, &[id], at).await? > 0 || trusted {
         let details = json!({"address": client.peer_address, "before": client.trusted_address});
         write_audit(app, &tx, caller, "client.approve", id, details).await?;
     }
-    let value = clients::find_in(&tx, id).await?;
+    let value = clients::find_in(app, &tx, id).await?;
     tx.commit().await?;
     changed(app, id, Change::Updated);
     Ok(value)
@@ -303,7 +307,7 @@ pub async fn release(app: &App, caller: &Caller, id: ClientId, expected: &Expect
     if waits {
         calls::want(&tx, id, at).await?;
     }
-    let value = clients::find_in(&tx, id).await?;
+    let value = clients::find_in(app, &tx, id).await?;
     tx.commit().await?;
     if waits {
         app.signals.calls.notify_one();

@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::Secret;
+use domain::second_factor::RECOVERY_LENGTH;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -17,24 +18,53 @@ pub(super) fn random(entropy: &Entropy) -> Result<Secret, EntropyError> {
     Ok(Secret::new(URL_SAFE_NO_PAD.encode(entropy.bytes::<32>()?)))
 }
 
+/// A new session cookie, or refresh token: a part that stays as long as the session, and one that changes with its
+/// rights, or at each use.
+pub(super) fn session_cookie(entropy: &Entropy) -> Result<Secret, EntropyError> {
+    Ok(Secret::new(format!("{}.{}", random(entropy)?.expose(), random(entropy)?.expose())))
+}
+
+/// Another cookie, or refresh token, for the same session.
+pub(super) fn renewed_cookie(entropy: &Entropy, cookie: &str) -> Result<Secret, EntropyError> {
+    Ok(Secret::new(format!("{}.{}", lasting_part(cookie), random(entropy)?.expose())))
+}
+
+fn lasting_part(cookie: &str) -> &str {
+    cookie.split_once('.').map_or(cookie, |(lasting, _)| lasting)
+}
+
+/// What is stored of the part of a refresh token that stays: by it a token is known that was used long ago.
+pub(super) fn lasting_hash(token: &str) -> Vec<u8> {
+    hash(lasting_part(token))
+}
+
+/// A recovery code: 80 bits, in groups of four letters and digits that are not mistaken for each other.
+pub(super) fn recovery_code(entropy: &Entropy) -> Result<Secret, EntropyError> {
+    Ok(grouped(&entropy.bytes::<RECOVERY_LENGTH>()?, 4))
+}
+
 /// A new API token.
 pub(super) fn api_token(entropy: &Entropy) -> Result<Secret, EntropyError> {
     Ok(Secret::new(format!("{TOKEN_PREFIX}{}", random(entropy)?.expose())))
 }
 
-/// A one-time password: 20 letters and digits (about 98 bits) that are not mistaken for each other when
-/// read aloud or typed, in groups of five.
+/// A one-time password: 20 letters and digits (about 100 bits) in groups of five.
 pub(super) fn one_time_password(entropy: &Entropy) -> Result<Secret, EntropyError> {
+    Ok(grouped(&entropy.bytes::<20>()?, 5))
+}
+
+/// Letters and digits that are not mistaken for each other when read aloud or typed.
+fn grouped(bytes: &[u8], group: usize) -> Secret {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut text = String::new();
-    for (position, byte) in entropy.bytes::<20>()?.into_iter().enumerate() {
-        if position > 0 && position % 5 == 0 {
+    for (position, byte) in bytes.iter().enumerate() {
+        if position > 0 && position % group == 0 {
             text.push('-');
         }
         // 256 is a multiple of 32, so every letter is as likely.
-        text.push(char::from(LETTERS.get(usize::from(byte) % LETTERS.len()).copied().unwrap_or(b'x')));
+        text.push(char::from(LETTERS.get(usize::from(*byte) % LETTERS.len()).copied().unwrap_or(b'x')));
     }
-    Ok(Secret::new(text))
+    Secret::new(text)
 }
 
 /// What is stored of a random text.
@@ -42,12 +72,12 @@ pub(super) fn hash(text: &str) -> Vec<u8> {
     Sha256::digest(text.as_bytes()).to_vec()
 }
 
-/// The CSRF token of a session, made from its token: it can be told again, and nobody who lacks the cookie
-/// can make it.
-pub(super) fn csrf_of(session_token: &str) -> String {
+/// The CSRF token of a session, made from the part of its cookie that stays: it can be told again, nobody who lacks
+/// the cookie can make it, and other windows of the browser need not learn another one when the cookie changes.
+pub(super) fn csrf_of(cookie: &str) -> String {
     let mut hasher = Sha256::new();
     hasher.update(b"workpoint csrf token\0");
-    hasher.update(session_token.as_bytes());
+    hasher.update(lasting_part(cookie).as_bytes());
     URL_SAFE_NO_PAD.encode(hasher.finalize())
 }
 
@@ -58,7 +88,10 @@ pub(super) fn equal(a: &[u8], b: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{api_token, csrf_of, equal, hash, one_time_password, random};
+    use super::{
+        api_token, csrf_of, equal, hash, one_time_password, random, recovery_code, renewed_cookie,
+        session_cookie,
+    };
     use crate::clock::Entropy;
 
     #[test]
@@ -83,5 +116,23 @@ mod tests {
         assert_ne!(csrf_of("a").as_bytes(), hash("a"));
         assert!(equal(&hash("x"), &hash("x")) && !equal(&hash("x"), &hash("y")));
         assert!(!equal(b"", b"x"));
+    }
+
+    #[test]
+    fn a_renewed_cookie_keeps_its_csrf_token_and_nothing_else() {
+        let entropy = Entropy::system();
+        let cookie = session_cookie(&entropy).unwrap();
+        let renewed = renewed_cookie(&entropy, cookie.expose()).unwrap();
+        assert_eq!((cookie.expose().len(), renewed.expose().len()), (87, 87));
+        assert_ne!(cookie, renewed);
+        assert_eq!(csrf_of(cookie.expose()), csrf_of(renewed.expose()));
+        assert_ne!(csrf_of(cookie.expose()), csrf_of(session_cookie(&entropy).unwrap().expose()));
+    }
+
+    #[test]
+    fn a_recovery_code_is_read_as_it_is_shown() {
+        let code = recovery_code(&Entropy::system()).unwrap();
+        let read = domain::second_factor::read_recovery_code(code.expose()).unwrap();
+        assert_eq!((code.expose().len(), code.expose().replace('-', "")), (19, read));
     }
 }

@@ -3,10 +3,11 @@
 use api::targets::{MOST_IDS, TargetFilter, Targets};
 use api::{FieldError, field};
 use domain::ClientId;
+use domain::client::Fault;
 
 use super::error::{AppError, AppResult};
 use crate::App;
-use crate::store::client_list::{self, ClientFilter};
+use crate::store::client_list::{self, ClientFilter, FaultFilter};
 
 /// The clients of a selection, each once, by id. Ids nobody has are left out.
 ///
@@ -20,7 +21,9 @@ pub async fn clients(app: &App, targets: &Targets) -> AppResult<Vec<ClientId>> {
             return Err(fault(field::TOO_LONG, "names too many clients; use a filter"));
         }
         (Some(ids), None) => client_list::existing(&app.store, ids).await?,
-        (None, Some(filter)) => client_list::ids(&app.store, &client_filter(filter)).await?,
+        (None, Some(filter)) => {
+            client_list::ids(&app.store, &client_filter(filter)?, app.clock.now()).await?
+        }
         _ => return Err(fault(field::MISSING, "needs either ids or filter")),
     };
     ids.sort_unstable();
@@ -28,12 +31,39 @@ pub async fn clients(app: &App, targets: &Targets) -> AppResult<Vec<ClientId>> {
     Ok(ids)
 }
 
-fn client_filter(filter: &TargetFilter) -> ClientFilter {
+fn client_filter(filter: &TargetFilter) -> AppResult<ClientFilter> {
     let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-    ClientFilter {
+    Ok(ClientFilter {
         search: text(&filter.search),
         software_type: text(&filter.software_type),
+        software_version: text(&filter.software_version),
         model: text(&filter.model),
         state: filter.state,
+        in_job: filter.in_job,
+        drift: filter.drift,
+        fault: fault(filter.fault.as_deref(), "/targets/filter/fault")?,
+        not_seen: filter.not_seen,
+        secrets_withheld: filter.secrets_withheld,
+        last_contact_reason: filter.last_contact_reason,
+        seen_from: filter.seen_from,
+        seen_until: filter.seen_until,
+    })
+}
+
+/// The filter for faults: `any`, or one of them.
+///
+/// # Errors
+/// `invalid_fields` with this field.
+pub(super) fn fault(word: Option<&str>, name: &str) -> AppResult<Option<FaultFilter>> {
+    let Some(word) = word.filter(|word| !word.is_empty()) else { return Ok(None) };
+    if word == "any" {
+        return Ok(Some(FaultFilter::Any));
     }
+    if let Some(fault) = Fault::parse(word) {
+        return Ok(Some(FaultFilter::One(fault)));
+    }
+    let choices: Vec<&str> =
+        std::iter::once("any").chain(Fault::ALL.iter().map(|fault| fault.as_str())).collect();
+    let text = format!("must be one of: {}", choices.join(", "));
+    Err(AppError::field(FieldError::new(name, field::NOT_A_CHOICE, text).arg("choices", choices)))
 }

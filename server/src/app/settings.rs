@@ -64,7 +64,7 @@ pub fn find(app: &App, id: &str) -> AppResult<SettingView> {
 /// Sets a value.
 ///
 /// # Errors
-/// `not_found`, `setting_locked`, `precondition_failed`, `invalid_fields`.
+/// `not_found`, `setting_locked`, `step_up_required`, `precondition_failed`, `invalid_fields`.
 pub async fn change(
     app: &App,
     caller: &Caller,
@@ -73,6 +73,9 @@ pub async fn change(
     request: ChangeSetting,
 ) -> AppResult<SettingView> {
     let key = unlocked(app, id)?;
+    if key.is_security() {
+        caller.require_confirmed(app).await?;
+    }
     let tx = app.store.begin().await?;
     let (before, revision) = match stored(&tx, key, expected).await {
         Err(error) => return Err(read_again(app, tx, error).await),
@@ -90,9 +93,12 @@ pub async fn change(
 /// Goes back to the default.
 ///
 /// # Errors
-/// `not_found`, `setting_locked`, `precondition_failed`.
+/// `not_found`, `setting_locked`, `step_up_required`, `precondition_failed`.
 pub async fn reset(app: &App, caller: &Caller, id: &str, expected: &Expected) -> AppResult<SettingView> {
     let key = unlocked(app, id)?;
+    if key.is_security() {
+        caller.require_confirmed(app).await?;
+    }
     let tx = app.store.begin().await?;
     let (before, revision) = match stored(&tx, key, expected).await {
         Err(error) => return Err(read_again(app, tx, error).await),

@@ -7,6 +7,7 @@ use domain::{AccountId, Permission, RoleSet, Secret, TokenId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use super::account_fields::too_many;
 use super::caller::{Caller, covers, require_all_rights};
 use super::error::{AppError, AppResult};
 use super::idempotency::{self, Created, IdempotencyKey};
@@ -79,6 +80,7 @@ pub async fn create(
         return Err(AppError::fields(faults));
     }
     let tx = app.store.begin().await?;
+    caller.still_valid(&tx).await?;
     if let Some(earlier) = idempotency::begin(app, &tx, caller, key).await? {
         return Ok(earlier);
     }
@@ -87,7 +89,7 @@ pub async fn create(
     let value = TokenMade { details: view(details), token };
     idempotency::end(app, &tx, caller, key, &value).await?;
     tx.commit().await?;
-    app.events.publish(Resource::Tokens, Change::Created, value.details.id);
+    app.events.publish_for(caller.account, Resource::Tokens, Change::Created, value.details.id);
     Ok(Created { value, replayed: false })
 }
 
@@ -115,6 +117,10 @@ fn roles_of_new(
         // With a browser all roles of the account, also future ones; with a token what that one has.
         return caller.token().map(|_| caller.roles.clone());
     };
+    if let Some(fault) = too_many(asked) {
+        faults.push(fault);
+        return None;
+    }
     for (position, role) in asked.iter().enumerate() {
         if !covers(&caller.roles, *role) {
             let text = "allows more than the caller's own roles";
@@ -195,10 +201,11 @@ async fn write_audit(
 }
 
 /// Removes a token of the caller's account, or of any account for those who may change accounts.
-/// With a token that has fewer rights than its account only that token itself.
+/// With a token that has fewer rights than its account only that token itself. Removing somebody else's takes a
+/// confirmation.
 ///
 /// # Errors
-/// `forbidden`; `not_found`, also for a token that is not the caller's business.
+/// `forbidden`; `step_up_required`; `not_found`, also for a token that is not the caller's business.
 pub async fn delete(app: &App, caller: &Caller, id: TokenId) -> AppResult<()> {
     if caller.token() != Some(id) {
         require_all_rights(app, caller).await?;
@@ -208,11 +215,14 @@ pub async fn delete(app: &App, caller: &Caller, id: TokenId) -> AppResult<()> {
     let token = token
         .filter(|token| token.account == caller.account || caller.roles.may(Permission::ChangeAccounts))
         .ok_or_else(AppError::not_found)?;
+    if token.account != caller.account {
+        caller.require_confirmed(app).await?;
+    }
     rows::delete(&tx, id).await?;
     let details = json!({"before": {"name": token.name, "account_id": token.account}});
     write_audit(&tx, &caller.actor(), "token.delete", id, details, app.clock.now()).await?;
     tx.commit().await?;
-    app.events.publish(Resource::Tokens, Change::Deleted, id);
+    app.events.publish_for(token.account, Resource::Tokens, Change::Deleted, id);
     Ok(())
 }
 
@@ -286,6 +296,14 @@ mod tests {
         assert_eq!((faults[0].field.as_str(), faults[0].code.as_str()), ("/roles/1", "role_not_held"));
         assert_eq!(roles_of_new(&browser(), None, &mut Vec::new()), None);
         assert_eq!(roles_of_new(&script(None), None, &mut Vec::new()), Some(RoleSet::new([Role::Viewer])));
+    }
+
+    #[test]
+    fn more_roles_than_there_are_is_one_fault() {
+        let mut faults = Vec::new();
+        roles_of_new(&browser(), Some(&[Role::Admin; 1000]), &mut faults);
+        let found: Vec<_> = faults.iter().map(|fault| (fault.field.as_str(), fault.code.as_str())).collect();
+        assert_eq!(found, [("/roles", "too_long")]);
     }
 
     #[test]

@@ -23,6 +23,18 @@ pub(super) enum UserVerb {
     /// Example: echo "$PASSWORD" | workpoint user create --username anna --role operator --password-stdin
     #[command(verbatim_doc_comment)]
     Create(CreateUser),
+    /// End the lock of an account after failed sign-ins.
+    ///
+    /// Example: workpoint user unlock --username anna
+    #[command(verbatim_doc_comment)]
+    Unlock(UnlockUser),
+}
+
+#[derive(Args)]
+pub(super) struct UnlockUser {
+    /// Name of the account.
+    #[arg(long)]
+    username: String,
 }
 
 #[derive(Args)]
@@ -68,7 +80,26 @@ fn parse_role(word: &str) -> Result<Role, String> {
 }
 
 pub(super) async fn user(config: &Config, verb: UserVerb, output: Output) -> Result<ExitCode, Failure> {
-    let UserVerb::Create(arguments) = verb;
+    match verb {
+        UserVerb::Create(arguments) => create_user(config, arguments, output).await,
+        UserVerb::Unlock(arguments) => unlock_user(config, &arguments, output).await,
+    }
+}
+
+async fn unlock_user(config: &Config, arguments: &UnlockUser, output: Output) -> Result<ExitCode, Failure> {
+    let opened = open(config, &Entropy::system()).await?;
+    let name = &arguments.username;
+    let unlocked = accounts::unlock_from_command_line(&opened.store, &Clock::system(), name).await?;
+    opened.store.close().await;
+    let text = match unlocked {
+        true => format!("Account {name} unlocked."),
+        false => format!("Account {name} was not locked."),
+    };
+    output.result(&serde_json::json!({"user_name": name, "unlocked": unlocked}), &text);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn create_user(config: &Config, arguments: CreateUser, output: Output) -> Result<ExitCode, Failure> {
     let password = read_password()?;
     let opened = open(config, &Entropy::system()).await?;
     let new = accounts::NewFromCommandLine {

@@ -48,7 +48,18 @@ fn announce(server: &mut Server, output: Output) {
         "started"
     );
     if let Some(api) = listening.api {
-        output.note(&format!("API and its documentation: https://localhost:{}/api/docs", api.port()));
+        output.note(&format!(
+            "Console: https://localhost:{port}\nAPI and its documentation: https://localhost:{port}/api/docs",
+            port = api.port()
+        ));
+        let certificates = server.certificates();
+        if certificates.console_is_our_own() {
+            output.note(&format!(
+                "Browsers warn of the console's certificate until they trust this server's authority: import {} \
+                 as an authority for web sites.",
+                certificates.authority_file().display()
+            ));
+        }
     }
     if let Some(password) = server.take_first_password() {
         // Standard output, not the log beside it: the log is kept and sent elsewhere.

@@ -21,6 +21,7 @@ const COLUMNS: &[&str] = &[
     "action",
     "object_kind",
     "object_id",
+    "object_name",
     "details",
     "hash",
 ];

@@ -6,7 +6,8 @@ use http::request::Parts;
 
 use super::extract::{address, session_cookie};
 use super::state::ApiState;
-use crate::app::caller::{by_session, by_token};
+use crate::app::access_token::looks_like_one;
+use crate::app::caller::{by_access_token, by_session, by_token};
 use crate::app::{AppError, AppResult, Caller};
 
 impl FromRequestParts<ApiState> for Caller {
@@ -18,11 +19,15 @@ impl FromRequestParts<ApiState> for Caller {
         let caller = match parts.headers.get(AUTHORIZATION) {
             Some(value) => {
                 let token = value.to_str().ok().and_then(bearer).ok_or_else(AppError::unauthenticated)?;
-                by_token(&state.app, token, address).await?
+                if looks_like_one(token) {
+                    by_access_token(&state.app, &state.token_keys, token, address).await?
+                } else {
+                    by_token(&state.app, token, address).await?
+                }
             }
             None => {
                 let cookie = session_cookie(&parts.headers).ok_or_else(AppError::unauthenticated)?;
-                by_session(&state.app, cookie.expose(), address).await?
+                by_session(&state.app, cookie.expose(), address, parts.method.is_safe()).await?
             }
         };
         let span = tracing::Span::current();

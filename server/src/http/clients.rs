@@ -42,6 +42,10 @@ const COLUMNS: &[&str] = &[
     "last_contact_reason",
     "full_read_at",
     "approved",
+    "open_targets",
+    "drifted",
+    "secrets_withheld",
+    "not_seen",
     "created_at",
     "updated_at",
 ];

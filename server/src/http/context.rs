@@ -13,10 +13,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::console::{self, ConsoleFile};
 use super::extract::LARGEST_BODY;
 use super::problem;
 use super::state::ApiState;
-use crate::app::AppError;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -32,7 +32,7 @@ const DATA_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; f
 pub(crate) fn finish(router: Router<ApiState>, state: ApiState) -> Router {
     router
         .method_not_allowed_fallback(|| async { problem::method_not_allowed() })
-        .fallback(|| async { AppError::not_found() })
+        .fallback(console::answer)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn_with_state(state.clone(), around))
         .with_state(state)
@@ -60,7 +60,8 @@ async fn around(State(state): State<ApiState>, request: Request, next: Next) -> 
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        secure(response.headers_mut(), docs);
+        let console = response.extensions().get::<ConsoleFile>().is_some();
+        secure(response.headers_mut(), docs, console);
         response
     }
     .instrument(span)
@@ -78,13 +79,17 @@ fn request_id(state: &ApiState) -> String {
     }
 }
 
-fn secure(headers: &mut HeaderMap, docs: bool) {
+/// Files of the console bring their own policy and may be kept; everything else is data or documentation.
+fn secure(headers: &mut HeaderMap, docs: bool, console: bool) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    if console {
+        return;
+    }
     // Only a handler that says so itself lets the reader's own browser keep something.
     if !headers.get(CACHE_CONTROL).is_some_and(|kept| kept.as_bytes().starts_with(b"private")) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(if docs { "no-cache" } else { "no-store" }));

@@ -19,7 +19,8 @@ use crate::app::{AppResult, Caller};
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Hear what changes: events named `change`, besides `ready` (listening from here on) and `lag` (fetch
-/// everything again). The stream ends with the session or token.
+/// everything again). Told is what the caller may read, and what is the caller's own. The stream ends with the
+/// session or token.
 #[utoipa::path(get, path = "/events", tag = "events",
     responses((status = 200, description = "Events", body = ChangeEvent, content_type = "text/event-stream")))]
 pub(crate) async fn listen_to_events(
@@ -27,7 +28,7 @@ pub(crate) async fn listen_to_events(
     caller: Caller,
     query: AppResult<Query<NoParameters>>,
 ) -> Answer {
-    caller.require(Permission::ReadClients)?;
+    caller.require(Permission::Own)?;
     query?;
     let news = stream::unfold(Live::new(app, caller), |mut live| async {
         let news = live.next().await?;

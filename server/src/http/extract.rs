@@ -33,8 +33,9 @@ pub(super) const LARGEST_BODY: usize = 1024 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// Longest `Idempotency-Key`.
 const LONGEST_KEY: usize = 128;
-/// The cookie of a browser session.
-pub(super) const SESSION_COOKIE: &str = "workpoint_session";
+/// The cookie of a browser session. The prefix has browsers take it from this host alone, with TLS, for all paths
+/// (RFC 6265bis §4.1.3.2), so that a neighbour under the same domain plants none.
+pub(super) const SESSION_COOKIE: &str = "__Host-workpoint_session";
 
 /// Parameters of the query string.
 pub(crate) struct Query<T>(pub(super) T);
@@ -324,8 +325,8 @@ mod tests {
             }
             session_cookie(&headers).map(|cookie| cookie.expose().to_owned())
         };
-        assert_eq!(cookie(&["a=b; workpoint_session=x_-1"]).as_deref(), Some("x_-1"));
-        assert_eq!(cookie(&["a=b", "workpoint_session=y"]).as_deref(), Some("y"));
-        assert_eq!(cookie(&["xworkpoint_session=y; workpoint_session="]), None);
+        assert_eq!(cookie(&["a=b; __Host-workpoint_session=x_-1"]).as_deref(), Some("x_-1"));
+        assert_eq!(cookie(&["a=b", "__Host-workpoint_session=y"]).as_deref(), Some("y"));
+        assert_eq!(cookie(&["workpoint_session=y; __Host-workpoint_session="]), None);
     }
 }

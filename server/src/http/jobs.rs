@@ -2,7 +2,8 @@
 
 use api::Page;
 use api::job::{
-    DeleteJobs, JobExportQuery, JobQuery, JobView, JobsDeleted, TargetDetails, TargetQuery, TargetView,
+    DeleteJobs, JobExportQuery, JobQuery, JobView, JobsDeleted, RetryJob, TargetDetails, TargetExportQuery,
+    TargetQuery, TargetView,
 };
 use axum::extract::State;
 use domain::{JobId, Permission, TargetId};
@@ -30,6 +31,25 @@ const COLUMNS: &[&str] = &[
     "finished_at",
     "execution_seconds",
     "targets",
+];
+
+const TARGET_COLUMNS: &[&str] = &[
+    "id",
+    "job_id",
+    "client_id",
+    "device_id",
+    "e164",
+    "model",
+    "state",
+    "reason",
+    "reason_args",
+    "attempts",
+    "due_at",
+    "expires_at",
+    "sent_at",
+    "started_at",
+    "finished_at",
+    "results",
 ];
 
 /// List jobs.
@@ -88,6 +108,23 @@ pub(crate) async fn list_job_targets(
     Ok(plain(&job_list::targets(&app, id.0, &query?.0).await?))
 }
 
+/// Export the targets of a job.
+#[utoipa::path(get, path = "/jobs/{id}/targets/export", tag = "jobs",
+    params(("id" = i64, Path, description = "Job"), TargetExportQuery),
+    responses((status = 200, description = "Targets, in the order of their making", content(
+        (Vec<TargetView> = "application/json"), (String = "text/csv")))))]
+pub(crate) async fn export_job_targets(
+    State(app): State<App>,
+    caller: Caller,
+    id: Id<JobId>,
+    query: AppResult<Query<TargetExportQuery>>,
+) -> Answer {
+    caller.require(Permission::ReadClients)?;
+    let query = query?.0;
+    let pieces = job_list::export_targets(app, id.0, query.state).await?;
+    Ok(export::answer("job-targets", query.format.unwrap_or_default(), TARGET_COLUMNS, pieces))
+}
+
 /// Get a target of a job with the items it writes.
 #[utoipa::path(get, path = "/jobs/{id}/targets/{target}", tag = "jobs",
     params(("id" = i64, Path, description = "Job"), ("target" = i64, Path, description = "Target")),
@@ -120,17 +157,16 @@ pub(crate) async fn cancel_job(
 }
 
 /// Try the targets of a job again that did not succeed.
-#[utoipa::path(post, path = "/jobs/{id}/retry", tag = "jobs", params(("id" = i64, Path, description = "Job")),
+#[utoipa::path(post, path = "/jobs/{id}/retry", tag = "jobs", params(("id" = i64, Path, description = "Job"), RetryJob),
     responses((status = 200, description = "The job", body = JobView, headers(("ETag" = String)))))]
 pub(crate) async fn retry_job(
     State(app): State<App>,
     caller: Caller,
     id: Id<JobId>,
-    query: AppResult<Query<NoParameters>>,
+    query: AppResult<Query<RetryJob>>,
 ) -> Answer {
     caller.require(Permission::ChangeClients)?;
-    query?;
-    jobs::retry(&app, &caller, id.0).await?;
+    jobs::retry(&app, &caller, id.0, query?.0.confirm).await?;
     let job = job_list::find(&app, id.0).await?;
     Ok(tagged(job.revision, &job))
 }

@@ -46,19 +46,20 @@ pub(crate) async fn update_client(
     Ok(tagged(client.revision, &client))
 }
 
-/// Approve a client: it may get secrets in default mode.
+/// Approve a client: it may get secrets in default mode, at the address it has.
 #[utoipa::path(post, path = "/clients/{id}/approve", tag = "clients",
-    params(("id" = i64, Path, description = "Client")),
+    params(("id" = i64, Path, description = "Client"), IfMatch),
     responses((status = 200, description = "Approved", body = ClientView, headers(("ETag" = String)))))]
 pub(crate) async fn approve_client(
     State(app): State<App>,
     caller: Caller,
     id: Id<ClientId>,
+    expected: Expected,
     query: AppResult<Query<NoParameters>>,
 ) -> Answer {
     caller.require(Permission::ChangeClients)?;
     query?;
-    let client = prepared::approve(&app, &caller, id.0).await?;
+    let client = prepared::approve(&app, &caller, id.0, &expected).await?;
     Ok(tagged(client.revision, &client))
 }
 

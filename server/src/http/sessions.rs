@@ -1,7 +1,7 @@
-//! `/sessions`: open browser sessions of the own account (OSEM §2.8.3).
+//! `/sessions`: open sessions of the own account (OSEM §2.8.3).
 
 use api::Page;
-use api::session::{SessionView, SessionsEnded};
+use api::session::{EndSessions, SessionView, SessionsEnded};
 use axum::extract::State;
 use domain::{Permission, SessionId};
 
@@ -38,15 +38,14 @@ pub(crate) async fn delete_session(
     Ok(gone())
 }
 
-/// End all own sessions but the one of this request.
-#[utoipa::path(delete, path = "/sessions", tag = "sessions",
+/// End all own sessions but the one of this request, or really all.
+#[utoipa::path(delete, path = "/sessions", tag = "sessions", params(EndSessions),
     responses((status = 200, description = "Ended", body = SessionsEnded)))]
 pub(crate) async fn delete_sessions(
     State(app): State<App>,
     caller: Caller,
-    query: AppResult<Query<NoParameters>>,
+    query: AppResult<Query<EndSessions>>,
 ) -> Answer {
     caller.require(Permission::Own)?;
-    query?;
-    Ok(plain(&sessions::end_others(&app, &caller).await?))
+    Ok(plain(&sessions::end_all(&app, &caller, &query?.0).await?))
 }

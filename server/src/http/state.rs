@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 use crate::App;
+use crate::app::access_token::TokenKeys;
 use crate::app::brake::Brake;
 use crate::app::parameters::Document;
 
@@ -14,6 +15,7 @@ use crate::app::parameters::Document;
 pub(crate) struct ApiState {
     pub(super) app: App,
     pub(super) brake: Arc<Brake>,
+    pub(super) token_keys: Arc<TokenKeys>,
     /// The parameter catalogue as it is sent; `None` when it could not be written.
     pub(super) catalogue: Option<Arc<Document>>,
 }
@@ -24,7 +26,12 @@ impl ApiState {
             let cause = error.source().map(ToString::to_string).unwrap_or_default();
             tracing::error!(error = cause, "the parameter catalogue cannot be sent");
         });
-        Self { app, brake: Arc::default(), catalogue: catalogue.ok().map(Arc::new) }
+        Self {
+            app,
+            brake: Arc::default(),
+            token_keys: Arc::default(),
+            catalogue: catalogue.ok().map(Arc::new),
+        }
     }
 }
 
@@ -37,6 +44,12 @@ impl FromRef<ApiState> for App {
 impl FromRef<ApiState> for Arc<Brake> {
     fn from_ref(state: &ApiState) -> Self {
         Arc::clone(&state.brake)
+    }
+}
+
+impl FromRef<ApiState> for Arc<TokenKeys> {
+    fn from_ref(state: &ApiState) -> Self {
+        Arc::clone(&state.token_keys)
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) async fn list_tokens(
 
 /// Make a token for the own account. The token itself is shown only in this answer.
 #[utoipa::path(post, path = "/tokens", tag = "tokens", params(IdempotencyKey), request_body = NewToken,
+    extensions(("x-step-up" = json!(true))),
     responses((status = 201, description = "Made", body = TokenMade, headers(("Location" = String)))))]
 pub(crate) async fn create_token(
     State(app): State<App>,
@@ -33,6 +34,7 @@ pub(crate) async fn create_token(
     request: AppResult<Create<NewToken>>,
 ) -> Answer {
     caller.require(Permission::Own)?;
+    caller.require_confirmed(&app).await?;
     query?;
     let Create { body, key } = request?;
     let made = tokens::create(&app, &caller, body, key.as_ref()).await?;

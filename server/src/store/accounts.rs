@@ -30,8 +30,16 @@ pub struct Account {
     pub failed_sign_ins: u64,
     /// Last failed sign-in.
     pub last_failed_sign_in_at: Option<Timestamp>,
+    /// Failed sign-ins since the last successful one.
+    pub failed_in_a_row: u64,
+    /// When it was locked, for too many of them. Whether the lock still holds, a setting says.
+    pub locked_at: Option<Timestamp>,
+    /// Whether a second factor is active.
+    pub second_factor: bool,
     /// Last successful sign-in.
     pub last_sign_in_at: Option<Timestamp>,
+    /// Where it came from.
+    pub last_sign_in_address: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
     /// Last change.
@@ -66,6 +74,17 @@ pub struct Filter {
     pub role: Option<Role>,
     /// Is disabled, or is not.
     pub disabled: Option<bool>,
+    /// Was locked after a time, or was not.
+    pub locked: Option<(bool, LockedAfter)>,
+}
+
+/// Accounts locked after these times still are.
+#[derive(Clone, Copy, Debug)]
+pub struct LockedAfter {
+    /// Administrators.
+    pub administrators: Timestamp,
+    /// Everybody else.
+    pub others: Timestamp,
 }
 
 /// Column a list is sorted by.
@@ -81,7 +100,9 @@ pub enum Sort {
 }
 
 const COLUMNS: &str = "id, user_name, password_hash, must_change_password, roles, language, email, disabled, \
-    failed_sign_ins, last_failed_sign_in_at, last_sign_in_at, created_at, updated_at, revision";
+    failed_sign_ins, last_failed_sign_in_at, failed_in_a_row, locked_at, EXISTS (SELECT 1 FROM second_factor \
+    WHERE second_factor.account_id = account.id AND second_factor.activated_at IS NOT NULL) AS second_factor, \
+    last_sign_in_at, last_sign_in_address, created_at, updated_at, revision";
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -95,7 +116,11 @@ struct Row {
     disabled: bool,
     failed_sign_ins: i64,
     last_failed_sign_in_at: Option<i64>,
+    failed_in_a_row: i64,
+    locked_at: Option<i64>,
+    second_factor: bool,
     last_sign_in_at: Option<i64>,
+    last_sign_in_address: String,
     created_at: i64,
     updated_at: i64,
     revision: i64,
@@ -118,7 +143,11 @@ impl Row {
             disabled: self.disabled,
             failed_sign_ins: self.failed_sign_ins.unsigned_abs(),
             last_failed_sign_in_at: self.last_failed_sign_in_at.map(time).transpose()?,
+            failed_in_a_row: self.failed_in_a_row.unsigned_abs(),
+            locked_at: self.locked_at.map(time).transpose()?,
+            second_factor: self.second_factor,
             last_sign_in_at: self.last_sign_in_at.map(time).transpose()?,
+            last_sign_in_address: Some(self.last_sign_in_address).filter(|address| !address.is_empty()),
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
             revision: self.revision,
@@ -182,10 +211,25 @@ impl Filter {
             values.push(disabled.into());
             parts.push(format!("disabled = ${}", values.len()));
         }
+        if let Some((locked, after)) = self.locked {
+            values.push(format!("%,{},%", Role::Admin.as_str()).into());
+            values.push(after.administrators.as_millisecond().into());
+            values.push(after.others.as_millisecond().into());
+            let last = values.len();
+            parts.push(format!(
+                "COALESCE(locked_at, {NEVER}) {} CASE WHEN {HAS_ROLE} ${} THEN ${} ELSE ${last} END",
+                if locked { ">" } else { "<=" },
+                last - 2,
+                last - 1,
+            ));
+        }
         let text = if parts.is_empty() { String::new() } else { format!("WHERE {}", parts.join(" AND ")) };
         (text, values)
     }
 }
+
+/// Before every time there is: when an account was locked that was not.
+const NEVER: i64 = -999_999_999_999_999;
 
 /// Roles are words separated by commas; the commas around keep one word from being part of another.
 const HAS_ROLE: &str = "(',' || roles || ',') LIKE";
@@ -319,29 +363,61 @@ pub async fn lock_administrators(tx: &Tx) -> StoreResult<Vec<AccountId>> {
     rows.iter().map(|row| Ok(AccountId(row.try_get_by_index(0).attempt(attempt)?))).collect()
 }
 
-/// Counts a failed sign-in; not a change of the account.
+/// An account whose row stays locked, where rows are locked, until the transaction ends: failures are counted and
+/// codes used up one after the other.
+///
+/// # Errors
+/// When the database cannot be asked, or the row is damaged.
+pub async fn by_id_locked(tx: &Tx, id: AccountId) -> StoreResult<Option<Account>> {
+    if tx.is_postgres() {
+        let sql = "SELECT id FROM account WHERE id = $1 FOR UPDATE";
+        let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into()]);
+        tx.inner.query_one_raw(statement).await.attempt("lock an account")?;
+    }
+    by_id(tx, id).await
+}
+
+/// Counts a failed sign-in; not a change of the account. `in_a_row` and `locked_at` are what they are from now on.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn record_failure(tx: &Tx, id: AccountId, at: Timestamp) -> StoreResult<()> {
-    let sql =
-        "UPDATE account SET failed_sign_ins = failed_sign_ins + 1, last_failed_sign_in_at = $2 WHERE id = $1";
-    record(tx, sql, id, at, "count a failed sign-in").await
+pub async fn record_failure(
+    tx: &Tx,
+    id: AccountId,
+    at: Timestamp,
+    in_a_row: u64,
+    locked_at: Option<Timestamp>,
+) -> StoreResult<()> {
+    let sql = "UPDATE account SET failed_sign_ins = failed_sign_ins + 1, last_failed_sign_in_at = $2, \
+        failed_in_a_row = $3, locked_at = $4 WHERE id = $1";
+    let values: [Value; 4] = [
+        id.0.into(),
+        at.as_millisecond().into(),
+        i64::try_from(in_a_row).unwrap_or(i64::MAX).into(),
+        locked_at.map(Timestamp::as_millisecond).into(),
+    ];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    tx.inner.execute_raw(statement).await.attempt("count a failed sign-in").map(|_| ())
 }
 
-/// Notes a successful sign-in; not a change of the account.
+/// Forgets the failed sign-ins in a row and the lock they led to; not a change of the account.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn record_success(tx: &Tx, id: AccountId, at: Timestamp) -> StoreResult<()> {
-    record(tx, "UPDATE account SET last_sign_in_at = $2 WHERE id = $1", id, at, "note a sign-in").await
+pub async fn unlock(tx: &Tx, id: AccountId) -> StoreResult<()> {
+    let sql = "UPDATE account SET failed_in_a_row = 0, locked_at = NULL WHERE id = $1";
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into()]);
+    tx.inner.execute_raw(statement).await.attempt("unlock an account").map(|_| ())
 }
 
-async fn record(tx: &Tx, sql: &str, id: AccountId, at: Timestamp, attempt: &'static str) -> StoreResult<()> {
-    let values: [Value; 2] = [id.0.into(), at.as_millisecond().into()];
-    tx.inner
-        .execute_raw(Statement::from_sql_and_values(tx.backend, sql, values))
-        .await
-        .attempt(attempt)
-        .map(|_| ())
+/// Notes a successful sign-in, which ends the row of failed ones; not a change of the account.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn record_success(tx: &Tx, id: AccountId, address: &str, at: Timestamp) -> StoreResult<()> {
+    let sql = "UPDATE account SET last_sign_in_at = $2, last_sign_in_address = $3, failed_in_a_row = 0, \
+        locked_at = NULL WHERE id = $1";
+    let values: [Value; 3] = [id.0.into(), at.as_millisecond().into(), address.into()];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    tx.inner.execute_raw(statement).await.attempt("note a sign-in").map(|_| ())
 }

@@ -10,6 +10,7 @@ use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
+use super::client_filter::contains;
 use super::error::{Attempt, StoreError, StoreResult};
 use super::fleet::insert_rows;
 use super::{Source, Tx};
@@ -324,6 +325,8 @@ pub struct Filter {
     pub from: Option<Timestamp>,
     /// Before.
     pub until: Option<Timestamp>,
+    /// Part of any text of the record, or of the name of the account or client it is about, in any case of letters.
+    pub search: Option<String>,
 }
 
 impl Filter {
@@ -352,6 +355,21 @@ impl Filter {
         }
         if let Some(until) = self.until {
             add("at < ?", until.as_millisecond().into());
+        }
+        if let Some(search) = &self.search {
+            values.push(contains(&search.to_lowercase()).into());
+            let place = values.len();
+            let any: Vec<String> = [
+                "actor_name",
+                "action",
+                "object_kind || ':' || object_id",
+                "COALESCE(address, '')",
+                "details",
+            ]
+            .map(|expression| format!("LOWER({expression}) LIKE ${place} ESCAPE '!'"))
+            .to_vec();
+            let named = super::audit_names::condition(place);
+            parts.push(format!("({} OR {named})", any.join(" OR ")));
         }
         let text = if parts.is_empty() { String::new() } else { format!("WHERE {}", parts.join(" AND ")) };
         (text, values)

@@ -1,31 +1,26 @@
-//! Lists of clients: filter, sort, page, cursor, exact totals, counts for the dashboard (D-36).
+//! Lists of clients: sort, page, cursor, exact totals (D-36). Which clients: [`super::client_filter`].
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use domain::ClientId;
-use domain::client::{ClientState, SecureMode};
+use domain::client::SecureMode;
 use jiff::{SignedDuration, Timestamp};
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
+use super::client_filter::Condition;
+pub use super::client_filter::{ClientFilter, FaultFilter};
 use super::clients::{COLUMNS, Client, Row};
 use super::error::{Attempt, StoreResult};
 use super::sealed::Connection as _;
 use super::{Source, Store};
 
-/// Which clients a list shows; an empty filter takes all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ClientFilter {
-    /// Part of the number, of the MAC address in any spelling, or of the software version.
-    pub search: Option<String>,
-    /// `SIP`, `HFA` or another word.
-    pub software_type: Option<String>,
-    /// Short name of the model, or a reported device type no model matches.
-    pub model: Option<String>,
-    /// State.
-    pub state: Option<ClientState>,
-}
+/// A filter that takes no more clients than this is answered from their numbers.
+const FEW: u64 = 4_000;
+
+/// Rows left out from which on a filtered list is sorted anew instead of read in its order.
+const DEEP: u64 = 500;
 
 /// Column a list is sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -114,73 +109,28 @@ pub struct Slice {
     pub last: Option<Cursor>,
 }
 
-struct Condition {
-    parts: Vec<String>,
-    values: Vec<Value>,
-}
-
-impl Condition {
-    fn of(filter: &ClientFilter) -> Self {
-        let mut condition = Self { parts: Vec::new(), values: Vec::new() };
-        if let Some(search) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-            let upper = search.to_uppercase();
-            let bare: String = upper.chars().filter(|c| !":-.".contains(*c)).collect();
-            let number = condition.value(contains(search));
-            let version = condition.value(contains(&upper));
-            let mut any = vec![
-                format!("e164 LIKE {number} ESCAPE '!'"),
-                format!("UPPER(software_version) LIKE {version} ESCAPE '!'"),
-                format!("device_id LIKE {version} ESCAPE '!'"),
-            ];
-            // "1a:e8" and "1AE8" find the same phone.
-            if bare != upper && !bare.is_empty() && bare.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                let device = condition.value(contains(&bare));
-                any.push(format!("device_id LIKE {device} ESCAPE '!'"));
-            }
-            condition.parts.push(format!("({})", any.join(" OR ")));
-        }
-        if let Some(software_type) = &filter.software_type {
-            let value = condition.value(software_type.clone());
-            condition.parts.push(format!("software_type = {value}"));
-        }
-        if let Some(model) = &filter.model {
-            let value = condition.value(model.clone());
-            condition.parts.push(format!("COALESCE(model, device_type, '') = {value}"));
-        }
-        if let Some(state) = filter.state {
-            let value = condition.value(state.as_str().to_owned());
-            condition.parts.push(format!("state = {value}"));
-        }
-        condition
-    }
-
-    fn value(&mut self, value: impl Into<Value>) -> String {
-        self.values.push(value.into());
-        format!("${}", self.values.len())
-    }
-
-    fn text(&self) -> String {
-        if self.parts.is_empty() { String::new() } else { format!("WHERE {}", self.parts.join(" AND ")) }
-    }
-}
-
-fn contains(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
-}
-
 /// Clients of a filter in a sorted window.
 ///
 /// # Errors
 /// When the database cannot be asked, or a row is damaged.
-pub async fn slice(on: &impl Source, filter: &ClientFilter, window: &Window) -> StoreResult<Slice> {
+pub async fn slice(
+    on: &impl Source,
+    filter: &ClientFilter,
+    window: &Window,
+    at: Timestamp,
+) -> StoreResult<Slice> {
+    // Deep in a filtered list, going through the index of the order means a look at a row for each of its entries;
+    // going through the narrow index and sorting its numbers is faster. An expression no index has says so.
+    let deep = !filter.is_empty() && window.skip >= DEEP;
+    read(on, Condition::of(filter, at), window, deep).await
+}
+
+async fn read(
+    on: &impl Source,
+    mut condition: Condition,
+    window: &Window,
+    by_narrow_index: bool,
+) -> StoreResult<Slice> {
     #[derive(FromQueryResult)]
     struct Sorted {
         sorted_by: Option<String>,
@@ -188,7 +138,6 @@ pub async fn slice(on: &impl Source, filter: &ClientFilter, window: &Window) -> 
         row: Row,
     }
     let attempt = "list clients";
-    let mut condition = Condition::of(filter);
     let expression = window.sort.expression();
     let (order, beyond) = if window.descending { ("DESC", "<") } else { ("ASC", ">") };
     if let Some(after) = &window.after {
@@ -199,11 +148,18 @@ pub async fn slice(on: &impl Source, filter: &ClientFilter, window: &Window) -> 
         };
         let value = condition.value(value);
         let id = condition.value(after.id.0);
-        condition.parts.push(format!("({expression}, id) {beyond} ({value}, {id})"));
+        condition.add(format!("({expression}, id) {beyond} ({value}, {id})"));
     }
+    let sought = match (by_narrow_index, window.sort.is_number()) {
+        (false, _) => expression.to_owned(),
+        (true, false) => format!("{expression} || ''"),
+        (true, true) => format!("{expression} + 0"),
+    };
+    // The rows are read at the end, only those of the window: what is skipped and sorted stays small.
     let sql = format!(
-        "SELECT {COLUMNS}, CAST({expression} AS TEXT) AS sorted_by FROM client {} \
-         ORDER BY {expression} {order}, id {order} LIMIT {} OFFSET {}",
+        "SELECT {COLUMNS}, CAST({expression} AS TEXT) AS sorted_by FROM client WHERE id IN \
+         (SELECT id FROM client {} ORDER BY {sought} {order}, id {order} LIMIT {} OFFSET {}) \
+         ORDER BY {expression} {order}, id {order}",
         condition.text(),
         window.size,
         window.skip
@@ -220,6 +176,58 @@ pub async fn slice(on: &impl Source, filter: &ClientFilter, window: &Window) -> 
     let last =
         clients.last().map(|client: &Client| Cursor { value: value.unwrap_or_default(), id: client.id });
     Ok(Slice { clients, last })
+}
+
+/// Clients of a filter in a sorted window, and the exact number of all that the filter takes.
+///
+/// # Errors
+/// When the database cannot be asked, or a row is damaged.
+pub async fn page(
+    store: &Store,
+    filter: &ClientFilter,
+    window: &Window,
+    at: Timestamp,
+) -> StoreResult<(Slice, u64)> {
+    if let Some(total) = store.totals.find(filter, at) {
+        return Ok((slice(store, filter, window, at).await?, total));
+    }
+    if filter.is_empty() {
+        return tokio::try_join!(slice(store, filter, window, at), total(store, filter, at));
+    }
+    // Most filters take few. These are looked for once, and serve as page and total.
+    let version = store.totals.version.load(Ordering::Acquire);
+    let found = first_ids(store, filter, FEW + 1, at).await?;
+    if found.len() as u64 > FEW {
+        return tokio::try_join!(slice(store, filter, window, at), total(store, filter, at));
+    }
+    let total = found.len() as u64;
+    store.totals.keep(filter, version, at, total);
+    let mut among = Condition::of(&ClientFilter::default(), at);
+    among.add(format!("id IN ({})", numbers(&found)));
+    Ok((read(store, among, window, true).await?, total))
+}
+
+/// What stands in a statement as it is: our own numbers need no places, whose count would make each statement a
+/// new one.
+fn numbers(ids: &[ClientId]) -> String {
+    let numbers: Vec<String> = ids.iter().map(|id| id.0.to_string()).collect();
+    // An empty list is no SQL everywhere; no client has this number.
+    if numbers.is_empty() { "0".to_owned() } else { numbers.join(",") }
+}
+
+async fn first_ids(
+    on: &impl Source,
+    filter: &ClientFilter,
+    most: u64,
+    at: Timestamp,
+) -> StoreResult<Vec<ClientId>> {
+    let attempt = "find clients";
+    let condition = Condition::of(filter, at);
+    let sql = format!("SELECT id FROM client {} LIMIT {most}", condition.text());
+    let connection = on.connection();
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, condition.values);
+    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
+    rows.iter().map(|row| row.try_get_by_index(0).attempt(attempt).map(ClientId)).collect()
 }
 
 /// Exact totals by filter, kept until a client comes, goes or changes in a column a filter looks at.
@@ -244,6 +252,9 @@ impl Totals {
     }
 
     fn keep(&self, filter: &ClientFilter, version: u64, now: Timestamp, total: u64) {
+        if filter.is_fleeting() {
+            return;
+        }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= Self::MOST {
             known.clear();
@@ -270,7 +281,7 @@ pub async fn total(store: &Store, filter: &ClientFilter, now: Timestamp) -> Stor
     let attempt = "count clients";
     // Read before counting: a change in between makes the count count as old, never as new.
     let version = store.totals.version.load(Ordering::Acquire);
-    let condition = Condition::of(filter);
+    let condition = Condition::of(filter, now);
     let sql = format!("SELECT COUNT(*) FROM client {}", condition.text());
     let statement = Statement::from_sql_and_values(store.backend, sql, condition.values);
     let row = store.connection().query_one_raw(statement).await.attempt(attempt)?;
@@ -284,9 +295,9 @@ pub async fn total(store: &Store, filter: &ClientFilter, now: Timestamp) -> Stor
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn ids(on: &impl Source, filter: &ClientFilter) -> StoreResult<Vec<ClientId>> {
+pub async fn ids(on: &impl Source, filter: &ClientFilter, at: Timestamp) -> StoreResult<Vec<ClientId>> {
     let attempt = "list the ids of clients";
-    let condition = Condition::of(filter);
+    let condition = Condition::of(filter, at);
     let sql = format!("SELECT id FROM client {} ORDER BY id", condition.text());
     let connection = on.connection();
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, condition.values);
@@ -354,72 +365,4 @@ pub async fn shared_numbers(on: &impl Source, numbers: &[&str]) -> StoreResult<V
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
     rows.iter().map(|row| row.try_get_by_index(0).attempt(attempt)).collect()
-}
-
-/// A count of the dashboard is grouped by this.
-#[derive(Clone, Copy, Debug)]
-pub enum CountBy {
-    /// State of the client.
-    State,
-    /// Model, or the reported device type no model matches.
-    Model,
-    /// Software type and version.
-    Software,
-    /// Reason of the last contact.
-    LastContactReason,
-}
-
-/// Number of clients in each group, largest group first, at most `most` groups.
-///
-/// # Errors
-/// When the database cannot be asked.
-pub async fn count_by(on: &impl Source, by: CountBy, most: u64) -> StoreResult<Vec<(String, u64)>> {
-    let attempt = "count clients by group";
-    let expression = match by {
-        CountBy::State => "state",
-        CountBy::Model => "COALESCE(model, device_type, '')",
-        CountBy::Software => "COALESCE(software_type, '') || ' ' || COALESCE(software_version, '')",
-        CountBy::LastContactReason => "COALESCE(last_contact_reason, '')",
-    };
-    let sql = format!(
-        "SELECT {expression} AS word, COUNT(*) AS clients FROM client GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {most}"
-    );
-    grouped(on, sql, Vec::new(), attempt).await
-}
-
-/// Number of clients by the full hour of their last contact, for the hours from `from` on. The word is the
-/// hour's beginning in milliseconds.
-///
-/// # Errors
-/// When the database cannot be asked.
-pub async fn contacts_by_hour(on: &impl Source, from: Timestamp) -> StoreResult<Vec<(String, u64)>> {
-    let sql = "SELECT CAST(last_contact_at / 3600000 * 3600000 AS TEXT) AS word, COUNT(*) AS clients FROM client \
-               WHERE COALESCE(last_contact_at, 0) >= $1 GROUP BY 1 ORDER BY 1";
-    grouped(on, sql.to_owned(), vec![from.as_millisecond().into()], "count contacts by hour").await
-}
-
-/// Number of clients that report a fault, by the words of their fault sets.
-///
-/// # Errors
-/// When the database cannot be asked.
-pub async fn count_faults(on: &impl Source) -> StoreResult<Vec<(String, u64)>> {
-    let sql = "SELECT faults AS word, COUNT(*) AS clients FROM client WHERE faults <> '' GROUP BY 1 ORDER BY 2 DESC, 1";
-    grouped(on, sql.to_owned(), Vec::new(), "count faults").await
-}
-
-async fn grouped(
-    on: &impl Source,
-    sql: String,
-    values: Vec<Value>,
-    attempt: &'static str,
-) -> StoreResult<Vec<(String, u64)>> {
-    let connection = on.connection();
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
-    rows.iter()
-        .map(|row| {
-            let clients: i64 = row.try_get_by_index(1).attempt(attempt)?;
-            Ok((row.try_get_by_index(0).attempt(attempt)?, clients.unsigned_abs()))
-        })
-        .collect()
 }

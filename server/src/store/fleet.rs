@@ -346,14 +346,16 @@ pub async fn approve(tx: &Tx, ids: &[ClientId], at: Timestamp) -> StoreResult<u6
     change(tx, sql, ids, &[at.as_millisecond().into()], "approve clients").await
 }
 
-/// From now on a client is trusted at the address it was last seen at; `false` when it was already.
+/// From now on a client is trusted at the address it was last seen at, when that is still this one; `false` when it
+/// is another one, or was trusted already.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn trust_address(tx: &Tx, id: ClientId, at: Timestamp) -> StoreResult<bool> {
+pub async fn trust_address(tx: &Tx, id: ClientId, address: &str, at: Timestamp) -> StoreResult<bool> {
     let sql = "UPDATE client SET trusted_address = peer_address, revision = revision + 1, updated_at = $1 \
-        WHERE id IN ({ids}) AND peer_address IS NOT NULL AND COALESCE(trusted_address, '') <> peer_address";
-    Ok(change(tx, sql, &[id], &[at.as_millisecond().into()], "trust the address of a client").await? > 0)
+        WHERE id IN ({ids}) AND peer_address = $2 AND COALESCE(trusted_address, '') <> peer_address";
+    let values: [Value; 2] = [at.as_millisecond().into(), address.into()];
+    Ok(change(tx, sql, &[id], &values, "trust the address of a client").await? > 0)
 }
 
 /// Other values are desired for these items: their drift is over, and refused values are forgotten. What a

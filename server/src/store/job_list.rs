@@ -31,6 +31,10 @@ pub struct JobFilter {
     pub from: Option<Timestamp>,
     /// Planned, or made, before this time.
     pub until: Option<Timestamp>,
+    /// Came to its end not before this time.
+    pub finished_from: Option<Timestamp>,
+    /// Came to its end before this time.
+    pub finished_until: Option<Timestamp>,
 }
 
 /// By what jobs are sorted.
@@ -137,6 +141,12 @@ fn condition(filter: &JobFilter, window: Option<&Window>) -> Condition {
     }
     if let Some(until) = filter.until {
         add("COALESCE(planned_at, created_at) < {}", until.as_millisecond().into());
+    }
+    if let Some(from) = filter.finished_from {
+        add("finished_at >= {}", from.as_millisecond().into());
+    }
+    if let Some(until) = filter.finished_until {
+        add("finished_at < {}", until.as_millisecond().into());
     }
     if let Some((window, after)) = window.and_then(|window| Some((window, window.after.as_ref()?))) {
         let beyond = if window.descending { "<" } else { ">" };
@@ -250,6 +260,29 @@ pub async fn by_state(on: &impl Source) -> StoreResult<Vec<(String, u64)>> {
         .map(|row| {
             let number: i64 = row.try_get_by_index(1).attempt(attempt)?;
             Ok((row.try_get_by_index(0).attempt(attempt)?, number.unsigned_abs()))
+        })
+        .collect()
+}
+
+/// Number of jobs that came to their end since a time: by the day (in UTC, counted from 1970) and the state.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn results_by_day(on: &impl Source, from: Timestamp) -> StoreResult<Vec<(i64, String, u64)>> {
+    let attempt = "count the results of jobs";
+    let connection = on.connection();
+    let sql = "SELECT finished_at / 86400000, state, COUNT(*) FROM job WHERE finished_at >= $1 GROUP BY 1, 2";
+    let values: [Value; 1] = [from.as_millisecond().into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
+    rows.iter()
+        .map(|row| {
+            let number: i64 = row.try_get_by_index(2).attempt(attempt)?;
+            Ok((
+                row.try_get_by_index(0).attempt(attempt)?,
+                row.try_get_by_index(1).attempt(attempt)?,
+                number.unsigned_abs(),
+            ))
         })
         .collect()
 }

@@ -8,10 +8,15 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod audit_names;
 pub mod call_queue;
 pub mod calls;
+pub mod challenges;
+pub mod client_counts;
+pub mod client_filter;
 pub mod client_list;
 pub mod clients;
+pub mod contact_counts;
 pub mod desired;
 pub mod diffs;
 pub mod drift;
@@ -30,6 +35,7 @@ pub mod plans;
 pub mod prepared;
 pub mod refusals;
 pub mod revisions;
+pub mod second_factors;
 pub mod secret_writes;
 pub mod sessions;
 pub mod settings;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 /// Our crates, what each may depend on (in tests too), and why no more.
-const ARROWS: [(&str, &[&str], &str); 8] = [
+const ARROWS: [(&str, &[&str], &str); 9] = [
     ("domain", &[], "the product's rules know no protocol, no database and no format"),
     ("wire", &[], "a firmware's dialect must not change a rule, nor a rule the parser"),
     ("pki", &[], "the code to audit hardest needs nothing else"),
@@ -16,19 +16,22 @@ const ARROWS: [(&str, &[&str], &str); 8] = [
     ("simulator", &["wire"], "shares no decision logic with the server it tests"),
     ("server", &["api", "domain", "migrations", "pki", "simulator", "wire"], "joins them"),
     ("tests", &["api", "domain", "migrations", "pki", "server", "simulator", "wire"], "from outside"),
+    ("web", &["api", "domain"], "knows the server by its contract alone"),
 ];
 
 /// Libraries that do I/O, serve HTTP or speak SQL.
 const RUNTIMES: [&str; 6] = ["axum", "hyper", "reqwest", "sea-orm", "sqlx-core", "tokio"];
 
 /// Crates and the libraries that may not be in what they need to run, however far down.
-const FREE_OF: [(&str, &[&str]); 6] = [
+const FREE_OF: [(&str, &[&str]); 7] = [
     ("domain", &RUNTIMES),
     ("wire", &RUNTIMES),
     ("pki", &RUNTIMES),
     ("api", &RUNTIMES),
     ("migrations", &["axum", "hyper", "reqwest"]),
     ("simulator", &["axum", "sea-orm", "sqlx-core"]),
+    // runs in the browser; natively, for its tests, a timer library brings tokio along
+    ("web", &["axum", "hyper", "reqwest", "sea-orm", "sqlx-core"]),
 ];
 
 /// What cargo knows about the workspace and everything it is built from, for all platforms.

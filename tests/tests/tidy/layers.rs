@@ -48,6 +48,22 @@ const XML: Hidden = Hidden {
     ],
 };
 
+const REQUESTS: Hidden = Hidden {
+    names: &["gloo_net"],
+    places: &[
+        // the console's only door to the server: tokens, failures and aborting are dealt with there
+        "web/src/client",
+    ],
+};
+
+const BROWSER: Hidden = Hidden {
+    names: &["leptos", "leptos_router", "web_sys", "js_sys"],
+    places: &[
+        // nothing else runs in the browser
+        "web",
+    ],
+};
+
 /// Inside the server: `http`, `device`, `jobs`, `modules` -> `app` -> `store`. A part and what it may not name.
 const ARROWS: [(&str, &[&str]); 4] = [
     ("server/src/store", &["app", "http", "device", "jobs", "modules", "routes"]),
@@ -73,6 +89,19 @@ fn the_web_framework_is_seen_by_handlers_alone() {
 #[test]
 fn markup_is_seen_by_wire_alone() {
     refuse("XML is read and written in `wire` only.", outside(&XML));
+}
+
+#[test]
+fn requests_of_the_console_go_through_its_client() {
+    refuse(
+        "The console asks the server through web/src/client.rs: add a function there.",
+        outside(&REQUESTS),
+    );
+}
+
+#[test]
+fn the_browser_is_seen_by_the_console_alone() {
+    refuse("What runs in the browser belongs to the crate `web`.", outside(&BROWSER));
 }
 
 #[test]

@@ -7,11 +7,12 @@ use super::tree::tree;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Licences that may be linked into a product under Apache-2.0 and sold with it.
-const ALLOWED: [&str; 10] = [
+const ALLOWED: [&str; 11] = [
     "0BSD",
     "Apache-2.0",
     "BSD-2-Clause",
     "BSD-3-Clause",
+    "BSL-1.0",
     "CC0-1.0",
     "ISC",
     "MIT",

@@ -7,6 +7,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "every function here runs inside a test")]
 
+mod console;
 mod crates;
 mod documents;
 mod layers;

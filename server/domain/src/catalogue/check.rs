@@ -147,7 +147,7 @@ impl Parameter {
                 self.check_text(*format, text)
             }
             (ValueType::Enum { .. } | ValueType::Text { .. }, _) => Err(ValueFault::Type("a text")),
-            (ValueType::List { format, max_entries, separator }, Value::List(entries)) => {
+            (ValueType::List { format, max_entries, separator, .. }, Value::List(entries)) => {
                 if entries.len() > usize::from(*max_entries) {
                     return Err(ValueFault::TooMany { max: *max_entries });
                 }

@@ -337,6 +337,7 @@ impl Reader<'_> {
             "datetime" => text(TextFormat::DateTime, 32),
             "certificate" => text(TextFormat::Certificate, u16::MAX),
             "list" => ValueType::List {
+                known: raw.values.clone(),
                 format: TextFormat::Any,
                 max_entries: raw.max_entries.unwrap_or(32),
                 separator: raw.separator.clone().unwrap_or_else(|| ",".to_owned()),

@@ -75,8 +75,11 @@ pub enum ValueType {
         /// Most characters.
         max_length: u16,
     },
-    /// Several texts.
+    /// Several texts, in an order that counts.
     List {
+        /// Entries that are offered; others are taken as well.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        known: Vec<String>,
         /// What each must look like.
         format: TextFormat,
         /// Most entries.

@@ -128,6 +128,7 @@ pub async fn record_opening(app: &App, opened: Opened) -> Result<Contact, Contac
         at,
     };
     let recorded = app.reports.submit(lane(&change.device), change).await?;
+    app.contact_counts.count(at);
     if recorded.wrong_pin && app.pins.wrong(peer, at) {
         tracing::warn!(%peer, "too many wrong deployment PINs; they are not looked at for an hour");
     }

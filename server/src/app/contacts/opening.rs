@@ -151,14 +151,17 @@ impl RecordOpening {
         let quarantine = (known.state != ClientState::Quarantined)
             .then(|| contact::quarantine(&known.known, &self.report, self.peer))
             .flatten();
-        let lists_change = quarantine.is_some() || self.changes_lists(known);
         // Who the client is stays as it was before the quarantine, to be compared with.
         let kept_apart = quarantine.is_some() || known.state == ClientState::Quarantined;
+        let peer = self.peer.to_canonical().to_string();
+        // Whoever decides about the client must have seen the address it has.
+        let moved = !kept_apart && known.peer_address.as_ref().is_some_and(|before| *before != peer);
+        let lists_change = quarantine.is_some() || moved || self.changes_lists(known);
         let report = if kept_apart { self.report.without_identity() } else { self.report.clone() };
         let row = clients::Contact {
             report: &report,
             model: self.model.filter(|_| !kept_apart),
-            peer: (!kept_apart).then(|| self.peer.to_canonical().to_string()),
+            peer: (!kept_apart).then(|| peer.clone()),
             quarantine,
             items_changed: !differences.is_empty(),
             is_change: lists_change || !differences.is_empty(),
@@ -177,8 +180,7 @@ impl RecordOpening {
         {
             self.audit(tx, client, "client.local-changes", details).await?;
         }
-        let peer = self.peer.to_canonical().to_string();
-        if !kept_apart && known.peer_address.as_deref().is_some_and(|before| before != peer) {
+        if moved {
             // Another lease, or somebody else who says its device id: whoever asks later can see it.
             let details =
                 json!({"before": known.peer_address, "after": peer, "reason": self.reason.as_str()});

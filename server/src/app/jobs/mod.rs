@@ -136,8 +136,9 @@ async fn cancel_rest(app: &App, id: JobId, at: Timestamp) -> StoreResult<()> {
 /// Tries the targets again that did not succeed, as new attempts of the same job.
 ///
 /// # Errors
-/// `not_found`, `nothing_to_retry`.
-pub async fn retry(app: &App, caller: &Caller, id: JobId) -> AppResult<u64> {
+/// `not_found`, `nothing_to_retry`; of what is dangerous also `too_many_targets`, `step_up_required`, and
+/// `confirmation_required` with the number.
+pub async fn retry(app: &App, caller: &Caller, id: JobId, confirm: Option<u64>) -> AppResult<u64> {
     let at = app.clock.now();
     let tx = app.store.begin().await?;
     let job = find(&tx, id).await?;
@@ -148,6 +149,7 @@ pub async fn retry(app: &App, caller: &Caller, id: JobId) -> AppResult<u64> {
     if job.kind.is_dangerous() || !job.kind.needs_phone() {
         let number = counts.failed + counts.timeout + counts.partial + counts.cancelled;
         check_number(app, caller, number)?;
+        check_confirmed(app, caller, number, confirm).await?;
     }
     let expires_at = at.saturating_add(lifetime(app)).unwrap_or(Timestamp::MAX);
     jobs::set_stopping(&tx, id, false, Some(expires_at)).await?;
@@ -168,6 +170,27 @@ pub fn check_number(app: &App, caller: &Caller, number: u64) -> AppResult<()> {
     if number > most && !caller.roles.contains(Role::Admin) {
         let text = "Only an administrator may do this to so many clients at once.";
         return Err(AppError::new(Code::TooManyTargets, text).arg("targets", number).arg("most", most));
+    }
+    Ok(())
+}
+
+/// Beyond another number the caller must name it, and a browser must have confirmed not long ago who uses it.
+///
+/// # Errors
+/// `step_up_required`; `confirmation_required` with the number.
+pub(super) async fn check_confirmed(
+    app: &App,
+    caller: &Caller,
+    number: u64,
+    confirm: Option<u64>,
+) -> AppResult<()> {
+    if number <= app.settings.integer(SettingKey::JobsConfirmBeyond).unsigned_abs() {
+        return Ok(());
+    }
+    caller.require_confirmed(app).await?;
+    if confirm != Some(number) {
+        let text = "Confirm this by naming the number of clients in confirm.";
+        return Err(AppError::new(Code::ConfirmationRequired, text).arg("targets", number));
     }
     Ok(())
 }

@@ -272,6 +272,9 @@ async fn tally(app: &App, ids: &[JobId], at: Timestamp) -> StoreResult<()> {
             }
             job_list::keep_counts(&tx, &kept).await?;
             tx.commit().await?;
+            if !finished.is_empty() {
+                app.events.publish(Resource::Notifications, Change::Created, "");
+            }
         }
         for id in ids {
             app.events.publish(Resource::Jobs, Change::Updated, *id);

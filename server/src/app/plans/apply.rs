@@ -61,7 +61,7 @@ pub async fn apply(
         if draft.frozen()? != frozen {
             return Err(stale(app, caller, kind, &planned, draft).await?);
         }
-        check_confirmed(app, request, &draft)?;
+        check_confirmed(app, caller, request, &draft).await?;
         let again = planned.send_secrets_again || request.send_secrets_again;
         let application = Application {
             app,
@@ -109,15 +109,20 @@ async fn stale(
     let record = NewRecord { kind, caller, request: planned, draft };
     let plan = super::store(app, &tx, record).await?;
     tx.commit().await?;
+    app.events.publish(Resource::Plans, events::Change::Created, plan);
     let text = "Something has changed since the plan was made. A new plan shows what would be done now.";
     Ok(AppError::new(Code::PlanStale, text).arg("plan", plan.0))
 }
 
 /// One slip must not cut off a fleet.
-fn check_confirmed(app: &App, request: &ApplyPlan, draft: &Draft) -> AppResult<()> {
+async fn check_confirmed(app: &App, caller: &Caller, request: &ApplyPlan, draft: &Draft) -> AppResult<()> {
     let without = app.settings.integer(SettingKey::JobsConfirmBeyond).unsigned_abs();
     let targets = draft.summary.writes;
-    if draft.summary.care > without && request.confirm != Some(targets) {
+    if draft.summary.care <= without {
+        return Ok(());
+    }
+    caller.require_confirmed(app).await?;
+    if request.confirm != Some(targets) {
         let text = "These values can cut phones off. Confirm by naming the number of clients in confirm.";
         return Err(AppError::new(Code::ConfirmationRequired, text).arg("targets", targets));
     }
@@ -166,6 +171,7 @@ impl Application<'_> {
         };
         idempotency::end(app, &tx, self.caller, key, &value).await?;
         tx.commit().await?;
+        app.events.publish(Resource::Plans, events::Change::Updated, self.plan.id);
         if let Some(job) = job {
             jobs::announce(app, job);
         }

@@ -25,6 +25,7 @@ use super::paging::Paging;
 use super::tasks::kinds::Kind;
 use super::{cursor, selection};
 use crate::App;
+use crate::events::{self, Resource};
 use crate::store::plans::{self as rows, NewTarget, Plan, PlanTarget};
 use crate::store::tasks::{self, Purged};
 use crate::store::{StoreError, StoreResult, Tx, audit};
@@ -168,6 +169,7 @@ pub async fn create(
     let value = view(app, plan, &request, false)?;
     idempotency::end(app, &tx, caller, key, &value).await?;
     tx.commit().await?;
+    app.events.publish(Resource::Plans, events::Change::Created, id);
     Ok(Created { value, replayed: false })
 }
 
@@ -254,7 +256,9 @@ pub async fn delete(app: &App, caller: &Caller, id: PlanId) -> AppResult<()> {
     write_audit(&tx, caller, "plan.delete", id, at, details).await?;
     let word = Kind::PurgePlans.as_str();
     tasks::enqueue(&tx, word, Some(word), &Json::Null, at, at).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    app.events.publish(Resource::Plans, events::Change::Deleted, id);
+    Ok(())
 }
 
 /// Deletes plans that are over, in bounded transactions; a background task does it from time to time. Gives how

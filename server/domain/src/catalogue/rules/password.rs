@@ -24,14 +24,29 @@ pub(super) const PASSWORDS: &[Password] = &[
 /// The special characters as OSEM §7.8.7 lists them.
 const SPECIAL: &str = "-=[]{};#,.!`£$%^&*()_+:@~|<>?";
 
-/// Word for the texts, the policy, and what it counts.
-type Least = (&'static str, &'static str, fn(char) -> bool);
+/// Word of the argument `what`, the same in English, the policy, and what it counts.
+type Least = (&'static str, &'static str, &'static str, fn(char) -> bool);
 
 const LEAST: &[Least] = &[
-    ("capital letters", "security.password.password-minimum-uppercase-characters", char::is_uppercase),
-    ("lower case letters", "security.password.password-minimum-lowercase-characters", char::is_lowercase),
-    ("digits", "security.password.password-minimum-digits", |c| c.is_ascii_digit()),
-    ("special characters", "security.password.password-minimum-special-characters", |c| SPECIAL.contains(c)),
+    (
+        "capital-letters",
+        "capital letters",
+        "security.password.password-minimum-uppercase-characters",
+        char::is_uppercase,
+    ),
+    (
+        "small-letters",
+        "lower case letters",
+        "security.password.password-minimum-lowercase-characters",
+        char::is_lowercase,
+    ),
+    ("digits", "digits", "security.password.password-minimum-digits", |c| c.is_ascii_digit()),
+    (
+        "special-characters",
+        "special characters",
+        "security.password.password-minimum-special-characters",
+        |c| SPECIAL.contains(c),
+    ),
 ];
 
 /// 0: not looked at (item table).
@@ -59,11 +74,11 @@ pub(super) fn check(rules: &Rules<'_>, rule: &Password) -> Vec<CrossFault> {
         let text = format!("must have at least {min} characters");
         refuse("password_too_short", rule.minimum_length, vec![("min", min.to_string())], text);
     }
-    for (what, id, counts) in LEAST {
+    for (what, words, id, counts) in LEAST {
         let count = password.chars().filter(|c| counts(*c)).count();
         if let Some(min) = policy(id).filter(|min| count < *min) {
             let args = vec![("what", (*what).to_owned()), ("min", min.to_string())];
-            refuse("password_too_few", id, args, format!("must have at least {min} {what}"));
+            refuse("password_too_few", id, args, format!("must have at least {min} {words}"));
         }
     }
     if let Some(max) = policy(SEQUENCE).filter(|max| *max > 0 && longest_run(&password) > *max) {
@@ -87,5 +102,5 @@ fn longest_run(text: &str) -> usize {
 #[cfg(all(test, feature = "yaml"))]
 pub(super) fn ids() -> impl Iterator<Item = &'static str> {
     let passwords = PASSWORDS.iter().flat_map(|rule| [rule.password, rule.minimum_length]);
-    passwords.chain(LEAST.iter().map(|(_, id, _)| *id)).chain([SEQUENCE])
+    passwords.chain(LEAST.iter().map(|(_, _, id, _)| *id)).chain([SEQUENCE])
 }

@@ -26,7 +26,6 @@ const SAME: &[&str] = &[
     "IPv6 / IPv4",
     "Israel (Jerusalem)",
     "Microsoft Exchange",
-    "Mobility",
     "Normal",
     "OpenScape Business UC",
     "OpenScape UC",

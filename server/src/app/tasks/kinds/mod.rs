@@ -3,6 +3,8 @@
 //! Words are stored: a retired kind keeps its word until no database holds it any more.
 
 mod answers;
+mod certificates;
+mod contact_counts;
 mod diffs;
 mod jobs;
 mod plans;
@@ -27,11 +29,22 @@ pub enum Kind {
     PurgeDiffs,
     /// Deletes answers of creating calls that are no longer kept.
     PurgeAnswers,
+    /// Forgets the contacts of days that the welcome page does not show any more.
+    PurgeContactCounts,
+    /// Tells administrators of certificates that are about to expire.
+    CheckCertificates,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::PurgeJobs, Self::PurgePlans, Self::PurgeDiffs, Self::PurgeAnswers];
+    pub const ALL: [Self; 6] = [
+        Self::PurgeJobs,
+        Self::PurgePlans,
+        Self::PurgeDiffs,
+        Self::PurgeAnswers,
+        Self::PurgeContactCounts,
+        Self::CheckCertificates,
+    ];
 
     /// The word stored.
     pub fn as_str(self) -> &'static str {
@@ -40,6 +53,8 @@ impl Kind {
             Self::PurgePlans => "purge-plans",
             Self::PurgeDiffs => "purge-diffs",
             Self::PurgeAnswers => "purge-answers",
+            Self::PurgeContactCounts => "purge-contact-counts",
+            Self::CheckCertificates => "check-certificates",
         }
     }
 
@@ -56,6 +71,8 @@ impl Kind {
             Self::PurgePlans => "0 7,37 * * * *",
             Self::PurgeDiffs => "0 23 2 * * *",
             Self::PurgeAnswers => "0 47 * * * *",
+            Self::PurgeContactCounts => "0 33 1 * * *",
+            Self::CheckCertificates => "0 13 5 * * *",
         }
     }
 
@@ -66,6 +83,8 @@ impl Kind {
             Self::PurgePlans => plans::run(app).await,
             Self::PurgeDiffs => diffs::run(app).await,
             Self::PurgeAnswers => answers::run(app).await,
+            Self::PurgeContactCounts => contact_counts::run(app).await,
+            Self::CheckCertificates => certificates::run(app).await,
         }
     }
 }

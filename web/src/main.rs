@@ -1,0 +1,5 @@
+//! Starts the console; everything is in the library.
+
+fn main() {
+    web::mount();
+}

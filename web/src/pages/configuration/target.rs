@@ -1,0 +1,172 @@
+//! For whom the editor works: one client, some, or all of a filter; read from the address and written into it.
+
+use api::targets::{TargetFilter, Targets};
+use domain::ClientId;
+use serde_json::{Map, Value};
+
+use crate::address::with_fields;
+use crate::components::list::Chosen;
+
+/// Word in the place of a client's number for many of them.
+pub const SELECTED: &str = "selected";
+
+/// For whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// One client.
+    One(ClientId),
+    /// Clients by their numbers.
+    Some(Vec<ClientId>),
+    /// All that a filter takes; the fields of the filter as they stand in the address.
+    Matching(Vec<(String, String)>),
+}
+
+/// Fields of the filter that are yes or no.
+const YES_OR_NO: [&str; 4] = ["in_job", "drift", "not_seen", "secrets_withheld"];
+/// Fields of the filter that are text.
+const TEXTS: [&str; 9] = [
+    "search",
+    "software_type",
+    "model",
+    "state",
+    "software_version",
+    "fault",
+    "last_contact_reason",
+    "seen_from",
+    "seen_until",
+];
+
+impl Target {
+    /// Reads the address: the place after `/clients/`, and fields of the query. `None` when nobody is meant.
+    pub fn read(id: &str, field: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        if id != SELECTED {
+            return id.parse().ok().map(|id| Self::One(ClientId(id)));
+        }
+        if let Some(ids) = field("ids") {
+            let ids: Vec<ClientId> =
+                ids.split(',').filter_map(|id| id.trim().parse().ok().map(ClientId)).collect();
+            return match ids.as_slice() {
+                [] => None,
+                [one] => Some(Self::One(*one)),
+                _ => Some(Self::Some(ids)),
+            };
+        }
+        field("all")?;
+        let names = TEXTS.iter().chain(&YES_OR_NO);
+        Some(Self::Matching(names.filter_map(|name| Some(((*name).to_owned(), field(name)?))).collect()))
+    }
+
+    /// The one client, when it is one.
+    pub fn one(&self) -> Option<ClientId> {
+        match self {
+            Self::One(id) => Some(*id),
+            Self::Some(_) | Self::Matching(_) => None,
+        }
+    }
+
+    /// The part of the address that does not change while its configuration is edited.
+    pub fn base(&self) -> String {
+        let id = self.one().map_or_else(|| SELECTED.to_owned(), |id| id.to_string());
+        format!("/clients/{id}/configuration")
+    }
+
+    /// Fields that the address keeps.
+    pub fn fields(&self) -> Vec<(String, String)> {
+        match self {
+            Self::One(_) => Vec::new(),
+            Self::Some(ids) => {
+                let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+                vec![("ids".to_owned(), ids.join(","))]
+            }
+            Self::Matching(fields) => {
+                let all = ("all".to_owned(), "1".to_owned());
+                std::iter::once(all).chain(fields.iter().cloned()).collect()
+            }
+        }
+    }
+
+    /// Address of a section, perhaps at one of its parameters.
+    pub fn href(&self, section: &str, parameter: Option<&str>) -> String {
+        let mut fields = self.fields();
+        fields.extend(parameter.map(|parameter| ("at".to_owned(), parameter.to_owned())));
+        with_fields(&format!("{}/{section}", self.base()), &fields)
+    }
+
+    /// For whom, as the API says it; `None` when the address holds a filter that is none.
+    pub fn targets(&self) -> Option<Targets> {
+        match self {
+            Self::One(id) => Some(Targets { ids: Some(vec![*id]), filter: None }),
+            Self::Some(ids) => Some(Targets { ids: Some(ids.clone()), filter: None }),
+            Self::Matching(fields) => {
+                let field = |(name, value): &(String, String)| {
+                    let value = if YES_OR_NO.contains(&name.as_str()) {
+                        Value::Bool(value == "true")
+                    } else {
+                        Value::String(value.clone())
+                    };
+                    (name.clone(), value)
+                };
+                let filter: Map<String, Value> = fields.iter().map(field).collect();
+                let filter: TargetFilter = serde_json::from_value(Value::Object(filter)).ok()?;
+                Some(Targets { ids: None, filter: Some(filter) })
+            }
+        }
+    }
+}
+
+/// Address of the editor for rows that were chosen in the list of clients.
+pub fn address_of(chosen: &Chosen) -> String {
+    let target = match chosen {
+        Chosen::Rows(ids) if ids.len() == 1 => Target::One(ClientId(ids[0])),
+        Chosen::Rows(ids) => Target::Some(ids.iter().copied().map(ClientId).collect()),
+        Chosen::Matching { query, .. } => {
+            let fields = query.fields().into_iter();
+            Target::Matching(fields.map(|(name, value)| (name.to_owned(), value)).collect())
+        }
+    };
+    with_fields(&target.base(), &target.fields())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Target, address_of};
+    use crate::components::list::{Chosen, ListQuery};
+    use domain::ClientId;
+    use std::collections::HashMap;
+
+    fn read(address: &str) -> Option<Target> {
+        let (path, query) = address.split_once('?').unwrap_or((address, ""));
+        let fields: HashMap<String, String> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Target::read(path.split('/').nth(2).unwrap(), |name| fields.get(name).cloned())
+    }
+
+    #[test]
+    fn an_address_leads_to_what_it_was_made_of() {
+        assert_eq!(read(&address_of(&Chosen::Rows(vec![7]))), Some(Target::One(ClientId(7))));
+        let two = Chosen::Rows(vec![7, 9]);
+        assert_eq!(read(&address_of(&two)), Some(Target::Some(vec![ClientId(7), ClientId(9)])));
+        let query = ListQuery {
+            search: Some("49 40&x".to_owned()),
+            filters: vec![("drift", "true".to_owned()), ("state", "active".to_owned())],
+            ..ListQuery::default()
+        };
+        let target = read(&address_of(&Chosen::Matching { query, total: 3 })).unwrap();
+        let filter = target.targets().unwrap().filter.unwrap();
+        assert_eq!((filter.search.as_deref(), filter.drift), (Some("49 40&x"), Some(true)));
+        assert_eq!(filter.state.map(domain::client::ClientState::as_str), Some("active"));
+    }
+
+    #[test]
+    fn nobody_is_meant_without_a_selection() {
+        assert_eq!(read("/clients/selected/configuration"), None);
+        assert_eq!(read("/clients/selected/configuration?ids=x"), None);
+        assert_eq!(read("/clients/abc/configuration"), None);
+        let everybody = read("/clients/selected/configuration?all=1").unwrap();
+        assert_eq!(everybody.targets().unwrap().filter, Some(api::targets::TargetFilter::default()));
+    }
+
+    #[test]
+    fn a_filter_that_is_none_does_not_become_everybody() {
+        assert!(read("/clients/selected/configuration?all=1&state=nonsense").unwrap().targets().is_none());
+    }
+}
