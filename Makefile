@@ -1,8 +1,8 @@
-# The commands of this project. `make run` and `make test` need nothing but rustup (and, for tests of the console,
-# Node): what else is missing is installed or named by scripts/setup.sh.
+# The commands of this project. `make run` and `make test` need nothing but rustup (and, for tests of the console and for
+# making it small, Node): what else is missing is installed or named by scripts/setup.sh.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench web
+.PHONY: help run test check bench web shots
 
 # CI builds exactly what Cargo.lock says; at a desk, a new dependency may still be written into it.
 LOCKED := $(if $(CI),--locked)
@@ -24,22 +24,28 @@ run: web ## set up, build and start the server on ./data; PROFILE=release makes 
 # Every cargo command below takes the whole workspace, so that all of them choose the same features: with `-p` some
 # dependencies would be built again. For the same reason warnings become errors through arguments and RUSTDOCFLAGS,
 # never through RUSTFLAGS, which would throw away every compiled crate.
-test: ## set up and run every test, on SQLite and on a PostgreSQL of their own
+test: web ## set up and run every test, on SQLite and on a PostgreSQL of their own
 	@scripts/setup.sh test
 	scripts/with-postgres.sh cargo test $(LOCKED) --workspace $(ARGS)
 
 check: ## format, lints, documentation, tidiness, licences
 	@scripts/setup.sh check
 	cargo fmt --all --check
+	cargo fmt --manifest-path web/pack/Cargo.toml --check
 	cargo clippy $(LOCKED) --workspace --all-targets -- --deny warnings
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(LOCKED) --workspace --no-deps --document-private-items
 	cargo test $(LOCKED) --workspace --test tidy
 
 # The server is measured as it is delivered, so its program is built too; PostgreSQL waits for the disk here.
-bench: ## measure the figures of docs/performance.md; ARGS="--help" lists them
+bench: web ## measure the figures of docs/performance.md; ARGS="--help" lists them
 	@scripts/setup.sh test
 	cargo build $(LOCKED) --release --bin workpoint --bin bench
 	scripts/with-postgres.sh --durable cargo run $(LOCKED) --release --bin bench -- $(ARGS)
 
-web: ## build the console
-	@echo "web: no console to build in this version; the server answers on its API"
+web: ## build the console, when something of it changed
+	@scripts/setup.sh build
+	@scripts/web.sh
+
+shots: web ## pictures of every page of the console, into target/shots; WORKPOINT_PAGES=clients,jobs takes these alone
+	@scripts/setup.sh test
+	WORKPOINT_SHOTS=1 cargo test $(LOCKED) --workspace --test console

@@ -1,15 +1,17 @@
 //! `make bench`: the figures of the product, measured on the release program with simulated phones on the
 //! same machine. Prints a table with the machine's description; knows nothing of pass or fail.
 //!
-//! `--quick` takes few phones, for trying the benchmark itself; `--jobs` leaves out what has no jobs in it.
+//! `--quick` takes few phones, for trying the benchmark itself; `--jobs` leaves out what has no jobs in it;
+//! `--console` measures nothing but the console: what a browser loads, what the server answers.
 
+mod browser;
+mod console;
 mod jobs;
 mod machine;
 mod program;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use program::{Program, Usage};
 use simulator::{Progress, SimulateConfig, Summary, run_fleet};
 use tokio::sync::watch;
@@ -27,7 +29,18 @@ async fn main() -> Result<(), Failure> {
     let quick = std::env::args().any(|argument| argument == "--quick");
     let (phones, sessions) = if quick { (2_000, 1_000) } else { (PHONES, SESSIONS) };
     print(&machine::describe());
-    print(&format!("command: make bench{}", if quick { " ARGS=--quick" } else { "" }));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    print(&format!("command: make bench ARGS=\"{}\"", arguments.join(" ")));
+    if std::env::args().any(|argument| argument == "--console") {
+        print(&format!("\n== console: SQLite, {phones} clients =="));
+        console::measure(None, phones).await?;
+        if let Ok(cluster) = std::env::var("WORKPOINT_TEST_POSTGRES") {
+            print(&format!("\n== console: PostgreSQL, {phones} clients =="));
+            let database = program::create_database(&cluster, "console").await?;
+            console::measure(Some(&database), phones).await?;
+        }
+        return Ok(());
+    }
     let jobs_alone = std::env::args().any(|argument| argument == "--jobs");
     if !jobs_alone {
         measure("SQLite", None, phones, sessions).await?;
@@ -52,7 +65,7 @@ async fn main() -> Result<(), Failure> {
 async fn measure(name: &str, database: Option<String>, phones: u32, sessions: u32) -> Result<(), Failure> {
     print(&format!("\n== {name}, {phones} clients =="));
     let directory = tempfile::tempdir()?;
-    let mut program = Program::start(directory.path(), database.as_deref(), &[]).await?;
+    let program = Program::start(directory.path(), database.as_deref(), &[]).await?;
     print(&row("idle: resident memory", &format!("{} MB", megabytes(program.usage()?.resident))));
     let open = open_sessions(&program).await?;
     print(&row("open TLS session: resident memory", &format!("{:.1} KiB each (2,000 open)", open / 1024.0)));
@@ -60,7 +73,7 @@ async fn measure(name: &str, database: Option<String>, phones: u32, sessions: u3
     let all = load(&program, phones, 1, 0).await?;
     report("new phones: all 300 items stored", &all);
     print(&row("resident memory after it", &format!("{} MB", megabytes(program.usage()?.resident))));
-    lists(&mut program, phones).await?;
+    console::report(phones, &console::lists(&program.api().await?, phones).await?)?;
     program.stop().await?;
 
     // Everything is read at every contact from here on, as the figure asks.
@@ -136,55 +149,6 @@ async fn open_sessions(program: &Program) -> Result<f64, Failure> {
     let after = program.usage()?.resident;
     drop(open);
     Ok(after.saturating_sub(before) as f64 / OPEN as f64)
-}
-
-/// Time of list pages, as a browser would ask for them.
-#[expect(clippy::disallowed_methods, reason = "measures")]
-async fn lists(program: &mut Program, phones: u32) -> Result<(), Failure> {
-    let api = program.api().await?;
-    let mut worst = ("", 0.0);
-    let mut all = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3)?;
-    for sort in [
-        "e164",
-        "model",
-        "device_id",
-        "software_version",
-        "last_contact_at",
-        "state",
-        "part_number",
-        "peer_address",
-    ] {
-        for filter in
-            ["", "&search=1001", "&search=00:1a:e8", "&search=V3%20R", "&software_type=SIP", "&model=CP710"]
-        {
-            for (order, page) in [("", 1), ("-", 1), ("", u64::from(phones) / 100)] {
-                let page = page.clamp(1, 400);
-                let path = format!("/api/v1/clients?sort={order}{sort}&page={page}&size=25{filter}");
-                let begin = Instant::now();
-                let answer = api.get(&path).await?;
-                let took = begin.elapsed();
-                if !answer {
-                    return Err(format!("{path} was refused").into());
-                }
-                all.record(u64::try_from(took.as_micros())?.max(1))?;
-                if took.as_secs_f64() > worst.1 {
-                    worst = (sort, took.as_secs_f64());
-                }
-            }
-        }
-    }
-    let ms = |value: u64| value as f64 / 1000.0;
-    print(&row(
-        "list page of 25, all sorts and filters",
-        &format!(
-            "median {:.1} ms, 95 % {:.1} ms, longest {:.1} ms (sorted by {})",
-            ms(all.value_at_quantile(0.5)),
-            ms(all.value_at_quantile(0.95)),
-            ms(all.max()),
-            worst.0
-        ),
-    ));
-    Ok(())
 }
 
 fn row(name: &str, value: &str) -> String {

@@ -13,6 +13,7 @@ use crate::{Failure, START};
 pub(crate) struct Program {
     child: Child,
     pid: u32,
+    directory: PathBuf,
     environment: Vec<(String, String)>,
     /// Port of the phones.
     pub(crate) phones: SocketAddr,
@@ -94,6 +95,7 @@ impl Program {
         Ok(Self {
             child,
             pid,
+            directory: directory.to_owned(),
             environment,
             phones: address(phones),
             polls: address(polls),
@@ -122,11 +124,27 @@ impl Program {
 
     /// An API client with a token of an administrator.
     pub(crate) async fn api(&self) -> Result<Api, Failure> {
-        let user = ["user", "create", "--username", "bench", "--role", "admin", "--password-stdin"];
-        self.run(&user, "a password nobody guesses\n").await?;
+        self.account("bench", "a password nobody guesses").await?;
         let token = self.run(&["token", "create", "--user", "bench", "--name", "bench"], "").await?;
         let http = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build()?;
         Ok(Api { http, base: format!("https://{}", self.api), token: token.trim().to_owned() })
+    }
+
+    /// An administrator's account, for signing in as people do.
+    pub(crate) async fn account(&self, name: &str, password: &str) -> Result<(), Failure> {
+        let user = ["user", "create", "--username", name, "--role", "admin", "--password-stdin"];
+        self.run(&user, &format!("{password}\n")).await?;
+        Ok(())
+    }
+
+    /// The certificate the server's own is issued by.
+    pub(crate) fn authority_file(&self) -> PathBuf {
+        self.directory.join("certificates/authority.pem")
+    }
+
+    /// Port of the API and the console.
+    pub(crate) fn api_port(&self) -> u16 {
+        self.api.port()
     }
 
     async fn run(&self, arguments: &[&str], input: &str) -> Result<String, Failure> {

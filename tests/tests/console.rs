@@ -1,0 +1,124 @@
+//! The console in a real browser: `tests/browser/run.mjs` takes the way of a new administrator against the real server
+//! with simulated phones, and looks at every page it comes by. What the pages are is not known here.
+//!
+//! `make shots` runs the same with `WORKPOINT_SHOTS`, and gets pictures of every page in `target/shots/` instead;
+//! `WORKPOINT_JOURNEYS=clients,jobs` takes these alone.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use domain::Role;
+use domain::setting::SettingKey;
+use jiff::SignedDuration;
+use tests::called::{Attended, fleet, network};
+use tests::{Backend, PASSWORD, TestServer, set};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+use tokio::time::MissedTickBehavior;
+use workpoint::clock::ManualClock;
+
+/// Phones of the fleet; more than fit on a page of 25.
+const PHONES: u32 = 30;
+/// Longest time for everything, so that a browser that hangs does not hang the tests.
+const LONGEST: Duration = Duration::from_secs(900);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_administrator_finds_the_way() {
+    let pictures = std::env::var_os("WORKPOINT_SHOTS").is_some();
+    let root = root();
+    must_exist(&root.join("web/dist/index.html"), "make web");
+    let browser = root.join("tests/browser");
+    must_exist(&browser.join("node_modules/playwright-core"), "scripts/setup.sh test");
+
+    let mut server = TestServer::start_with(Backend::Sqlite, |config| {
+        let config = set(config, SettingKey::ContactMeRate, 500);
+        set(config, SettingKey::ContactMeRatePerSubnet, 500)
+    })
+    .await;
+    let _phones = phones(&server).await;
+    let token = server.token("robot", &[Role::Admin]).await;
+    let people = [
+        ("lena", Role::Admin),
+        ("vera", Role::Admin),
+        ("otto", Role::Operator),
+        ("vito", Role::Viewer),
+        ("aude", Role::Auditor),
+    ];
+    for (name, role) in people {
+        server.token(name, &[role]).await;
+    }
+    let authority = root.join("target/browser/authority.pem");
+    tokio::fs::create_dir_all(root.join("target/browser")).await.expect("a directory for what is found");
+    let certificate = server.server().certificates().authority.certificate_pem();
+    tokio::fs::write(&authority, &*certificate).await.expect("the certificate is written");
+
+    let mut node = Command::new("node");
+    node.arg(browser.join("run.mjs"))
+        .env("WORKPOINT_TASK", if pictures { "pictures" } else { "journeys" })
+        .env("WORKPOINT_URL", format!("https://localhost:{}", server.api_port().port()))
+        .env("WORKPOINT_OUT", root.join(if pictures { "target/shots" } else { "target/browser" }))
+        .env("WORKPOINT_USER", "admin")
+        .env("WORKPOINT_PASSWORD", PASSWORD)
+        .env("WORKPOINT_TOKEN", token.expose())
+        .env("WORKPOINT_PHONES", PHONES.to_string())
+        .env("NODE_EXTRA_CA_CERTS", &authority)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    let failures = tokio::time::timeout(LONGEST, follow(node, server.clock.clone()))
+        .await
+        .expect("the browser comes to an end");
+    server.stop_in_place().await;
+    assert!(failures.is_empty(), "in the browser (pictures in target/browser):\n{}", failures.join("\n"));
+}
+
+/// The root of the checkout.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the root").to_owned()
+}
+
+fn must_exist(path: &Path, command: &str) {
+    assert!(path.exists(), "{} is missing: run `{command}` first", path.display());
+}
+
+/// A network that no other test has, and no other run of this one: pictures may be taken while tests run.
+fn own_network() -> [u8; 3] {
+    network(128 + u8::try_from(std::process::id() % 100).expect("a small number"))
+}
+
+/// Phones that have started up and come when they are called.
+async fn phones(server: &TestServer) -> Vec<Attended> {
+    let mut attended = Vec::new();
+    for phone in fleet(server, own_network(), PHONES, |_| {}).await {
+        attended.push(Attended::start(phone).await);
+    }
+    attended
+}
+
+/// Runs the browser; gives what it found. Meanwhile the server's clock runs like any clock: codes of authenticator apps
+/// have to be right.
+async fn follow(mut node: Command, clock: ManualClock) -> Vec<String> {
+    let mut child = node.spawn().expect("node starts: scripts/setup.sh test installs it");
+    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    let mut ticks = tokio::time::interval(Duration::from_millis(50));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut failures = Vec::new();
+    loop {
+        tokio::select! {
+            line = lines.next_line() => {
+                let Some(line) = line.expect("text") else { break };
+                match line.strip_prefix("@failure ") {
+                    Some(failure) => failures.push(failure.replace("\\n", "\n")),
+                    None => println!("{line}"),
+                }
+            }
+            _ = ticks.tick() => clock.advance(SignedDuration::from_millis(50)),
+        }
+    }
+    let status = child.wait().await.expect("node ends");
+    if !status.success() && failures.is_empty() {
+        failures.push(format!("node ended with {status}; its words are above"));
+    }
+    failures
+}
