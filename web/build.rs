@@ -240,6 +240,8 @@ fn functions(area: &str, english: &Area, german: &Area) -> String {
             Text::Plain(text) | Text::Counted { other: text, .. } => text,
         };
         for line in shown.lines() {
+            // As it is, so that nothing of it is taken for a link or a list.
+            let line = format!("`{}`", line.replace('`', "'"));
             let _ = writeln!(code, "    #[doc = {line:?}]");
         }
         if shown.is_empty() {
