@@ -257,6 +257,20 @@ on_both_databases! {
         assert_eq!(admin.get(&list).await.expect(200)["total"], 0);
     }
 
+    mistyped_confirmations_that_came_right_lock_nobody => |server| {
+        server.token("anna", &[]).await;
+        let (mut browser, _) = server.anonymous().sign_in("anna", PASSWORD).await;
+        for _ in 0..12 {
+            server.clock.advance(SignedDuration::from_secs(300));
+            browser.post(CONFIRM, &json!({ "password": "not it" })).await.expect_problem(422, "invalid_fields");
+            let answer = browser.post(CONFIRM, &json!({ "password": PASSWORD })).await;
+            browser = browser.with_header("cookie", &answer.cookie());
+        }
+        let admin = server.api(&[Role::Admin]).await;
+        let anna = admin.get("/api/v1/accounts?search=anna").await.expect(200)["items"][0].clone();
+        assert_eq!((&anna["failed_sign_ins"], &anna["locked"]), (&json!(12), &json!(false)));
+    }
+
     a_session_that_is_replaced_is_written_down => |server| {
         server.token("anna", &[]).await;
         let (browser, info) = server.anonymous().sign_in("anna", PASSWORD).await;

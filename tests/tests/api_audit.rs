@@ -140,6 +140,9 @@ on_both_databases! {
         expect(records(&api, "search=ingrid").await, &["account.delete", "account.change", "account.create"]);
         let export = api.get(&format!("{AUDIT}/export?format=json&search=ingrid")).await.expect(200);
         assert_eq!(export[0]["object_name"], "ingrid");
+        // Of the deletion only the name is the account's: its role is no name of it.
+        expect(records(&api, "search=ingrid&action=account.change").await, &["account.change"]);
+        assert_eq!(actions(&records(&api, "search=viewer&action=account.change").await), [""; 0]);
         let others = records(&api, "action=setting").await;
         assert!(others.iter().all(|record| record["object_name"].is_null()), "{others:?}");
     }

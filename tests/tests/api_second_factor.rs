@@ -122,8 +122,10 @@ on_both_databases! {
 
         server.stop_in_place().await;
         let data = server.raw_data().await;
-        for secret in [&again["secret"], &codes[0]] {
-            let secret = secret.as_str().expect("a text").as_bytes();
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        // A code is compared without its hyphens, and might be kept like that.
+        for secret in [text(&again["secret"]), text(&codes[0]), text(&codes[0]).replace('-', "")] {
+            let secret = secret.as_bytes();
             assert!(!data.windows(secret.len()).any(|window| window == secret), "stored in clear");
         }
     }

@@ -88,11 +88,16 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Password or code were right, as the transaction knows in which that counts.
+    /// Password or code were right, as the transaction knows in which that counts. `is_all` says that nothing more would
+    /// be asked of who signs in: only then is a row of failures over, or whoever knows the password could go on
+    /// guessing codes.
     ///
     /// # Errors
     /// When the database refuses.
-    pub(super) async fn right(self, tx: &Tx) -> AppResult<()> {
+    pub(super) async fn right(self, tx: &Tx, is_all: bool) -> AppResult<()> {
+        if is_all {
+            accounts::end_failures(tx, self.caller.account).await?;
+        }
         if let Some(id) = self.caller.session() {
             sessions::forget_confirmations(tx, id).await?;
         }

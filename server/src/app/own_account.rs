@@ -100,7 +100,7 @@ async fn settle(
             return Err(AppError::stale());
         }
         refuse_locked(app, caller, &fresh)?;
-        attempt.right(&tx).await?;
+        attempt.right(&tx, !fresh.second_factor).await?;
     }
     Ok(tx)
 }
@@ -250,7 +250,7 @@ async fn with_code(
         attempt.wrong(tx, "wrong-code").await?;
         return Err(wrong_code());
     }
-    attempt.right(&tx).await?;
+    attempt.right(&tx, true).await?;
     Ok((tx, proof.factor()))
 }
 

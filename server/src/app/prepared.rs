@@ -272,7 +272,14 @@ pub async fn approve(app: &App, caller: &Caller, id: ClientId, expected: &Expect
     }
     // Who approves a client looks at it, its address too; a plan approves many and trusts no new address.
     let trusted = match &client.peer_address {
-        Some(address) => fleet::trust_address(&tx, id, address, at).await?,
+        Some(address) => {
+            let trusted = fleet::trust_address(&tx, id, address, at).await?;
+            if !trusted && client.trusted_address.as_ref() != Some(address) {
+                // The phone moved between the two statements: it is at an address that nobody has seen.
+                return Err(AppError::stale());
+            }
+            trusted
+        }
         None => false,
     };
     if fleet::approve(&tx, &[id], at).await? > 0 || trusted {

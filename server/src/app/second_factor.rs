@@ -155,7 +155,8 @@ pub async fn activate(
         attempt.wrong(tx, "wrong-code").await?;
         return Err(wrong_code());
     };
-    attempt.right(&tx).await?;
+    // The code of a factor that is only being set up proves nothing yet.
+    attempt.right(&tx, false).await?;
     if let Some(session) = caller.session() {
         session_rows::confirm(&tx, session, Factor::Code, at).await?;
     }

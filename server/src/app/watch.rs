@@ -19,8 +19,9 @@ use crate::store::{StoreResult, notifications};
 /// Time between two looks.
 const BEAT: Duration = Duration::from_secs(10);
 
-/// The same is told once a day, as long as it lasts.
-const DAILY: SignedDuration = SignedDuration::from_hours(24);
+/// The same is told once a day, as long as it lasts. An hour less than one: a daily task would else be silent by chance,
+/// because it ran some milliseconds earlier in its day than the day before.
+const DAILY: SignedDuration = SignedDuration::from_hours(23);
 
 /// A certificate is told of this long before it expires.
 const BEFORE_EXPIRY: SignedDuration = SignedDuration::from_hours(30 * 24);

@@ -410,6 +410,16 @@ pub async fn unlock(tx: &Tx, id: AccountId) -> StoreResult<()> {
     tx.inner.execute_raw(statement).await.attempt("unlock an account").map(|_| ())
 }
 
+/// Ends the row of failed sign-ins of an account that is not locked; a lock stays.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn end_failures(tx: &Tx, id: AccountId) -> StoreResult<()> {
+    let sql = "UPDATE account SET failed_in_a_row = 0 WHERE id = $1 AND locked_at IS NULL AND failed_in_a_row > 0";
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into()]);
+    tx.inner.execute_raw(statement).await.attempt("end a row of failed sign-ins").map(|_| ())
+}
+
 /// Notes a successful sign-in, which ends the row of failed ones; not a change of the account.
 ///
 /// # Errors

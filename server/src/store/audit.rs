@@ -6,7 +6,7 @@
 
 use domain::AuditId;
 use jiff::Timestamp;
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
@@ -331,7 +331,7 @@ pub struct Filter {
 
 impl Filter {
     /// `WHERE` text and its values.
-    fn condition(&self) -> (String, Vec<Value>) {
+    fn condition(&self, is_postgres: bool) -> (String, Vec<Value>) {
         let mut parts: Vec<String> = Vec::new();
         let mut values: Vec<Value> = Vec::new();
         let mut add = |text: &str, value: Value| {
@@ -368,7 +368,7 @@ impl Filter {
             ]
             .map(|expression| format!("LOWER({expression}) LIKE ${place} ESCAPE '!'"))
             .to_vec();
-            let named = super::audit_names::condition(place);
+            let named = super::audit_names::condition(place, is_postgres);
             parts.push(format!("({} OR {named})", any.join(" OR ")));
         }
         let text = if parts.is_empty() { String::new() } else { format!("WHERE {}", parts.join(" AND ")) };
@@ -388,7 +388,7 @@ pub async fn list(
     size: u64,
 ) -> StoreResult<Vec<Record>> {
     let attempt = "list audit records";
-    let (mut condition, mut values) = filter.condition();
+    let (mut condition, mut values) = filter.condition(on.connection().get_database_backend() == DbBackend::Postgres);
     if let Some(before) = before {
         values.push(before.0.into());
         let word = if condition.is_empty() { "WHERE" } else { "AND" };
@@ -410,7 +410,7 @@ pub async fn list(
 /// When the database cannot be asked.
 pub async fn count(on: &impl Source, filter: &Filter) -> StoreResult<u64> {
     let attempt = "count audit records";
-    let (condition, values) = filter.condition();
+    let (condition, values) = filter.condition(on.connection().get_database_backend() == DbBackend::Postgres);
     let connection = on.connection();
     let sql = format!("SELECT COUNT(*) FROM audit {condition}");
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);

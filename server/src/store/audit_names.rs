@@ -98,13 +98,23 @@ fn named(details: &str) -> Option<String> {
     names.next().map(str::to_owned)
 }
 
-/// Condition that takes records about accounts and clients whose name has the text of a placeholder in it.
-pub(super) fn condition(place: usize) -> String {
+/// Condition that takes records about accounts and clients whose name has the text of a placeholder in it. Of what was
+/// deleted only the name is looked at: the rest of the record has words like `operator` and `false`.
+pub(super) fn condition(place: usize, is_postgres: bool) -> String {
+    let field = |name: &str| {
+        if is_postgres {
+            format!("gone.details::json -> 'before' ->> '{name}'")
+        } else {
+            format!("json_extract(gone.details, '$.before.{name}')")
+        }
+    };
+    let before = format!("COALESCE({}, {}, {}, '')", field("user_name"), field("e164"), field("device_id"));
     let kinds = KINDS.map(|(kind, table, name)| {
         format!(
             "(object_kind = '{kind}' AND object_id IN (SELECT CAST(id AS TEXT) FROM {table} \
              WHERE LOWER({name}) LIKE ${place} ESCAPE '!' UNION ALL SELECT gone.object_id FROM audit AS gone \
-             WHERE gone.action = '{kind}.delete' AND LOWER(gone.details) LIKE ${place} ESCAPE '!'))"
+             WHERE gone.object_kind = '{kind}' AND gone.action = '{kind}.delete' \
+             AND LOWER({before}) LIKE ${place} ESCAPE '!'))"
         )
     });
     kinds.join(" OR ")

@@ -449,14 +449,14 @@ pub async fn record_contact(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> Sto
     tx.inner.execute_raw(statement).await.attempt("record a contact").map(|_| ())
 }
 
-/// Records a contact that said nothing new. Naming a column in an update rewrites every index it is in,
-/// also when its value stays the same.
+/// Records a contact that said nothing new, from the address the client had. Naming a column in an update rewrites every
+/// index it is in, also when its value stays the same; only that of the last contact may be touched here.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn touch(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> StoreResult<()> {
     let sql = "UPDATE client SET last_contact_at = $2, last_contact_reason = $3, \
-        peer_address = COALESCE($4, peer_address), trusted_address = COALESCE(trusted_address, $4) WHERE id = $1";
+        trusted_address = COALESCE(trusted_address, $4) WHERE id = $1";
     let values: [Value; 4] = [
         id.0.into(),
         contact.at.as_millisecond().into(),

@@ -169,7 +169,8 @@ impl RecordOpening {
             ..self.row()
         };
         // The usual contact says what is known: then only the row's time moves, and one index with it.
-        let known_already = known.basic_digest.as_deref() == Some(self.digest.as_slice());
+        let known_already = known.basic_digest.as_deref() == Some(self.digest.as_slice())
+            && known.peer_address.as_ref() == Some(&peer);
         if known_already && !row.is_change && !kept_apart {
             clients::touch(tx, client, &row).await?;
         } else {
