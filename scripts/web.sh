@@ -24,18 +24,23 @@ inputs() {
       -not -path '*/dist/*' -not -path '*/node_modules/*' -not -path '*/target/*' -print0
     printf '%s\0' Cargo.toml Cargo.lock CHANGELOG.md LICENSE scripts/web.sh
   } | sort -z | xargs -0 sha256sum
+  rustc -V
   echo "quick=${QUICK:-} npm=$(command -v npm >/dev/null && echo yes || echo no)"
 }
-stamp=$(inputs | sha256sum | cut -d' ' -f1)
-if [ -f "$dist/.stamp" ] && [ "$(cat "$dist/.stamp")" = "$stamp" ]; then
-  exit 0
-fi
-echo "web: building the console"
+is_built() {
+  stamp=$(inputs | sha256sum | cut -d' ' -f1)
+  [ -f "$dist/.stamp" ] && [ "$(cat "$dist/.stamp")" = "$stamp" ]
+}
+if is_built; then exit 0; fi
 
-# Two builds at a time would write into the same places.
+# Two builds at a time would write into the same places. Who had to wait finds it done, perhaps.
 mkdir -p "$built"
 exec 9>"$built/.lock"
-if command -v flock >/dev/null; then flock 9; fi
+if command -v flock >/dev/null; then
+  flock 9
+  if is_built; then exit 0; fi
+fi
+echo "web: building the console"
 
 quick=()
 if [ -n "${QUICK:-}" ]; then

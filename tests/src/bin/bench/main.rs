@@ -35,9 +35,9 @@ async fn main() -> Result<(), Failure> {
         print(&format!("\n== console: SQLite, {phones} clients =="));
         console::measure(None, phones).await?;
         if let Ok(cluster) = std::env::var("WORKPOINT_TEST_POSTGRES") {
-            print(&format!("\n== console: PostgreSQL, {phones} clients =="));
+            print(&format!("\n== console: PostgreSQL, {sessions} clients =="));
             let database = program::create_database(&cluster, "console").await?;
-            console::measure(Some(&database), phones).await?;
+            console::measure(Some(&database), sessions).await?;
         }
         return Ok(());
     }
