@@ -28,10 +28,39 @@
 
   var app = script.dataset.app;
   var module = script.dataset.module;
-  function start() {
-    import(app).then(function (console) {
-      return console.default({ module_or_path: module });
+  function line(tag, text, language) {
+    var element = document.createElement(tag);
+    element.textContent = text;
+    element.lang = language;
+    return element;
+  }
+  // Too old a browser, no connection, or a server that was updated just now.
+  function failed(error) {
+    console.error(error);
+    var german = root.lang === "de";
+    var again = line("button", german ? "Erneut versuchen" : "Try again", german ? "de" : "en");
+    again.type = "button";
+    again.className = "btn";
+    again.addEventListener("click", function () {
+      location.reload();
     });
+    var said = document.createElement("div");
+    said.setAttribute("role", "alert");
+    said.append(
+      line("p", "Workpoint could not be loaded.", "en"),
+      line("p", "Workpoint konnte nicht geladen werden.", "de")
+    );
+    var place = document.createElement("main");
+    place.className = "alone";
+    place.append(said, again);
+    document.body.append(place);
+  }
+  function start() {
+    import(app)
+      .then(function (program) {
+        return program.default({ module_or_path: module });
+      })
+      .catch(failed);
   }
   if (document.readyState === "loading") {
     document.addEventListener("DOMContentLoaded", start);

@@ -60,6 +60,11 @@ export async function openBrowser() {
   });
 }
 
+/** Everything that an answer or a key sets off has happened: the page draws twice. */
+export const drawn = (page) => page.evaluate(() => new Promise((done) => {
+  requestAnimationFrame(() => requestAnimationFrame(() => done()));
+}));
+
 /** A page that is watched. */
 export class Visit {
   /** Everything wrong so far. */

@@ -108,7 +108,7 @@ impl Call {
         session::set_online(true);
         let answer = read(response).await;
         if let Err(failure) = &answer {
-            session::note_failure(failure);
+            session::note_failure(failure, changes);
         }
         drop(guard);
         answer
@@ -180,7 +180,7 @@ pub async fn download(address: &str) -> Result<(), Failure> {
     };
     session::set_online(true);
     if response.status() >= 400 {
-        return read(response).await.map(drop).inspect_err(session::note_failure);
+        return read(response).await.map(drop).inspect_err(|failure| session::note_failure(failure, false));
     }
     let said = response.headers().get("content-disposition").unwrap_or_default();
     let name = said.split_once("filename=").map(|(_, name)| name.trim_matches('"').to_owned());

@@ -19,6 +19,8 @@ pub struct Loaded<T: Send + Sync + 'static> {
     /// Whether it is being loaded.
     pub busy: RwSignal<bool>,
     again: RwSignal<u64>,
+    /// It changed on the server while it was being loaded.
+    late: StoredValue<bool>,
 }
 
 impl<T: Send + Sync + 'static> Clone for Loaded<T> {
@@ -42,11 +44,13 @@ where
         failure: RwSignal::new(None),
         busy: RwSignal::new(true),
         again: RwSignal::new(0),
+        late: StoredValue::new(false),
     };
     Effect::new(move |_| {
         loaded.again.track();
         let answer = source();
         loaded.busy.set(true);
+        loaded.late.set_value(false);
         leptos::task::spawn_local_scoped_with_cancellation(async move {
             match answer.await {
                 Ok(data) => {
@@ -56,20 +60,28 @@ where
                 Err(failure) => loaded.failure.set(Some(failure)),
             }
             loaded.busy.set(false);
+            if loaded.late.get_value() {
+                loaded.reload();
+            }
         });
     });
     loaded
 }
 
 impl<T: Clone + Send + Sync + 'static> Loaded<T> {
-    /// Loads it again when the resource changes on the server.
+    /// Loads it again when the resource changes on the server; when it is being loaded, once that is done, so that
+    /// what changes all the time comes all the same.
     #[must_use]
     pub fn live(self, resource: Resource) -> Self {
         let tick = live::tick(resource);
         Effect::new(move |before: Option<u64>| {
             let now = tick.get();
             if before.is_some_and(|before| before != now) {
-                self.reload();
+                if self.busy.get_untracked() {
+                    self.late.set_value(true);
+                } else {
+                    self.reload();
+                }
             }
             now
         });

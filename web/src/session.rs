@@ -3,12 +3,13 @@
 //! What a role may not read is absent, not disabled: pages ask [`may`]. The server decides all the same. Nothing of it
 //! is kept in the browser; after a reload the server is asked again.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use api::Code;
 use api::auth::SessionInfo;
 use domain::Permission;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use crate::client::{self, Call, Failure};
 use crate::texts::Language;
@@ -35,6 +36,8 @@ thread_local! {
     static ONLINE: ArcRwSignal<bool> = ArcRwSignal::new(true);
     /// Called at the next sign-out.
     static FORGET: RefCell<Vec<fn()>> = const { RefCell::new(Vec::new()) };
+    /// Whether the server is being asked if the session is over.
+    static ASKING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The session, to be watched.
@@ -100,7 +103,15 @@ pub fn enter(info: SessionInfo) {
 /// # Errors
 /// When the server refuses or cannot be reached.
 pub async fn sign_out() -> Result<(), Failure> {
-    match Call::post("/auth/sign-out").done().await {
+    let mut answer = Call::post("/auth/sign-out").done().await;
+    if answer.as_ref().is_err_and(client::ends_session) {
+        // Refused with the cookie of before, perhaps: then the session is still there to be ended.
+        refresh().await;
+        if info_now().is_some() {
+            answer = Call::post("/auth/sign-out").done().await;
+        }
+    }
+    match answer {
         Err(failure) if !client::ends_session(&failure) => Err(failure),
         Ok(()) | Err(_) => {
             state().set(State::SignedOut { ended: false });
@@ -127,16 +138,29 @@ pub(crate) fn has_signed_out() -> bool {
     matches!(state().get_untracked(), State::SignedOut { ended: false })
 }
 
-/// What a failed call means for the session.
-pub(crate) fn note_failure(failure: &Failure) {
+/// What a failed call means for the session. `changes`: it was not one that only reads.
+pub(crate) fn note_failure(failure: &Failure, changes: bool) {
     match failure.code() {
-        Some(Code::Unauthenticated) if info_now().is_some() => state().set(State::SignedOut { ended: true }),
+        Some(Code::Unauthenticated) if info_now().is_none() => {}
+        // Changes are refused with the cookie of just before, too: the session itself says whether it is over.
+        Some(Code::Unauthenticated) if changes => ask_again(),
+        Some(Code::Unauthenticated) => state().set(State::SignedOut { ended: true }),
         Some(Code::PasswordChangeRequired) => state().update(|state| {
             if let State::SignedIn(info) = state {
                 info.must_change_password = true;
             }
         }),
         _ => {}
+    }
+}
+
+/// Asks the server who is signed in, unless it is being asked.
+fn ask_again() {
+    if !ASKING.replace(true) {
+        spawn_local(async {
+            refresh().await;
+            ASKING.set(false);
+        });
     }
 }
 

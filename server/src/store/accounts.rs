@@ -415,7 +415,8 @@ pub async fn unlock(tx: &Tx, id: AccountId) -> StoreResult<()> {
 /// # Errors
 /// When the database refuses.
 pub async fn end_failures(tx: &Tx, id: AccountId) -> StoreResult<()> {
-    let sql = "UPDATE account SET failed_in_a_row = 0 WHERE id = $1 AND locked_at IS NULL AND failed_in_a_row > 0";
+    let sql =
+        "UPDATE account SET failed_in_a_row = 0 WHERE id = $1 AND locked_at IS NULL AND failed_in_a_row > 0";
     let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into()]);
     tx.inner.execute_raw(statement).await.attempt("end a row of failed sign-ins").map(|_| ())
 }

@@ -388,7 +388,8 @@ pub async fn list(
     size: u64,
 ) -> StoreResult<Vec<Record>> {
     let attempt = "list audit records";
-    let (mut condition, mut values) = filter.condition(on.connection().get_database_backend() == DbBackend::Postgres);
+    let (mut condition, mut values) =
+        filter.condition(on.connection().get_database_backend() == DbBackend::Postgres);
     if let Some(before) = before {
         values.push(before.0.into());
         let word = if condition.is_empty() { "WHERE" } else { "AND" };

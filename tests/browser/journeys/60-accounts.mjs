@@ -1,10 +1,12 @@
 // An account is made and disabled; a setting is changed; the audit shows both.
 
+import { api } from '../api.mjs';
 import { given } from '../harness.mjs';
 import { confirmIdentity } from '../pages/confirm.mjs';
 import { List } from '../pages/list.mjs';
 
 const LIMIT = 'server-settings.jobs.confirm-beyond';
+const MOST = 'server-settings.jobs.most-dangerous-targets';
 
 export async function journey(visit) {
   const { page } = visit;
@@ -62,6 +64,19 @@ export async function journey(visit) {
   await pages.getByRole('link', { name: 'Jobs' }).click();
   await leaving.getByRole('button', { name: 'Leave without submitting' }).click();
   await page.getByRole('heading', { level: 1, name: 'Jobs' }).waitFor();
+
+  // Somebody else changes what is about to be changed: it is seen, and then done.
+  visit.expect(412, '/api/v1/settings/');
+  await visit.goto('/settings?q=most-dangerous');
+  await page.locator(`[id="${MOST}"]`).getByRole('textbox').fill('900');
+  await page.getByRole('button', { name: 'Review one change' }).click();
+  await review.getByText('1000').first().waitFor();
+  const { revision } = await api('GET', `/settings/${MOST}`);
+  await api('PUT', `/settings/${MOST}`, { value: 950 }, { 'if-match': `"${revision}"` });
+  await review.getByRole('button', { name: 'Change setting' }).click();
+  await review.getByText('Different now:').waitFor();
+  await review.getByRole('button', { name: 'Change setting' }).click();
+  await page.getByText('Setting changed.').waitFor();
 
   await visit.goto('/audit');
   const audit = new List(page, 'Records');

@@ -1,7 +1,7 @@
 // The second factor: set up with an app, asked for at the next sign-in; sessions and tokens of the own account.
 
 import { strict as assert } from 'node:assert';
-import { given } from '../harness.mjs';
+import { drawn, given } from '../harness.mjs';
 import { confirmIdentity } from '../pages/confirm.mjs';
 import { enter, signIn } from '../pages/sign-in.mjs';
 import { totp } from '../totp.mjs';
@@ -38,7 +38,9 @@ export async function journey(visit) {
   await codes.waitFor();
   await visit.look('the recovery codes');
   // Shown once: it does not close by mistake, and says itself that they were copied.
-  await page.keyboard.press('Escape');
+  for (let press = 0; press < 5; press += 1) await page.keyboard.press('Escape');
+  await drawn(page);
+  assert.ok(await codes.isVisible());
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   await codes.getByRole('button', { name: /^Copy/ }).click();
   await codes.getByRole('status').getByText('Copied.').waitFor();

@@ -2,7 +2,7 @@
 
 import { strict as assert } from 'node:assert';
 import { api, clients } from '../api.mjs';
-import { given } from '../harness.mjs';
+import { drawn, given } from '../harness.mjs';
 import { Configuration } from '../pages/configuration.mjs';
 import { List, openTab } from '../pages/list.mjs';
 
@@ -35,10 +35,36 @@ async function hold(page, path, fits = () => true) {
   return { came, go };
 }
 
-/** Everything that an answer sets off has happened: the page draws twice. */
-const drawn = (page) => page.evaluate(() => new Promise((done) => {
-  requestAnimationFrame(() => requestAnimationFrame(() => done()));
-}));
+const pause = (milliseconds) => new Promise((done) => { setTimeout(done, milliseconds); });
+
+/** Clients come all the time while something is done; all of their numbers begin with `start`. */
+async function meanwhile(start, act) {
+  const ids = [];
+  let over = false;
+  const changing = (async () => {
+    for (let number = 100; !over; number += 1) {
+      ids.push((await api('POST', '/clients', { e164: `${start}${number}` })).id);
+      await pause(400);
+    }
+  })();
+  try {
+    await act();
+  } finally {
+    over = true;
+    await changing;
+    while (ids.length > 0) {
+      await api('POST', '/clients/actions', { action: 'delete', targets: { ids: ids.splice(0, 10) } });
+    }
+  }
+}
+
+/** Answers to this path take longer than the time between two changes. */
+async function slow(page, path) {
+  await page.route((url) => url.pathname === `/api/v1${path}`, async (route) => {
+    await pause(1500);
+    await route.continue().catch(() => {});
+  });
+}
 
 const isPost = (request) => request.method() === 'POST';
 
@@ -62,6 +88,74 @@ export async function journey(visit) {
   await drawn(page);
   await page.getByText('No client matches.').waitFor();
   assert.equal(await list.rows.count(), 0);
+
+  // Answers are slow, and something changes all the time: what was asked for comes all the same.
+  await slow(page, '/dashboard');
+  await slow(page, '/clients');
+  await meanwhile('4989700701', async () => {
+    await visit.goto('/');
+    await page.locator('.tile').first().waitFor();
+    await visit.goto('/clients?q=4989700701');
+    await list.ready();
+    await page.locator('.newer').getByText(/new entr/).waitFor();
+  });
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+
+  // A change is refused with the cookie of just before: who is signed in stays, and so does what was typed.
+  await visit.goto('/clients');
+  await list.ready();
+  visit.expect(401, '/api/v1/clients');
+  await page.route('**/api/v1/clients', async (route) => {
+    if (!isPost(route.request())) return route.fallback();
+    const type = 'urn:workpoint:problem:unauthenticated';
+    const json = { type, title: 'No', status: 401, detail: 'not now', code: 'unauthenticated' };
+    return route.fulfill({ status: 401, json });
+  });
+  await page.getByRole('button', { name: 'New client' }).click();
+  const refused = page.getByRole('dialog', { name: 'New client' });
+  await refused.getByLabel('E.164').fill('4989700755555');
+  const still = page.waitForResponse('**/api/v1/auth/session');
+  await refused.getByRole('button', { name: 'Prepare client' }).click();
+  assert.equal((await still).status(), 200);
+  await refused.getByRole('alert').first().waitFor();
+  await drawn(page);
+  assert.equal(await refused.getByLabel('E.164').inputValue(), '4989700755555');
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+
+  // With changes, a link in another tab asks nothing, and a sign-out that fails loses nothing.
+  await visit.goto('/settings');
+  await page.getByRole('searchbox').fill('confirm-beyond');
+  const limit = page.locator('[id="server-settings.jobs.confirm-beyond"]').getByRole('textbox');
+  await limit.fill('77');
+  const menu = page.getByRole('navigation', { name: 'Main menu' });
+  const opened = page.context().waitForEvent('page');
+  await menu.getByRole('link', { name: 'Jobs' }).click({ modifiers: ['Control'] });
+  await (await opened).close();
+  assert.equal(await page.getByRole('dialog').count(), 0);
+  visit.expect(503, '/api/v1/auth/sign-out');
+  await page.route('**/api/v1/auth/sign-out', (route) => {
+    const type = 'urn:workpoint:problem:unavailable';
+    const json = { type, title: 'No', status: 503, detail: 'not now', code: 'unavailable' };
+    return route.fulfill({ status: 503, json });
+  });
+  const failed = page.waitForResponse('**/api/v1/auth/sign-out');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Leave without submitting' }).click();
+  await failed;
+  await drawn(page);
+  assert.equal(await limit.inputValue(), '77');
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  await page.getByRole('button', { name: 'Discard' }).click();
+
+  // A program that cannot be loaded says so; this page is not watched.
+  const bare = await page.context().newPage();
+  await bare.route('**/*.wasm', (route) => route.abort());
+  await bare.goto(given.url);
+  await bare.getByText('Workpoint could not be loaded.').waitFor();
+  await bare.unrouteAll({ behavior: 'ignoreErrors' });
+  await bare.getByRole('button', { name: 'Try again' }).click();
+  await bare.getByRole('banner').waitFor();
+  await bare.close();
 
   // The editor is left while its plan is made.
   await visit.goto(`/clients/${client.id}/configuration`);
@@ -91,7 +185,8 @@ export async function journey(visit) {
   const applying = await hold(page, '/plans/', isPost);
   await dialog.getByRole('button', { name: /^Write/ }).click();
   await applying.came;
-  await page.keyboard.press('Escape');
+  for (let press = 0; press < 5; press += 1) await page.keyboard.press('Escape');
+  await drawn(page);
   await dialog.getByRole('button', { name: 'Close' }).click({ force: true });
   assert.ok(await dialog.isVisible());
   await applying.go();

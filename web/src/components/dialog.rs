@@ -70,6 +70,7 @@ fn OpenDialog(
     let heading = fresh_id("dialog");
     let labelled = heading.clone();
     let opener = crate::browser::focused().map(StoredValue::new_local);
+    let place = StoredValue::new_local(None::<web_sys::HtmlElement>);
     Effect::new(move |_| {
         if let Some(dialog) = node.get()
             && !dialog.open()
@@ -98,6 +99,23 @@ fn OpenDialog(
             on_close.run(());
         }
     };
+    let stays = move || kept || dirty.get_untracked() || busy.get_untracked();
+    // Browsers let nobody keep a dialog open for ever: after some Escapes it closes without asking.
+    let closed = move || {
+        // Of a dialog that is gone, this comes late.
+        let Some(dialog) = node.try_get_untracked().flatten() else { return };
+        if dialog.open() || open.try_get_untracked() != Some(true) {
+            return;
+        }
+        if stays() {
+            let _ = dialog.show_modal();
+            if let Some(place) = place.try_get_value().flatten() {
+                crate::browser::focus(&place);
+            }
+        } else {
+            close();
+        }
+    };
     let class = match size {
         DialogSize::Form => "dialog",
         DialogSize::Table => "dialog table",
@@ -109,10 +127,12 @@ fn OpenDialog(
             aria-labelledby=labelled
             on:cancel=move |event: web_sys::Event| {
                 event.prevent_default();
-                if !kept && !dirty.get_untracked() && !busy.get_untracked() {
+                place.set_value(crate::browser::focused());
+                if !stays() {
                     close();
                 }
             }
+            on:close=move |_| closed()
             on:keydown=|event| event.stop_propagation()
         >
             <div class="dialog-head">

@@ -28,8 +28,19 @@ fn listen(target: &web_sys::EventTarget, event: &'static str, act: impl FnMut(we
     });
 }
 
+/// Whether a click opens a link in the place of the page, and not in another tab or as a file.
+fn opens_here(event: &web_sys::Event) -> bool {
+    event.dyn_ref::<web_sys::MouseEvent>().is_none_or(|click| {
+        let apart = click.ctrl_key() || click.meta_key() || click.shift_key() || click.alt_key();
+        click.button() == 0 && !apart
+    })
+}
+
 /// The path a click on a link of this console leads to.
 fn leads_to(event: &web_sys::Event) -> Option<String> {
+    if !opens_here(event) {
+        return None;
+    }
     let clicked: web_sys::Element = event.target()?.dyn_into().ok()?;
     let link: web_sys::HtmlAnchorElement = clicked.closest("a[href]").ok()??.dyn_into().ok()?;
     let stays = !link.target().is_empty() || link.has_attribute("download");
@@ -94,10 +105,13 @@ pub fn Leaving(
             <p>{move || texts::common::leave_text(lang(), count.get())}</p>
             <DialogButtons>
                 <Button on_press=Callback::new(move |()| {
-                    discard.run(());
                     open.set(false);
                     match wanted.get_value() {
-                        Some(Wish::Page(to)) => address.go(&to),
+                        Some(Wish::Page(to)) => {
+                            discard.run(());
+                            address.go(&to);
+                        }
+                        // Signing out forgets what was typed; when it fails, that is still there.
                         Some(Wish::Act(act)) => act(),
                         None => {}
                     }

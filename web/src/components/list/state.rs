@@ -33,6 +33,12 @@ pub(super) struct ListState<Row: Send + Sync + 'static> {
     pub(super) spec: StoredValue<ListSpec<Row>>,
     pub(super) frame: Frame,
     pub(super) rows: RwSignal<Vec<Shown<Row>>>,
+    /// Whether the rows are being looked at again.
+    merging: StoredValue<bool>,
+    /// Something changed on the server since rows were asked for.
+    late: StoredValue<bool>,
+    /// Grows when the rows are to be looked at again.
+    due: RwSignal<u64>,
 }
 
 impl<Row: Send + Sync + 'static> Clone for ListState<Row> {
@@ -63,7 +69,14 @@ impl<Row: Clone + Send + Sync + 'static> ListState<Row> {
                 Opening::Nothing | Opening::Drawer { .. } => None,
             })
         });
-        let state = Self { spec, frame: Frame::new(plan, page_of), rows };
+        let state = Self {
+            spec,
+            frame: Frame::new(plan, page_of),
+            rows,
+            merging: StoredValue::new(false),
+            late: StoredValue::new(false),
+            due: RwSignal::new(0),
+        };
         state.follow_address();
         state.follow_events();
         state
@@ -97,24 +110,46 @@ impl<Row: Clone + Send + Sync + 'static> ListState<Row> {
         let tick = live::tick(resource);
         Effect::new(move |before: Option<u64>| {
             let now = tick.get();
-            if before.is_some_and(|before| before != now) && !self.busy.get_untracked() {
-                self.fetch(self.query.get_untracked(), None);
+            if before.is_some_and(|before| before != now) {
+                self.late.set_value(true);
+                self.look_again();
             }
             now
         });
+        // An effect of its own: a tick that has to wait does not end what is under way.
+        Effect::new(move |before: Option<()>| {
+            self.due.track();
+            if before.is_some() {
+                self.fetch(self.query.get_untracked(), None);
+            }
+        });
+    }
+
+    /// Looks at the rows again when something changed on the server; not before rows that are under way are there.
+    fn look_again(self) {
+        if self.late.get_value() && !self.merging.get_value() && !self.busy.get_untracked() {
+            self.due.update(|due| *due += 1);
+        }
     }
 
     /// `asked`: somebody asked for it, so the rows may move; with what was asked for before.
     fn fetch(self, query: ListQuery, asked: Option<Option<ListQuery>>) {
         let replace = asked.is_some();
+        self.late.set_value(false);
         if replace {
             self.busy.set(true);
+        } else {
+            self.merging.set_value(true);
         }
         let fetching = self.spec.with_value(|spec| spec.fetch).run(query.clone());
         leptos::task::spawn_local_scoped_with_cancellation(async move {
             let answer = fetching.await;
+            if !replace {
+                self.merging.set_value(false);
+            }
             // The address asks for something else by now: that is being fetched, and these are not its rows.
             if self.query.get_untracked() != query {
+                self.look_again();
                 return;
             }
             if replace {
@@ -133,6 +168,7 @@ impl<Row: Clone + Send + Sync + 'static> ListState<Row> {
                 Err(_) if !replace => {}
                 Err(failure) => self.failure.set(Some(failure)),
             }
+            self.look_again();
         });
     }
 

@@ -51,8 +51,14 @@ fn open(client: &ClientView) -> Open {
 /// The note, or nothing.
 #[component]
 pub(super) fn Decision(client: Signal<ClientView>, actions: Actions) -> impl IntoView {
-    // The address is part of what is decided about: the note never shows one of before.
-    let open = Memo::new(move |_| client.with(|client| (open(client), client.peer_address.clone())));
+    // All that the note says is part of what is decided about: it never shows something of before.
+    let open = Memo::new(move |_| {
+        client.with(|client| {
+            let addresses = (client.trusted_address.clone(), client.peer_address.clone());
+            let approval = (client.approved, Actions::may_approve(client));
+            (open(client), client.id, client.e164.clone(), client.quarantine_reason, addresses, approval)
+        })
+    });
     let may = session::may(Permission::ChangeClients);
     let ask = move |what: What, label: &'static str| {
         may.then(|| {

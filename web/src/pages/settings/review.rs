@@ -1,15 +1,16 @@
 //! The diff before settings are changed, and the change: one after the other, so that what was refused is known.
 
+use api::Code;
 use api::setting::{ChangeSetting, SettingView};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::draft::{self, Change, Drafts};
-use crate::client::{Call, Failure};
+use crate::client::{self, Call, Failure};
 use crate::components::button::{Button, ButtonKind};
 use crate::components::dialog::{Dialog, DialogButtons, DialogSize};
 use crate::components::diff::DiffTable;
-use crate::components::states::FailureNote;
+use crate::components::states::{Difference, Differences, FailureNote};
 use crate::components::step_up::{StepUp, is_asked};
 use crate::components::toast;
 use crate::live::{self, Resource};
@@ -18,8 +19,12 @@ use crate::texts::{self, lang};
 /// Settings with what is done with each.
 pub(super) type Changes = Vec<(SettingView, Change)>;
 
+fn path(setting: &SettingView) -> String {
+    format!("/settings/{}", setting.id)
+}
+
 async fn submit(setting: &SettingView, change: Change) -> Result<(), Failure> {
-    let path = format!("/settings/{}", setting.id);
+    let path = path(setting);
     match change {
         Change::Set(value) => {
             let body = ChangeSetting { value };
@@ -27,6 +32,23 @@ async fn submit(setting: &SettingView, change: Change) -> Result<(), Failure> {
         }
         Change::Reset => Call::delete(&path).if_match(setting.revision).done().await,
     }
+}
+
+/// The setting as it is now, when a change was refused because somebody else changed it.
+async fn newer(setting: &SettingView, problem: &Failure) -> Option<SettingView> {
+    if problem.code() != Some(Code::PreconditionFailed) {
+        return None;
+    }
+    client::get(&path(setting)).await.ok()
+}
+
+fn different(before: &SettingView, now: &SettingView) -> Vec<Difference> {
+    let line = || Difference {
+        name: draft::label(&now.id),
+        before: draft::in_words(before, &before.value),
+        now: draft::in_words(now, &now.value),
+    };
+    (before.value != now.value).then(line).into_iter().collect()
 }
 
 /// The dialog. `done` is called when settings were changed, also when only some were.
@@ -48,6 +70,7 @@ pub(super) fn ReviewDialog(
 fn Review(open: RwSignal<bool>, changes: Changes, drafts: Drafts, done: Callback<()>) -> impl IntoView {
     let left = RwSignal::new(changes);
     let failure = RwSignal::new(None::<Failure>);
+    let differs = RwSignal::new(Vec::<Difference>::new());
     let busy = RwSignal::new(false);
     let asked = Memo::new(move |_| failure.with(|failure| is_asked(failure.as_ref())));
     let rest = Signal::derive(move || failure.get().filter(|failure| !is_asked(Some(failure))));
@@ -64,11 +87,20 @@ fn Review(open: RwSignal<bool>, changes: Changes, drafts: Drafts, done: Callback
         }
         busy.set(true);
         failure.set(None);
+        differs.set(Vec::new());
         spawn_local(async move {
             while let Some((setting, change)) =
                 left.try_with_untracked(|left| left.first().cloned()).flatten()
             {
                 if let Err(problem) = submit(&setting, change).await {
+                    if let Some(now) = newer(&setting, &problem).await {
+                        let _ = differs.try_set(different(&setting, &now));
+                        let _ = left.try_update(|left| {
+                            if let Some((first, _)) = left.first_mut() {
+                                *first = now;
+                            }
+                        });
+                    }
                     let _ = failure.try_set(Some(problem));
                     break;
                 }
@@ -100,6 +132,7 @@ fn Review(open: RwSignal<bool>, changes: Changes, drafts: Drafts, done: Callback
     };
     view! {
         <FailureNote failure=rest />
+        <Differences lines=differs />
         {move || of_value().map(|text| view! { <p class="errtext">{text}</p> })}
         <DiffTable
             label=texts::settings::review_title(lang()).to_owned()
