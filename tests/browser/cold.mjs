@@ -12,8 +12,8 @@ const PAGES = {
   overview: { path: '/', ready: (page) => page.locator('.tiles a').first(), signedIn: true },
   'list of clients': { path: '/clients', ready: (page) => page.locator('tbody tr').first(), signedIn: true },
   configuration: {
-    path: '/clients/1/configuration/telephony.sip-settings',
-    ready: (page) => page.getByRole('textbox', { name: 'SIP server address' }).first(),
+    path: '/clients/1/configuration/general.general-information',
+    ready: (page) => page.locator('[id^="p-"]').first(),
     signedIn: true,
   },
 };

@@ -46,7 +46,8 @@ pub(crate) async fn measure(program: &Program) -> Result<(), Failure> {
         .output()
         .await?;
     if !output.status.success() {
-        return Err("the browser came to no end".into());
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        return Err(format!("the browser came to no end: {said}").into());
     }
     for line in String::from_utf8(output.stdout)?.lines() {
         let page: Loaded = serde_json::from_str(line).map_err(|error| format!("{line}: {error}"))?;
