@@ -42,6 +42,16 @@ compiles_c() {
 }
 compiles_c || packages+=(gcc libc6-dev)
 
+# The console is compiled for the browser: with rustup's target, or, where rustup cannot download, with Debian's compiler
+# and the source of its standard library. scripts/web.sh takes the first that is there.
+if [ "$purpose" != check ]; then
+  wasm=wasm32-unknown-unknown
+  if [ ! -d "$(rustc --print sysroot)/lib/rustlib/$wasm" ] && [ ! -d /usr/lib/rustlib/src ] &&
+    ! { command -v rustup >/dev/null && timeout 120 rustup target add "$wasm" >/dev/null 2>&1; }; then
+    packages+=(rustc-web cargo-web rust-web-src)
+  fi
+fi
+
 if [ "$purpose" != build ]; then
   command -v git >/dev/null || packages+=(git)
 fi
