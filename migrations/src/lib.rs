@@ -7,6 +7,7 @@ pub mod dialect;
 mod m20261121_000001_foundation;
 mod m20261121_000002_configuration_and_jobs;
 mod m20261121_000003_console;
+mod m20261121_000004_fleet;
 
 pub use sea_orm_migration::{MigratorTrait, sea_orm};
 
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000001_foundation::Migration),
             Box::new(m20261121_000002_configuration_and_jobs::Migration),
             Box::new(m20261121_000003_console::Migration),
+            Box::new(m20261121_000004_fleet::Migration),
         ]
     }
 }

@@ -79,6 +79,8 @@ pub struct ClientView {
     pub approved: bool,
     /// Number of its desired configuration; 0 when nothing was ever desired (D-27).
     pub configuration_revision: i64,
+    /// Whether something is desired of it: it has, or had, values of its own, or a template applies to it.
+    pub desired: bool,
     /// Targets of jobs that wait for it or are under way with it. Not counted: what is planned for later.
     pub open_targets: u64,
     /// Values that were changed at the phone after they had been as desired (D-23).
@@ -87,6 +89,18 @@ pub struct ClientView {
     pub secrets_withheld: bool,
     /// It was seen before, and not in the last 7 days.
     pub not_seen: bool,
+    /// Groups it is a member of.
+    pub groups: Vec<crate::template::NamedGroup>,
+    /// Its values of the fields an administrator has added, by their names.
+    pub fields: std::collections::BTreeMap<String, String>,
+    /// Server the phone is registered with, as it reports it (`reg-addr`).
+    pub server_address: Option<String>,
+    /// The client it takes the place of (D-29).
+    #[schema(value_type = Option<i64>)]
+    pub replaces: Option<ClientId>,
+    /// Template chosen when it was prepared (D-20).
+    #[schema(value_type = Option<i64>)]
+    pub onboarding_template: Option<domain::TemplateId>,
     /// First seen, or prepared.
     pub created_at: Timestamp,
     /// Last change; a contact that says nothing new is none.
@@ -165,6 +179,12 @@ pub struct ClientQuery {
     pub seen_from: Option<Timestamp>,
     /// Last contact before this time.
     pub seen_until: Option<Timestamp>,
+    /// Members of this group.
+    #[param(value_type = Option<i64>)]
+    pub group: Option<domain::GroupId>,
+    /// Those this template applies to.
+    #[param(value_type = Option<i64>)]
+    pub template: Option<domain::TemplateId>,
 }
 
 /// Form of an export.
@@ -218,6 +238,12 @@ pub struct ClientExportQuery {
     pub seen_from: Option<Timestamp>,
     /// As in the list.
     pub seen_until: Option<Timestamp>,
+    /// As in the list.
+    #[param(value_type = Option<i64>)]
+    pub group: Option<domain::GroupId>,
+    /// As in the list.
+    #[param(value_type = Option<i64>)]
+    pub template: Option<domain::TemplateId>,
 }
 
 impl From<ClientExportQuery> for ClientQuery {
@@ -240,6 +266,8 @@ impl From<ClientExportQuery> for ClientQuery {
             last_contact_reason: query.last_contact_reason,
             seen_from: query.seen_from,
             seen_until: query.seen_until,
+            group: query.group,
+            template: query.template,
         }
     }
 }

@@ -30,7 +30,7 @@ macro_rules! words {
 }
 
 words! {
-    layer_or_null: Layer { Client, System }
+    layer_or_null: Layer { Client, GroupTemplate, DefaultTemplate, Onboarding, System }
     state_or_null: State { InStep, Pending, Drift, LeftOut }
 }
 
@@ -92,6 +92,12 @@ pub struct ParameterStateView {
     /// Where the desired value comes from.
     #[schema(schema_with = layer_or_null)]
     pub origin: Option<Layer>,
+    /// The template the desired value comes from; of a template's own page, nothing.
+    pub origin_template: Option<crate::template::NamedTemplate>,
+    /// Whether the value a template has holds variables of the client; shown is what they come to.
+    pub variables: bool,
+    /// Templates of equal rank disagree, and nothing is written (D-19): their names.
+    pub conflict: Vec<String>,
     /// How it stands; `null` when nothing is desired.
     #[schema(schema_with = state_or_null)]
     pub state: Option<State>,

@@ -23,6 +23,46 @@ pub enum PlanKind {
     WriteConfiguration,
     /// Whatever differs from the desired values is written, also what was changed at the phone (D-23).
     Converge,
+    /// Templates, groups or fields of clients are saved, and what that changes is written. Such plans are made by
+    /// saving these things, not by `POST /plans`.
+    ChangeFleet,
+}
+
+/// How far a plan is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanState {
+    /// It is being drawn up; `progress` says how far.
+    Drawing,
+    /// It can be looked at and applied.
+    #[default]
+    Ready,
+    /// It could not be drawn up: `failure` says why. Ask again.
+    Failed,
+}
+
+/// How far a plan is drawn up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PlanProgress {
+    /// Clients looked at.
+    pub drawn: u64,
+    /// Clients to be looked at.
+    pub clients: u64,
+}
+
+/// Something that is saved when the plan is applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FleetChangeView {
+    /// `template`, `group` or `client`.
+    pub object: String,
+    /// Its id; `null` when it is new.
+    pub id: Option<i64>,
+    /// Its name.
+    pub name: String,
+    /// `create`, `change` or `delete`.
+    pub action: String,
+    /// Names of the fields that change, and ids of parameters with their entry.
+    pub changed: Vec<String>,
 }
 
 /// A change to be planned. Its values may be secrets: it cannot be printed.
@@ -76,6 +116,13 @@ pub struct ChangeView {
 pub struct PlanSummary {
     /// Clients that were asked for.
     pub targets: u64,
+    /// Clients whose desired values change, also when nothing is written to them now. Of plans that save templates,
+    /// groups or fields.
+    #[serde(default)]
+    pub affected: u64,
+    /// Clients for which templates of equal rank disagree afterwards, and did not before (D-19).
+    #[serde(default)]
+    pub conflicts: u64,
     /// Clients that something is written to.
     pub writes: u64,
     /// Items that are written, all clients together.
@@ -115,8 +162,18 @@ pub struct PlanView {
     pub changes: Vec<ChangeView>,
     /// Whether secrets that were handed out, or that the phone has, go out again.
     pub send_secrets_again: bool,
+    /// What is saved when it is applied; of plans that save templates, groups or fields.
+    pub fleet: Vec<FleetChangeView>,
+    /// How far it is.
+    pub state: PlanState,
+    /// How far it is drawn up.
+    pub progress: PlanProgress,
+    /// Why it could not be drawn up.
+    pub failure: Option<Reason>,
     /// What it comes to.
     pub summary: PlanSummary,
+    /// Most clients something may be written to without their number being named in `confirm`, for whoever asks.
+    pub confirm_beyond: u64,
     /// Whether the configuration of a target was changed since: applying it then makes a new plan.
     pub stale: bool,
     /// The job it became.
@@ -193,6 +250,18 @@ pub struct LeftOutView {
     pub reason: Reason,
 }
 
+/// Templates of equal rank that disagree about a value (D-19).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub struct ConflictView {
+    /// The parameter.
+    #[serde(flatten)]
+    pub parameter: ParameterEntry,
+    /// The templates, by name.
+    pub templates: Vec<String>,
+    /// Their rank.
+    pub rank: u16,
+}
+
 /// A secret that would not be handed out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WithheldView {
@@ -223,6 +292,8 @@ pub struct PlanTargetView {
     pub left_out: Vec<LeftOutView>,
     /// Which secrets would not be handed out.
     pub withheld: Vec<WithheldView>,
+    /// Where templates of equal rank disagree.
+    pub conflicts: Vec<ConflictView>,
     /// Why nothing is written to it now.
     pub excluded: Option<Reason>,
 }
@@ -255,7 +326,8 @@ pub struct ApplyPlan {
     /// Hands secrets out again that were handed out before (D-24 d); always so when the plan says so.
     pub send_secrets_again: bool,
     /// Number of clients something is written to, typed by somebody: needed when values can cut more phones off
-    /// than the setting `jobs.confirm-beyond` allows without.
+    /// than the setting `jobs.confirm-beyond` allows without, or when more clients are written to than the role of
+    /// who applies it may without (settings `plans.confirm-beyond` and `plans.confirm-beyond-for-administrators`).
     pub confirm: Option<u64>,
 }
 
@@ -274,4 +346,10 @@ pub struct PlanApplied {
     pub changed: u64,
     /// Clients that were approved by it.
     pub approved: u64,
+    /// Templates that were made or changed.
+    #[schema(value_type = Vec<i64>)]
+    pub templates: Vec<domain::TemplateId>,
+    /// Groups that were made or changed.
+    #[schema(value_type = Vec<i64>)]
+    pub groups: Vec<domain::GroupId>,
 }

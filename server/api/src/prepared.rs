@@ -32,6 +32,13 @@ pub struct NewClient {
     #[serde(default, serialize_with = "patch::exposed_if_some")]
     #[schema(value_type = Option<String>)]
     pub deployment_pin: Option<Secret>,
+    /// Template whose values it gets once, whatever else is there (OSEM §4.1, D-20).
+    #[serde(default)]
+    #[schema(value_type = Option<i64>)]
+    pub template: Option<domain::TemplateId>,
+    /// Values of the fields an administrator has added, by their names.
+    #[serde(default)]
+    pub fields: std::collections::BTreeMap<String, String>,
     /// Prepares it although another client has the number (D-3).
     #[serde(default)]
     pub force: bool,
@@ -70,6 +77,10 @@ pub struct ChangeClient {
     )]
     #[schema(value_type = Option<String>)]
     pub deployment_pin: Option<Option<Secret>>,
+    /// Template whose values it gets once; another one takes the place of the former one's values.
+    #[serde(default, deserialize_with = "patch::set_or_clear", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub template: Option<Option<domain::TemplateId>>,
     /// Takes the number although another client has it (D-3).
     #[serde(default)]
     pub force: bool,

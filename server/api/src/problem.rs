@@ -97,6 +97,15 @@ codes! {
     PlanStale = "plan_stale", 409, "The plan is no longer true";
     /// The plan was applied before. Argument `job`.
     PlanApplied = "plan_applied", 409, "The plan was applied before";
+    /// Saving this changes what is desired of clients: look at the plan and apply it, or forget it. Arguments `plan`,
+    /// `state`, `affected`, `writes`, `restarts`, `conflicts`.
+    PlanRequired = "plan_required", 409, "Saving this changes clients";
+    /// The plan is still being drawn up. Argument `plan`.
+    PlanNotReady = "plan_not_ready", 409, "The plan is not drawn up yet";
+    /// Something still uses the thing. Argument `used_by`, names.
+    InUse = "in_use", 409, "Still in use";
+    /// There are as many as there can be. Argument `most`.
+    TooMany = "too_many", 409, "Too many of them";
     /// So many targets need their number typed, in `confirm`. Argument `targets`.
     ConfirmationRequired = "confirmation_required", 409, "Confirmation required";
     /// Another client has the number; `force` takes it all the same. Argument `number`.
@@ -107,10 +116,22 @@ codes! {
     DeploymentPinInUse = "deployment_pin_in_use", 409, "Deployment PIN in use";
     /// A phone has matched the client: what it reports counts.
     NotPrepared = "not_prepared", 409, "The client is not a prepared one";
+    /// A client in this state cannot be copied so (D-29). Argument `state`.
+    NotCopyable = "not_copyable", 409, "The client cannot be copied";
     /// The client is in quarantine: release it first.
     ClientQuarantined = "client_quarantined", 409, "The client is in quarantine";
     /// The client is not in quarantine.
     NotQuarantined = "not_quarantined", 409, "The client is not in quarantine";
+    /// No network is allowed to be scanned. Argument `setting`: where they are said.
+    ScanningOff = "scanning_off", 409, "Scanning is off";
+    /// Phones could not be told where to come. Argument `setting`: where the address is said.
+    NoPhoneAddress = "no_phone_address", 409, "No address for phones";
+    /// Another scan of some of these addresses runs, or ended less than a minute ago. Argument `scan`.
+    ScanOverlaps = "scan_overlaps", 409, "These addresses are being scanned";
+    /// So many scans run already. Argument `most`.
+    TooManyScans = "too_many_scans", 409, "Too many scans";
+    /// The scan is over.
+    ScanOver = "scan_over", 409, "The scan is over";
     /// The value is fixed by file or environment. Argument `source`.
     SettingLocked = "setting_locked", 409, "Setting is locked";
     /// The thing changed since it was read.
@@ -241,6 +262,14 @@ pub mod field {
     pub const WRONG_CODE: &str = "wrong_code";
     /// A role that allows more than the caller may.
     pub const ROLE_NOT_HELD: &str = "role_not_held";
+    /// Not a network, range or address.
+    pub const NOT_A_RANGE: &str = "not_a_range";
+    /// A range whose second address comes before the first.
+    pub const RANGE_BACKWARDS: &str = "range_backwards";
+    /// More addresses than a scan may have. Argument `max`.
+    pub const TOO_MANY_ADDRESSES: &str = "too_many_addresses";
+    /// Not in the networks that may be scanned. Arguments `address`, `setting`.
+    pub const NETWORK_NOT_ALLOWED: &str = "network_not_allowed";
     /// Lies in the past, or later than allowed.
     pub const NOT_IN_TIME: &str = "not_in_time";
 }

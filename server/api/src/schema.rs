@@ -3,9 +3,12 @@
 //! `domain` itself knows nothing of OpenAPI. A new variant does not compile until it is listed here.
 
 use domain::client::{Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode};
+use domain::configuration::Layer;
 use domain::job::{JobCause, JobKind, JobState, TargetState};
+use domain::layers::{SecureModeWish, SoftwareUpdate, TemplateKind};
 use domain::notification::NotificationCode;
 use domain::password::{PasswordFault, PasswordPolicy};
+use domain::scan::{ScanFailure, ScanState};
 use domain::second_factor::TotpAlgorithm;
 use domain::{Permission, Role};
 use serde_json::Value;
@@ -38,20 +41,26 @@ words! {
     PasswordPolicy { Modern, Osem }
     TotpAlgorithm { Sha1, Sha256 }
     Role { Admin, Operator, Viewer, Auditor }
-    ClientState { Prepared, Active, Quarantined }
-    QuarantineReason { OtherNetwork, OtherPartNumber, OtherModel, SeveralMatches }
+    ClientState { Prepared, Active, Quarantined, Retired }
+    QuarantineReason { OtherNetwork, OtherPartNumber, OtherModel, SeveralMatches, Replaced }
     SecureMode { Default, Secure }
     Access { Direct, Dcmp }
     Mobility { Disabled, Enabled, LoggedOn, Interim }
     ContactReason { StartUp, Solicited, LocalChanges, InventoryChanges, Status }
     JobKind { WriteConfiguration, Converge, ReadConfiguration, Restart, FactoryReset, DeleteClient }
     JobState { Created, Active, Paused, PartialSuccessful, Success, Timeout, Failed, Cancelled }
-    JobCause { User, StartUp, System }
+    JobCause { User, StartUp, Templates, System }
     TargetState { Waiting, Scheduled, Active, Sent, Success, Partial, Failed, Timeout, Cancelled, Skipped }
     NotificationCode {
         ClientQuarantined, PhoneFault, JobFinished, FailedSignIns, AccountLocked, CertificateExpiring,
-        HandshakeFailures,
+        HandshakeFailures, OnboardingConflict,
     }
+    TemplateKind { Onboarding, Default }
+    SoftwareUpdate { Disabled, Ignored, Always, OnlyNewer }
+    SecureModeWish { Off, NoPin, DefaultPin, IndividualPin }
+    Layer { Client, GroupTemplate, DefaultTemplate, Onboarding, System }
+    ScanState { Running, Interrupted, Finished, Stopped, Failed }
+    ScanFailure { NetworkNotAllowed, NoPhoneAddress }
     Fault { SecurityLogArchive, SecurityLogEntry, OcspConnect, AdminPassword, UserPassword }
 }
 

@@ -53,4 +53,10 @@ pub struct TargetFilter {
     pub seen_from: Option<Timestamp>,
     /// Last contact before this time.
     pub seen_until: Option<Timestamp>,
+    /// Members of this group.
+    #[schema(value_type = Option<i64>)]
+    pub group: Option<domain::GroupId>,
+    /// Those this template applies to.
+    #[schema(value_type = Option<i64>)]
+    pub template: Option<domain::TemplateId>,
 }

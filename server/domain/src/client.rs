@@ -21,6 +21,8 @@ words! {
         Active = "active",
         /// Read but not written until an administrator releases it (D-4).
         Quarantined = "quarantined",
+        /// Another phone has taken its place (D-29). It is kept for its history.
+        Retired = "retired",
     }
 }
 
@@ -35,6 +37,8 @@ words! {
         OtherModel = "other-model",
         /// Several prepared clients could be it (D-1).
         SeveralMatches = "several-matches",
+        /// Another phone has taken its place, and it came back (D-29).
+        Replaced = "replaced",
     }
 }
 

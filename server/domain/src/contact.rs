@@ -35,6 +35,8 @@ pub struct DeviceReport {
     pub e164: Option<String>,
     /// `basic-e164`: the number of the device itself.
     pub basic_e164: Option<String>,
+    /// `reg-addr`: the server the phone is registered with (D-21).
+    pub server_address: Option<String>,
     /// `contact-me-uri`.
     pub contact_me_uri: Option<String>,
     /// `backlight-type`, as reported.
@@ -78,6 +80,7 @@ impl DeviceReport {
                 }
                 "e164" => report.e164 = text(),
                 "basic-e164" => report.basic_e164 = text(),
+                "reg-addr" => report.server_address = text(),
                 "contact-me-uri" => report.contact_me_uri = text(),
                 "backlight-type" => report.backlight = text(),
                 "gigabit-ethernet-enabled" => report.gigabit = boolean(value),

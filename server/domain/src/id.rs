@@ -44,4 +44,10 @@ typed_ids! {
     TargetId;
     /// A stored diff; equal ones are stored once.
     DiffId;
+    /// A template.
+    TemplateId;
+    /// A group of clients.
+    GroupId;
+    /// A scan of networks for phones.
+    ScanId;
 }

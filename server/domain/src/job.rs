@@ -134,6 +134,8 @@ words! {
         User = "user",
         /// A contact found the phone different from the desired configuration.
         StartUp = "start-up",
+        /// Templates, groups or fields of clients were changed.
+        Templates = "templates",
         /// A value the server itself needs on the phone, for instance `dcmp-url` (D-10).
         System = "system",
     }

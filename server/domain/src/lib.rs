@@ -9,23 +9,30 @@ pub mod client;
 pub mod configuration;
 pub mod contact;
 pub mod device_id;
+pub mod expand;
+pub mod group_filter;
 pub mod id;
 pub mod item;
 pub mod job;
+pub mod layers;
 pub mod model;
 pub mod network;
 pub mod notification;
 pub mod password;
 pub mod role;
+pub mod scan;
 pub mod second_factor;
 pub mod secret;
 pub mod setting;
 pub mod software;
+pub mod starter;
+pub mod template_file;
 mod words;
 
 pub use device_id::DeviceId;
 pub use id::{
-    AccountId, AuditId, ClientId, DiffId, JobId, NotificationId, PlanId, SessionId, TargetId, TokenId,
+    AccountId, AuditId, ClientId, DiffId, GroupId, JobId, NotificationId, PlanId, ScanId, SessionId,
+    TargetId, TemplateId, TokenId,
 };
 pub use role::{Permission, Role, RoleSet};
 pub use secret::Secret;

@@ -72,6 +72,28 @@ impl Network {
         let (bits, is_v4) = bits(address);
         is_v4 == self.is_v4 && cut(bits, self.prefix) == self.first
     }
+
+    /// Its first and its last address.
+    pub fn bounds(&self) -> (IpAddr, IpAddr) {
+        let last = self.first | u128::MAX.checked_shr(self.prefix).unwrap_or(0);
+        let address = |bits: u128| -> IpAddr {
+            // The 32 bits of an IPv4 address stand at the left.
+            match u32::try_from(bits >> 96) {
+                Ok(v4) if self.is_v4 => Ipv4Addr::from_bits(v4).into(),
+                _ => Ipv6Addr::from_bits(bits).into(),
+            }
+        };
+        (address(self.first), address(last))
+    }
+}
+
+/// An address as a text that sorts like the address: `4` and eight, or `6` and 32 upper-case hexadecimal digits. An IPv4
+/// address mapped into IPv6 counts as the IPv4 one.
+pub fn address_sort(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => format!("4{:08X}", v4.to_bits()),
+        IpAddr::V6(v6) => format!("6{:032X}", v6.to_bits()),
+    }
 }
 
 impl std::str::FromStr for Network {
@@ -124,7 +146,8 @@ impl Networks {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST_NETWORKS, Networks, Subnet};
+    use super::{MOST_NETWORKS, Network, Networks, Subnet, address_sort};
+    use std::net::IpAddr;
 
     #[test]
     fn neighbours_share_a_subnet() {
@@ -143,6 +166,32 @@ mod tests {
         assert!(Networks::parse("0.0.0.0/0").unwrap().contains("8.8.8.8".parse().unwrap()));
         assert!(!Networks::parse("0.0.0.0/0").unwrap().contains("2001:db8::1".parse().unwrap()));
         assert!(!Networks::parse("").unwrap().contains("10.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_network_reaches_from_its_first_to_its_last_address() {
+        for (text, first, last) in [
+            ("10.1.2.3/16", "10.1.0.0", "10.1.255.255"),
+            ("0.0.0.0/0", "0.0.0.0", "255.255.255.255"),
+            ("10.1.2.3/32", "10.1.2.3", "10.1.2.3"),
+            ("::/0", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+            ("2001:db8::9/127", "2001:db8::8", "2001:db8::9"),
+            ("2001:db8::9", "2001:db8::9", "2001:db8::9"),
+        ] {
+            let network: Network = text.parse().unwrap();
+            let address = |text: &str| text.parse::<IpAddr>().unwrap();
+            assert_eq!(network.bounds(), (address(first), address(last)), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_sort_as_texts() {
+        let sort = |text: &str| address_sort(text.parse().unwrap());
+        assert_eq!(sort("10.0.0.1"), "40A000001");
+        assert_eq!(sort("::ffff:10.0.0.1"), "40A000001");
+        assert_eq!(sort("2001:db8::1"), "620010DB8000000000000000000000001");
+        assert!(sort("9.255.255.255") < sort("10.0.0.0") && sort("255.255.255.255") < sort("::"));
+        assert!(sort("::9") < sort("::a") && sort("::a") < sort("::10"));
     }
 
     #[test]

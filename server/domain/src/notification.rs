@@ -28,6 +28,9 @@ words! {
         /// Phones fail to connect, most often because their firmware is too old (`wpi.md` §2.5): `verdict`,
         /// `addresses` (how many), `address` (the last one), `listener`.
         HandshakeFailures = "handshake-failures",
+        /// Onboarding templates of equal rank want different values, so a phone that came got none of them (D-19):
+        /// `templates` (their names), `values` (how many).
+        OnboardingConflict = "onboarding-conflict",
     }
 }
 
@@ -35,7 +38,9 @@ impl NotificationCode {
     /// What one must be allowed to read to be told.
     pub fn permission(self) -> Permission {
         match self {
-            Self::ClientQuarantined | Self::PhoneFault | Self::JobFinished => Permission::ReadClients,
+            Self::ClientQuarantined | Self::PhoneFault | Self::JobFinished | Self::OnboardingConflict => {
+                Permission::ReadClients
+            }
             Self::FailedSignIns | Self::AccountLocked => Permission::ReadAccounts,
             Self::CertificateExpiring | Self::HandshakeFailures => Permission::ReadSettings,
         }

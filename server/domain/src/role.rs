@@ -26,6 +26,8 @@ pub enum Permission {
     ReadClients,
     /// Change and delete clients.
     ChangeClients,
+    /// Change templates, groups and the fields that clients can have.
+    ChangeTemplates,
     /// Read accounts and other people's tokens.
     ReadAccounts,
     /// Change accounts and other people's tokens.
@@ -40,10 +42,11 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission, for tables and tests.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Own,
         Self::ReadClients,
         Self::ChangeClients,
+        Self::ChangeTemplates,
         Self::ReadAccounts,
         Self::ChangeAccounts,
         Self::ReadSettings,
@@ -75,7 +78,7 @@ impl Role {
         use Permission as P;
         match (self, permission) {
             (Self::Admin, _) | (_, P::Own) => true,
-            (Self::Operator, P::ReadClients | P::ChangeClients) => true,
+            (Self::Operator, P::ReadClients | P::ChangeClients | P::ChangeTemplates) => true,
             (Self::Viewer, P::ReadClients) => true,
             (Self::Auditor, P::ReadAudit | P::ReadAccounts | P::ReadSettings) => true,
             (Self::Operator | Self::Viewer | Self::Auditor, _) => false,

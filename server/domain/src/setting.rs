@@ -233,6 +233,10 @@ settings! {
         "Contact-me requests without a session after which a phone counts as offline; its work then waits until it comes by itself, or until it gets new work.";
     ContactMeAllowedNetworks: "contact-me.allowed-networks", K::Networks, D::Text(""), false,
         "Networks into which a contact-me may go although the phone's messages come from another address. Elsewhere a contact-me goes to no address but the one the phone itself last came from.";
+    ScansRate: "scans.rate", count(1, 100), D::Integer(10), false,
+        "Most addresses per second that scans ask to make contact, all scans together.";
+    ScansAllowedNetworks: "scans.allowed-networks", K::Networks, D::Text(""), false,
+        "Networks that may be scanned for phones; while it is empty nothing may. Loopback and link-local addresses only by a network inside them.";
     DcmpOperationMode: "dcmp.dcmp-operation-mode", K::Choice(&["automatic", "disabled", "enabled"]), D::Text("automatic"), false,
         "Which phones poll instead of being called: those that cannot be called (automatic), none (disabled), all (enabled).";
     DcmpServerUrl: "dcmp.dcmp-server-url", K::PathUrl, D::Text(""), false,
@@ -251,6 +255,14 @@ settings! {
         "Most targets of a restart, reset or deletion that start without their number being typed.";
     JobsMostDangerousTargets: "jobs.most-dangerous-targets", count(1, 1_000_000), D::Integer(1_000), false,
         "Most targets of a restart, reset or deletion; more need the role admin.";
+    PlansConfirmBeyond: "plans.confirm-beyond", count(0, 1_000_000), D::Integer(100), false,
+        "Most clients an operator's plan may write to without their number being typed.";
+    PlansConfirmBeyondForAdministrators: "plans.confirm-beyond-for-administrators", count(0, 1_000_000), D::Integer(1_000), false,
+        "Most clients an administrator's plan may write to without their number being typed.";
+    PlansDrawnAtOnce: "plans.drawn-at-once", count(0, 1_000_000), D::Integer(2_000), false,
+        "Clients up to which saving a template, a group or fields waits for its plan; of more clients the plan is drawn up in the background.";
+    ExtensionDigits: "templates.extension-digits", count(1, 15), D::Integer(4), false,
+        "Digits at the end of a number that are its extension, the variable {extension} of templates.";
     OnboardingWindowUntil: "onboarding.window-until", K::Instant, D::Text(""), false,
         "Until when new phones are matched by their number and may get secrets in default mode; empty is closed.";
     OnboardingNetworks: "onboarding.networks", K::Networks, D::Text(""), false,
@@ -328,6 +340,7 @@ impl SettingKey {
             "server-settings.security.",
             "server-settings.onboarding.",
             "server-settings.contact-me.allowed-networks",
+            "server-settings.scans.allowed-networks",
             "server-settings.jobs.confirm-beyond",
             "server-settings.jobs.most-dangerous-targets",
             "server-settings.dcmp.dcmp-server-secure-mode",
@@ -542,6 +555,7 @@ mod tests {
             K::OnboardingWindowUntil,
             K::OnboardingNetworks,
             K::ContactMeAllowedNetworks,
+            K::ScansAllowedNetworks,
             K::JobsConfirmBeyond,
             K::JobsMostDangerousTargets,
             K::PhoneUrl,

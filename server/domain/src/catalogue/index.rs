@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Area, Kind, Parameter};
+use super::{Area, Kind, Parameter, Section};
 
 /// Where a parameter stands: area, section, place.
 type Place = (usize, usize, usize);
@@ -16,6 +16,24 @@ pub struct Catalogue {
     by_id: HashMap<String, Place>,
     by_item: HashMap<String, Vec<Place>>,
     groups: BTreeMap<String, Vec<String>>,
+    /// Parameters for templates and no kind of client, with the kinds of clients their values are for.
+    by_template: HashMap<String, Vec<Kind>>,
+}
+
+/// Kinds of phones; the others (user, template) are applied to phones of one of these.
+const CLIENTS: [Kind; 2] = [Kind::SipClient, Kind::HfaClient];
+
+/// The parameters of a section that are for templates and no kind of client, with the kinds they reach.
+fn by_template(section: &Section) -> Vec<(String, Vec<Kind>)> {
+    let offered = |kind: &Kind| section.parameters.iter().any(|parameter| parameter.is_for(*kind));
+    let mut kinds: Vec<Kind> = CLIENTS.into_iter().filter(offered).collect();
+    if kinds.is_empty() {
+        kinds = CLIENTS.to_vec();
+    }
+    let alone = |parameter: &&Parameter| {
+        parameter.is_for(Kind::Template) && !CLIENTS.iter().any(|kind| parameter.is_for(*kind))
+    };
+    section.parameters.iter().filter(alone).map(|parameter| (parameter.id.clone(), kinds.clone())).collect()
 }
 
 impl Serialize for Catalogue {
@@ -51,7 +69,8 @@ impl Catalogue {
                 }
             }
         }
-        Self { areas, by_id, by_item, groups }
+        let by_template = areas.iter().flat_map(|area| &area.sections).flat_map(by_template).collect();
+        Self { areas, by_id, by_item, groups, by_template }
     }
 
     /// The catalogue as shipped, without an override file.
@@ -81,6 +100,15 @@ impl Catalogue {
 
     fn at(&self, (area, section, parameter): Place) -> Option<&Parameter> {
         self.areas.get(area)?.sections.get(section)?.parameters.get(parameter)
+    }
+
+    /// Whether a value of a parameter counts for clients of a kind: it is offered for them, or for templates and for no
+    /// kind of client. OSEM §7 lists some settings for templates alone (trace levels, date and time format), which
+    /// are nothing but settings of the clients of the template. Such a parameter keeps to the kinds its section is
+    /// offered for (OSEM §7.4.3: SIP clients only). One for mobile users alone reaches no client.
+    pub fn reaches(&self, parameter: &Parameter, kind: Kind) -> bool {
+        parameter.is_for(kind)
+            || self.by_template.get(&parameter.id).is_some_and(|kinds| kinds.contains(&kind))
     }
 
     /// The parameters that stand on an item for this kind of client, with the number of their entry.

@@ -134,9 +134,9 @@ impl Rules<'_> {
         faults
     }
 
-    /// A parameter, when clients of this kind have it.
+    /// A parameter, when clients of this kind have it or get it from templates.
     fn parameter(&self, id: &str) -> Option<&Parameter> {
-        self.catalogue.parameter(id).filter(|parameter| parameter.is_for(self.kind))
+        self.catalogue.parameter(id).filter(|parameter| self.catalogue.reaches(parameter, self.kind))
     }
 
     fn value(&self, key: &ParameterKey) -> Option<Value> {

@@ -67,6 +67,12 @@ words! {
         RefusedBefore = "refused-before",
         /// Two parameters want different texts for one item (D-15, D-19).
         Conflict = "conflict",
+        /// A stronger layer, or a stronger rank in it, wants another text for the same item (D-15, D-18).
+        StrongerLayer = "stronger-layer",
+        /// The client has no value for a variable of the template's value.
+        VariableMissing = "variable-missing",
+        /// With the variables of this client the value is none the parameter takes.
+        VariableRefused = "variable-refused",
         /// It was changed at the phone; that is shown, not undone (D-23).
         Drift = "drift",
     }
@@ -88,7 +94,7 @@ pub enum Scope<'a> {
     Pending,
     /// Everything, drift too: what an administrator asks for.
     All,
-    /// These parameters, drift too.
+    /// These parameters, drift too; of one that is desired no more, what then stands on its item (D-15).
     Only(&'a BTreeSet<ParameterKey>),
 }
 
@@ -113,10 +119,15 @@ pub fn difference(catalogue: &Catalogue, picture: &Picture, scope: Scope<'_>) ->
         .filter(|(parameter, _)| looks_at(parameter))
         .map(|(parameter, reason)| LeftOut { parameter, reason })
         .collect();
+    let left = match scope {
+        Scope::Only(keys) => left_items(catalogue, picture, keys),
+        Scope::Pending | Scope::All => BTreeSet::new(),
+    };
     let mut rows = Vec::new();
     let mut groups: BTreeSet<(String, Option<u16>)> = BTreeSet::new();
     for (item, wanted) in &items {
         let in_scope = wanted.parameters.iter().any(looks_at)
+            || left.contains(item)
             || (wanted.parameters.is_empty() && !matches!(scope, Scope::Only(_)));
         if !in_scope || wanted.is_so {
             continue;
@@ -137,6 +148,19 @@ pub fn difference(catalogue: &Catalogue, picture: &Picture, scope: Scope<'_>) ->
     rows.sort_by(|a, b| a.place().cmp(&b.place()));
     left_out.sort_by(|a, b| a.parameter.cmp(&b.parameter));
     Difference { rows, left_out }
+}
+
+/// The whole items of those of these parameters that are desired no more: another parameter may have its way there now.
+fn left_items(catalogue: &Catalogue, picture: &Picture, keys: &BTreeSet<ParameterKey>) -> BTreeSet<ItemKey> {
+    keys.iter()
+        .filter(|key| !picture.desired.contains_key(key) && !picture.unresolved.contains_key(key))
+        .filter_map(|key| {
+            let parameter = catalogue.parameter(&key.parameter)?;
+            parameter.delivery.as_ref().filter(|delivery| delivery.field.is_none())?;
+            let (name, index) = parameter.item_of(key.index)?;
+            Some(ItemKey::new(name, index))
+        })
+        .collect()
 }
 
 fn row(picture: &Picture, item: &ItemKey, wanted: &Wanted, companion: bool) -> Row {

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::TemplateId;
 use crate::catalogue::{Kind, ParameterKey, Value};
 use crate::words::words;
 
@@ -23,6 +24,12 @@ words! {
     Layer {
         /// Set for this client alone.
         Client = "client",
+        /// A template of a group the client is a member of.
+        GroupTemplate = "group-template",
+        /// A default template that is in no group.
+        DefaultTemplate = "default-template",
+        /// Copied once, when the phone came for the first time (D-20).
+        Onboarding = "onboarding",
         /// Needed by the server itself, for instance `dcmp-url` (D-10).
         System = "system",
     }
@@ -69,6 +76,22 @@ pub struct Desired {
     pub content: Content,
     /// Its layer.
     pub layer: Layer,
+    /// The template it comes from.
+    pub template: Option<TemplateId>,
+    /// Rank of that template, 1 is the strongest; `None` in the layers whose values have none.
+    pub rank: Option<u16>,
+}
+
+impl Desired {
+    /// A value set for this client alone.
+    pub fn own(content: Content) -> Self {
+        Self { content, layer: Layer::Client, template: None, rank: None }
+    }
+
+    /// Smaller is stronger: the layer first, in it the rank (D-18, D-19).
+    pub(super) fn strength(&self) -> (Layer, u16) {
+        (self.layer, self.rank.unwrap_or(0))
+    }
 }
 
 /// What a phone last said of an item.
@@ -91,6 +114,8 @@ pub struct Picture {
     pub kind: Kind,
     /// What should be.
     pub desired: BTreeMap<ParameterKey, Desired>,
+    /// What templates wish for and does not count for this client: they disagree, or variables are missing (D-19).
+    pub unresolved: BTreeMap<ParameterKey, LeftOutReason>,
     /// Items the server itself wants on the phone, with their text.
     pub system: BTreeMap<ItemKey, String>,
     /// What the phone said.
@@ -111,6 +136,7 @@ impl Picture {
         Self {
             kind,
             desired: BTreeMap::new(),
+            unresolved: BTreeMap::new(),
             system: BTreeMap::new(),
             reported: HashMap::new(),
             drifted: HashSet::new(),

@@ -1,6 +1,8 @@
 //! Tests of the rules with a small catalogue of their own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
 
 use super::{
     Content, Desired, Difference, ItemKey, Layer, LeftOutReason, Picture, Reported, Row, Scope, State, Still,
@@ -74,6 +76,7 @@ fn catalogue() -> Catalogue {
     let parameters = vec![
         Parameter { restarts: true, ..parameter("address", "reg-addr") },
         Parameter { same_as: Some("address".to_owned()), ..parameter("address-again", "reg-addr") },
+        Parameter { same_as: Some("address".to_owned()), ..parameter("address-once-more", "reg-addr") },
         flag,
         guess,
         mode,
@@ -91,7 +94,7 @@ fn catalogue() -> Catalogue {
 }
 
 fn plain(value: Value) -> Desired {
-    Desired { content: Content::Plain(value), layer: Layer::Client }
+    Desired::own(Content::Plain(value))
 }
 
 /// A phone that reports these texts and should have these values.
@@ -240,7 +243,7 @@ fn what_goes_along_in_a_record_undoes_no_drift_and_is_nothing_the_phone_refuses(
 #[test]
 fn a_secret_is_written_when_its_digest_is_another_one() {
     let mut picture = picture(&[], &[]);
-    let secret = Desired { content: Content::Secret(vec![1]), layer: Layer::Client };
+    let secret = Desired::own(Content::Secret(vec![1]));
     picture.desired.insert(ParameterKey::plain("password"), secret);
     let row = difference(&catalogue(), &picture, Scope::Pending).rows.remove(0);
     assert!(row.secret && row.to.is_none() && row.from.is_none());
@@ -334,4 +337,146 @@ fn what_was_written_without_an_answer_is_not_taken_for_reported() {
         written(&difference(&catalogue(), &picture, Scope::Pending)),
         [("reg-addr".to_owned(), Some("a"), Some("a"))]
     );
+}
+
+#[test]
+fn what_templates_alone_take_reaches_clients() {
+    let catalogue = Catalogue::built_in();
+    let phones = [Kind::SipClient, Kind::HfaClient];
+    let mut by_template = 0;
+    for parameter in catalogue.parameters().filter(|one| one.is_for(Kind::Template) && !one.read_only) {
+        let reached = phones.iter().any(|kind| catalogue.reaches(parameter, *kind));
+        assert!(reached, "{} is offered for templates and reaches nobody", parameter.id);
+        let Some(delivery) = &parameter.delivery else { continue };
+        if phones.iter().any(|kind| parameter.is_for(*kind)) {
+            continue;
+        }
+        by_template += 1;
+        let value = match &parameter.value {
+            ValueType::Bool { .. } => Value::Bool(true),
+            ValueType::Integer { min, .. } => Value::Integer(*min),
+            ValueType::Enum { choices } => match choices.iter().find(|choice| choice.wire.is_some()) {
+                Some(choice) => choice.key.as_str().into(),
+                None => continue,
+            },
+            ValueType::Text { .. } | ValueType::List { .. } => continue,
+        };
+        let entry = parameter.entries.map(|(first, _)| first);
+        let (name, index) = parameter.item_of(entry).unwrap();
+        let mut picture = Picture::empty(Kind::SipClient);
+        picture
+            .reported
+            .insert(ItemKey::new(name, index), Reported { text: Some("?".to_owned()), status: None });
+        let key = ParameterKey { parameter: parameter.id.clone(), index: entry };
+        picture.desired.insert(key, plain(value));
+        let rows = difference(catalogue, &picture, Scope::Pending).rows;
+        assert!(rows.iter().any(|row| row.item.name == delivery.item && !row.companion), "{}", parameter.id);
+    }
+    assert!(by_template > 60, "{by_template}");
+    // OSEM §7.4.3: SIP clients only.
+    let of_sip = catalogue.parameter("audio.srtp-settings.srtp-key-negotiation-method").unwrap();
+    assert!(catalogue.reaches(of_sip, Kind::SipClient) && !catalogue.reaches(of_sip, Kind::HfaClient));
+}
+
+fn of_layer(layer: Layer, rank: Option<u16>, value: &str) -> Desired {
+    Desired { content: Content::Plain(value.into()), layer, template: None, rank }
+}
+
+#[test]
+fn of_two_parameters_of_one_item_the_stronger_layer_has_it() {
+    let mut picture = picture(&[], &[]);
+    let (one, other) = (ParameterKey::plain("address"), ParameterKey::plain("address-again"));
+    for (one, other) in [(&one, &other), (&other, &one)] {
+        picture.desired = BTreeMap::from([
+            (one.clone(), of_layer(Layer::Client, None, "own")),
+            (other.clone(), of_layer(Layer::DefaultTemplate, Some(1), "template")),
+        ]);
+        let change = difference(&catalogue(), &picture, Scope::Pending);
+        assert_eq!(written(&change), [("reg-addr".to_owned(), None, Some("own"))]);
+        assert_eq!(change.rows[0].parameters, std::slice::from_ref(one));
+        assert_eq!(reasons(&change), [LeftOutReason::StrongerLayer]);
+        let still = states(&catalogue(), &picture);
+        let weaker = still.iter().find(|state| state.parameter.as_ref() == Some(other)).unwrap();
+        assert_eq!((weaker.state, weaker.reason), (State::LeftOut, Some(LeftOutReason::StrongerLayer)));
+    }
+    picture.desired = BTreeMap::from([
+        (one.clone(), of_layer(Layer::Onboarding, None, "once")),
+        (other.clone(), of_layer(Layer::DefaultTemplate, Some(9), "template")),
+    ]);
+    let change = difference(&catalogue(), &picture, Scope::Pending);
+    assert_eq!(written(&change), [("reg-addr".to_owned(), None, Some("template"))]);
+    // Within a layer the rank counts, and only equals contradict each other.
+    let ranks = |one_rank, other_rank| {
+        let mut picture = picture.clone();
+        picture.desired = BTreeMap::from([
+            (one.clone(), of_layer(Layer::GroupTemplate, Some(one_rank), "a")),
+            (other.clone(), of_layer(Layer::GroupTemplate, Some(other_rank), "b")),
+        ]);
+        let change = difference(&catalogue(), &picture, Scope::Pending);
+        (change.rows.first().and_then(|row| row.to.clone()), reasons(&change))
+    };
+    use LeftOutReason as R;
+    assert_eq!(ranks(3, 7), (Some("a".to_owned()), vec![R::StrongerLayer]));
+    assert_eq!(ranks(7, 3), (Some("b".to_owned()), vec![R::StrongerLayer]));
+    assert_eq!(ranks(3, 3), (None, vec![R::Conflict, R::Conflict]));
+}
+
+#[test]
+fn who_takes_the_place_of_a_removed_value_is_written_with_its_removal() {
+    let mut picture = picture(&[("reg-addr", None, "own")], &[("flag", None, Value::Bool(true))]);
+    let template = of_layer(Layer::DefaultTemplate, Some(1), "template");
+    picture.desired.insert(ParameterKey::plain("address-again"), template);
+    let removed = BTreeSet::from([ParameterKey::plain("address")]);
+    let change = difference(&catalogue(), &picture, Scope::Only(&removed));
+    assert_eq!(written(&change), [("reg-addr".to_owned(), Some("own"), Some("template"))]);
+    // A weaker value that comes to be desired opens nothing: what is stronger may have drifted.
+    picture.drifted.insert(ItemKey::new("reg-addr", None));
+    picture.desired.insert(ParameterKey::plain("address"), of_layer(Layer::Onboarding, None, "once"));
+    let change = difference(&catalogue(), &picture, Scope::Only(&removed));
+    assert_eq!((change.rows.len(), reasons(&change)), (0, vec![LeftOutReason::StrongerLayer]));
+}
+
+fn some_desired() -> impl Strategy<Value = Desired> {
+    let layer = prop::sample::select(&[
+        (Layer::Client, None),
+        (Layer::GroupTemplate, Some(1)),
+        (Layer::GroupTemplate, Some(2)),
+        (Layer::DefaultTemplate, Some(1)),
+        (Layer::DefaultTemplate, Some(2)),
+        (Layer::Onboarding, None),
+    ]);
+    (layer, prop::sample::select(&["a", "b"])).prop_map(|((layer, rank), text)| of_layer(layer, rank, text))
+}
+
+proptest! {
+    /// Three parameters stand on the item; the fourth shows that others are not touched.
+    #[test]
+    fn an_item_has_the_text_of_its_strongest_parameter(given in prop::collection::vec(some_desired(), 1..=3)) {
+        let (mut picture, catalogue) = (picture(&[], &[("flag", None, Value::Bool(true))]), catalogue());
+        let ids = ["address", "address-again", "address-once-more"];
+        picture.desired.extend(ids.iter().zip(&given).map(|(id, one)| (ParameterKey::plain(*id), one.clone())));
+        let change = difference(&catalogue, &picture, Scope::Pending);
+        let best = given.iter().map(|one| (one.layer, one.rank)).min().unwrap();
+        let strongest: BTreeSet<String> = given
+            .iter()
+            .filter(|one| (one.layer, one.rank) == best)
+            .map(|one| format!("{:?}", one.content))
+            .collect();
+        let row = change.rows.iter().find(|row| row.item.name == "reg-addr");
+        let named = |id: &str| ParameterKey::plain(id);
+        for (id, one) in ids.iter().zip(&given) {
+            let reason = change.left_out.iter().find(|left_out| left_out.parameter == named(id));
+            let is_strongest = (one.layer, one.rank) == best;
+            let expected = if strongest.len() > 1 {
+                Some(if is_strongest { LeftOutReason::Conflict } else { LeftOutReason::StrongerLayer })
+            } else {
+                (!strongest.contains(&format!("{:?}", one.content))).then_some(LeftOutReason::StrongerLayer)
+            };
+            prop_assert_eq!(reason.map(|left_out| left_out.reason), expected, "{}", id);
+            let written = row.is_some_and(|row| row.parameters.contains(&named(id)));
+            prop_assert_eq!(written, expected.is_none(), "{}", id);
+        }
+        prop_assert_eq!(row.is_some(), strongest.len() == 1);
+        prop_assert_eq!(change.rows.iter().filter(|row| row.item.name == "flag-item").count(), 1);
+    }
 }

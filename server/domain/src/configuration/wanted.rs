@@ -1,6 +1,6 @@
 //! From desired parameters to wanted items: shared items, fields of records, and what cannot be delivered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{Content, Desired, ItemKey, LeftOutReason, Picture, Reported, UNCONFIRMED};
 use crate::catalogue::{Catalogue, Certainty, Delivery, Parameter, ParameterKey, Value, record};
@@ -33,31 +33,24 @@ pub(super) fn wanted(
     catalogue: &Catalogue,
     picture: &Picture,
 ) -> (BTreeMap<ItemKey, Wanted>, Vec<(ParameterKey, LeftOutReason)>) {
-    let mut items: BTreeMap<ItemKey, Wanted> = BTreeMap::new();
-    let mut left_out = Vec::new();
-    let mut conflicts = BTreeSet::new();
+    let mut left_out: Vec<(ParameterKey, LeftOutReason)> =
+        picture.unresolved.iter().map(|(key, reason)| (key.clone(), *reason)).collect();
+    let mut claims: BTreeMap<ItemKey, Vec<Claim<'_>>> = BTreeMap::new();
     for (key, desired) in &picture.desired {
         match place(catalogue, picture, key, desired) {
-            Ok((item, wanted)) => {
-                if let Some(first) = items.get_mut(&item) {
-                    let same_place = catalogue.parameter(&key.parameter).is_some_and(is_field);
-                    if !same_place && first.text != wanted.text {
-                        conflicts.insert(item.clone());
-                    } else if same_place {
-                        overlay(catalogue, first, key, desired);
-                        first.is_so = says(picture.reported.get(&item), &first.text);
-                    }
-                    first.parameters.push(key.clone());
-                } else {
-                    items.insert(item, wanted);
-                }
-            }
+            Ok((item, wanted)) => claims.entry(item).or_default().push(Claim { key, desired, wanted }),
             Err(reason) => left_out.push((key.clone(), reason)),
         }
     }
-    // Nobody decides for an administrator who wants two things: neither is written (D-19).
-    for wanted in conflicts.iter().filter_map(|item| items.remove(item)) {
-        left_out.extend(wanted.parameters.into_iter().map(|key| (key, LeftOutReason::Conflict)));
+    let mut items: BTreeMap<ItemKey, Wanted> = BTreeMap::new();
+    for (item, claims) in claims {
+        let is_record = claims.iter().all(|claim| is_field_of(catalogue, claim.key));
+        let wanted = if is_record {
+            merged(catalogue, picture.reported.get(&item), claims)
+        } else {
+            strongest(claims, &mut left_out)
+        };
+        items.extend(wanted.map(|wanted| (item, wanted)));
     }
     for (item, text) in &picture.system {
         let is_so = picture.reported.get(item).is_some_and(|said| said.text.as_ref() == Some(text));
@@ -77,8 +70,56 @@ pub(super) fn wanted(
     (items, left_out)
 }
 
-fn is_field(parameter: &Parameter) -> bool {
-    parameter.delivery.as_ref().is_some_and(|delivery| delivery.field.is_some())
+/// A desired value and what it wants of its item.
+struct Claim<'a> {
+    key: &'a ParameterKey,
+    desired: &'a Desired,
+    wanted: Wanted,
+}
+
+fn is_field_of(catalogue: &Catalogue, key: &ParameterKey) -> bool {
+    let delivery = catalogue.parameter(&key.parameter).and_then(|parameter| parameter.delivery.as_ref());
+    delivery.is_some_and(|delivery| delivery.field.is_some())
+}
+
+/// Fields of one record: each has a place of its own, whatever layer it comes from.
+fn merged(catalogue: &Catalogue, reported: Option<&Reported>, claims: Vec<Claim<'_>>) -> Option<Wanted> {
+    let mut claims = claims.into_iter();
+    let mut whole = claims.next()?.wanted;
+    for Claim { key, desired, .. } in claims {
+        overlay(catalogue, &mut whole, key, desired);
+        whole.is_so = says(reported, &whole.text);
+        whole.parameters.push(key.clone());
+    }
+    Some(whole)
+}
+
+/// Parameters that stand on one whole item (D-15): the strongest layer has it, and in it the strongest rank; who is
+/// weaker and wants the same goes along. Nobody decides between two that are equally strong: neither is written
+/// (D-19), and nothing weaker steps in.
+fn strongest(claims: Vec<Claim<'_>>, left_out: &mut Vec<(ParameterKey, LeftOutReason)>) -> Option<Wanted> {
+    let best = claims.iter().map(|claim| claim.desired.strength()).min()?;
+    let (first, weaker): (Vec<_>, Vec<_>) =
+        claims.into_iter().partition(|claim| claim.desired.strength() == best);
+    let agreed =
+        first.iter().all(|claim| first.first().is_some_and(|one| one.wanted.text == claim.wanted.text));
+    if !agreed {
+        left_out.extend(first.iter().map(|claim| (claim.key.clone(), LeftOutReason::Conflict)));
+        left_out.extend(weaker.iter().map(|claim| (claim.key.clone(), LeftOutReason::StrongerLayer)));
+        return None;
+    }
+    let mut first = first.into_iter();
+    let mut wanted = first.next()?.wanted;
+    wanted.parameters.extend(first.map(|claim| claim.key.clone()));
+    for claim in weaker {
+        if claim.wanted.text == wanted.text {
+            wanted.parameters.push(claim.key.clone());
+        } else {
+            left_out.push((claim.key.clone(), LeftOutReason::StrongerLayer));
+        }
+    }
+    wanted.parameters.sort();
+    Some(wanted)
 }
 
 fn place(
@@ -88,7 +129,7 @@ fn place(
     desired: &Desired,
 ) -> Result<(ItemKey, Wanted), LeftOutReason> {
     let parameter = catalogue.parameter(&key.parameter).ok_or(LeftOutReason::UnknownParameter)?;
-    if !parameter.is_for(picture.kind) {
+    if !catalogue.reaches(parameter, picture.kind) {
         return Err(LeftOutReason::OtherKind);
     }
     let delivery = parameter.delivery.as_ref().ok_or(LeftOutReason::NoItem)?;
