@@ -29,6 +29,14 @@ pub enum Resource {
     Plans,
     /// A notification.
     Notifications,
+    /// A template.
+    Templates,
+    /// A group.
+    Groups,
+    /// A field that clients can have.
+    ClientFields,
+    /// A scan: begun, further on, or over.
+    Scans,
 }
 
 /// What happened to it.

@@ -60,6 +60,8 @@ pub struct App {
     pub handshake_failures: Arc<net::HandshakeFailures>,
     /// Contacts of phones that are counted and not written down yet.
     pub contact_counts: Arc<app::contact_counts::ContactCounts>,
+    /// Templates, groups and fields as they were read last.
+    pub layers: Arc<app::layers::Kept>,
     /// Figures of the welcome page, kept for a moment.
     pub dashboard: Arc<app::dashboard::Kept>,
     /// Certificates in use, once they are loaded.

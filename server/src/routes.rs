@@ -13,9 +13,9 @@ use utoipa_axum::routes;
 use crate::App;
 use crate::http::document::{base, needs, pages, public};
 use crate::http::{
-    ApiState, accounts, actions, audit, auth, clients, configuration, dashboard, device_models, diagnosis,
-    events, finish, health, jobs, notifications, parameters, plans, prepared, second_factor, sessions,
-    settings, tokens,
+    ApiState, accounts, actions, audit, auth, client_fields, client_layers, clients, configuration, copies,
+    dashboard, device_models, diagnosis, events, finish, groups, health, jobs, notifications, parameters,
+    plans, prepared, scans, second_factor, sessions, settings, templates, tokens,
 };
 
 /// Prefix of the operations of the first version.
@@ -78,6 +78,8 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(needs(P::ChangeClients, routes!(prepared::update_client))) // PATCH /api/v1/clients/{id}
         .routes(needs(P::ChangeClients, routes!(prepared::approve_client))) // POST /api/v1/clients/{id}/approve
         .routes(needs(P::ChangeClients, routes!(prepared::release_client))) // POST /api/v1/clients/{id}/release
+        .routes(needs(P::ChangeClients, routes!(copies::copy_client))) // POST /api/v1/clients/{id}/copy
+        .routes(needs(P::ChangeTemplates, routes!(copies::generate_template))) // POST /api/v1/clients/{id}/template
         .routes(needs(P::ReadClients, routes!(configuration::list_client_configuration))) // GET /api/v1/clients/{id}/configuration
         .routes(needs(P::ReadClients, routes!(configuration::list_client_revisions))) // GET /api/v1/clients/{id}/revisions
         .routes(needs(P::ReadClients, routes!(configuration::get_client_revision))) // GET /api/v1/clients/{id}/revisions/{number}
@@ -88,6 +90,36 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(needs(P::ChangeClients, routes!(plans::delete_plan))) // DELETE /api/v1/plans/{id}
         .routes(needs(P::ReadClients, routes!(device_models::list_device_models))) // GET /api/v1/device-models
         .routes(needs(P::ReadClients, routes!(device_models::get_device_model))) // GET /api/v1/device-models/{name}
+        .routes(needs(P::ReadClients, routes!(scans::list_scans))) // GET /api/v1/scans
+        .routes(needs(P::ChangeClients, routes!(scans::create_scan))) // POST /api/v1/scans
+        .routes(needs(P::ReadClients, routes!(scans::get_scan))) // GET /api/v1/scans/{id}
+        .routes(needs(P::ChangeClients, routes!(scans::stop_scan))) // POST /api/v1/scans/{id}/stop
+        // templates
+        .routes(needs(P::ReadClients, routes!(templates::list_templates))) // GET /api/v1/templates
+        .routes(needs(P::ChangeTemplates, routes!(templates::create_template))) // POST /api/v1/templates
+        .routes(needs(P::ReadClients, routes!(templates::get_template))) // GET /api/v1/templates/{id}
+        .routes(needs(P::ChangeTemplates, routes!(templates::update_template))) // PATCH /api/v1/templates/{id}
+        .routes(needs(P::ChangeTemplates, routes!(templates::delete_template))) // DELETE /api/v1/templates/{id}
+        .routes(needs(P::ChangeTemplates, routes!(templates::copy_template))) // POST /api/v1/templates/{id}/copy
+        .routes(needs(P::ReadClients, routes!(templates::list_template_configuration))) // GET /api/v1/templates/{id}/configuration
+        .routes(needs(P::ReadClients, routes!(templates::export_template))) // GET /api/v1/templates/{id}/export
+        .routes(needs(P::ChangeTemplates, routes!(templates::import_template))) // POST /api/v1/templates/import
+        .routes(needs(P::ChangeTemplates, routes!(templates::delete_templates))) // POST /api/v1/templates/delete
+        .routes(needs(P::ReadClients, routes!(templates::list_template_starters))) // GET /api/v1/template-starters
+        .routes(needs(P::ReadClients, routes!(client_layers::list_client_layers))) // GET /api/v1/clients/{id}/layers
+        // groups, and the fields clients can have
+        .routes(needs(P::ReadClients, routes!(groups::list_groups))) // GET /api/v1/groups
+        .routes(needs(P::ChangeTemplates, routes!(groups::create_group))) // POST /api/v1/groups
+        .routes(needs(P::ReadClients, routes!(groups::get_group))) // GET /api/v1/groups/{id}
+        .routes(needs(P::ChangeTemplates, routes!(groups::update_group))) // PATCH /api/v1/groups/{id}
+        .routes(needs(P::ChangeTemplates, routes!(groups::delete_group))) // DELETE /api/v1/groups/{id}
+        .routes(needs(P::ReadClients, routes!(groups::preview_group))) // POST /api/v1/groups/preview
+        .routes(needs(P::ChangeTemplates, routes!(groups::delete_groups))) // POST /api/v1/groups/delete
+        .routes(needs(P::ReadClients, routes!(client_fields::list_client_fields))) // GET /api/v1/client-fields
+        .routes(needs(P::ChangeTemplates, routes!(client_fields::create_client_field))) // POST /api/v1/client-fields
+        .routes(needs(P::ChangeTemplates, routes!(client_fields::update_client_field))) // PATCH /api/v1/client-fields/{name}
+        .routes(needs(P::ChangeTemplates, routes!(client_fields::delete_client_field))) // DELETE /api/v1/client-fields/{name}
+        .routes(needs(P::ChangeClients, routes!(client_fields::set_client_fields))) // PUT /api/v1/clients/{id}/fields
         // jobs
         .routes(needs(P::ReadClients, routes!(jobs::list_jobs))) // GET /api/v1/jobs
         .routes(needs(P::ReadClients, routes!(jobs::export_jobs))) // GET /api/v1/jobs/export

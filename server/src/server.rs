@@ -16,7 +16,7 @@ use crate::App;
 use crate::app::calling::polls::Board;
 use crate::app::jobs::pulse;
 use crate::app::tasks::schedule::{Schedule, ScheduleError};
-use crate::app::{accounts, calling, contact_counts, tasks, watch};
+use crate::app::{accounts, calling, contact_counts, scans, tasks, watch};
 use crate::certificates::{CertificateError, Certificates, Workshop};
 use crate::clock::{Clock, Entropy, EntropyError};
 use crate::config::{Config, KeyError, load_key};
@@ -217,6 +217,7 @@ impl Server {
             pins: Arc::default(),
             handshake_failures: Arc::default(),
             contact_counts: Arc::default(),
+            layers: Arc::default(),
             dashboard: Arc::default(),
             certificates: Arc::default(),
         };
@@ -325,6 +326,7 @@ async fn sweep(app: App, device: Device) {
 fn background(app: &App, board: &Arc<Board>, polled: bool) -> Vec<JoinHandle<()>> {
     let mut running = vec![
         tokio::spawn(call(app.clone(), Arc::clone(board))),
+        tokio::spawn(scan(app.clone())),
         tokio::spawn(tasks::run(app.clone())),
         tokio::spawn(watch::run(app.clone())),
     ];
@@ -338,6 +340,12 @@ fn background(app: &App, board: &Arc<Board>, polled: bool) -> Vec<JoinHandle<()>
 async fn call(app: App, board: Arc<Board>) {
     if let Err(error) = calling::run(app, board).await {
         tracing::error!(error = causes(&error), "no phone is called");
+    }
+}
+
+async fn scan(app: App) {
+    if let Err(error) = scans::run::run(app).await {
+        tracing::error!(error = causes(&error), "no network is scanned");
     }
 }
 

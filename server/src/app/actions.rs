@@ -45,7 +45,11 @@ pub async fn create(
     if let Some(earlier) = idempotency::earlier(app, caller, key).await? {
         return Ok(earlier);
     }
-    let targets = selection::clients(app, &new.targets).await?;
+    let mut targets = selection::clients(app, &new.targets).await?;
+    if new.action != ActionKind::Delete {
+        // Their phones are gone; what is ordered of them would wait for nobody.
+        targets = client_list::without_retired(&app.store, &targets).await?;
+    }
     if targets.is_empty() {
         return Err(AppError::new(Code::NoTargets, "No client is selected."));
     }

@@ -5,11 +5,16 @@ use std::collections::{BTreeSet, HashMap};
 
 use api::configuration::{ConfigurationQuery, Only, ParameterStateView, Reason};
 use api::revision::{MOST_LISTED, RevisionChange, RevisionQuery, RevisionView};
+use api::template::NamedTemplate;
 use api::{FieldError, Page, field};
-use domain::ClientId;
 use domain::catalogue::{Catalogue, Certainty, Parameter, ParameterKey};
-use domain::configuration::{Content, ItemKey, ItemState, State, Withheld, states};
+use domain::configuration::{
+    Content, Desired, ItemKey, ItemState, Layer, LeftOutReason, State, Withheld, states,
+};
+use domain::expand::has_variables;
+use domain::layers::Winner;
 use domain::setting::SettingKey;
+use domain::{ClientId, TemplateId};
 use jiff::Timestamp;
 
 use super::configuration::{self, Portrait};
@@ -64,7 +69,7 @@ pub async fn list(
 }
 
 /// A misspelt area or section must not look like an empty one.
-fn check_place(catalogue: &Catalogue, query: &ConfigurationQuery) -> AppResult<()> {
+pub(super) fn check_place(catalogue: &Catalogue, query: &ConfigurationQuery) -> AppResult<()> {
     let areas = catalogue.areas();
     let known_area = |id: &str| areas.iter().any(|area| area.id == id);
     let known_section =
@@ -108,10 +113,14 @@ impl Known<'_> {
         for part in catalogue.areas().iter().filter(|part| area.as_ref().is_none_or(|id| part.id == *id)) {
             for part in part.sections.iter().filter(|part| section.as_ref().is_none_or(|id| part.id == *id)) {
                 for parameter in part.parameters.iter().filter(|parameter| {
-                    parameter.is_for(kind) && found.as_ref().is_none_or(|found| found.contains(&parameter.id))
+                    catalogue.reaches(parameter, kind)
+                        && found.as_ref().is_none_or(|found| found.contains(&parameter.id))
                 }) {
-                    let keys =
-                        keys(parameter).into_iter().filter(|key| self.takes(parameter, key, query.only));
+                    // What is offered for templates alone is shown where a template says something of it.
+                    let offered = parameter.is_for(kind);
+                    let keys = keys(parameter).into_iter().filter(|key| {
+                        (offered || self.is_wished(key)) && self.takes(parameter, key, query.only)
+                    });
                     rows.extend(keys.map(|key| (parameter, key)));
                 }
             }
@@ -119,15 +128,67 @@ impl Known<'_> {
         rows
     }
 
+    /// Whether any layer says something of it.
+    fn is_wished(&self, key: &ParameterKey) -> bool {
+        let picture = &self.portrait.picture;
+        picture.desired.contains_key(key) || picture.unresolved.contains_key(key)
+    }
+
     fn takes(&self, parameter: &Parameter, key: &ParameterKey, only: Option<Only>) -> bool {
         match only {
             None => true,
-            Some(Only::Desired) => self.portrait.picture.desired.contains_key(key),
+            Some(Only::Desired) => self.is_wished(key),
             Some(Only::Different) => self.states.get(key).is_some_and(|state| state.state != State::InStep),
             Some(Only::Reported) => {
                 let item = item(parameter, key);
                 item.is_some_and(|item| self.portrait.picture.reported.contains_key(&item))
             }
+        }
+    }
+
+    /// The template a desired value comes from; one that is gone by the name it had.
+    fn origin_template(&self, key: &ParameterKey, desired: &Desired) -> Option<NamedTemplate> {
+        let layers = &self.portrait.layers;
+        let named = |id: TemplateId| {
+            layers.template_name(id).map(|name| NamedTemplate { id: Some(id), name: name.to_owned() })
+        };
+        if desired.layer != Layer::Onboarding {
+            return desired.template.and_then(named);
+        }
+        let stored = self.portrait.onboarding.get(key)?;
+        stored
+            .template
+            .and_then(named)
+            .or_else(|| stored.template_name.clone().map(|name| NamedTemplate { id: None, name }))
+    }
+
+    fn varies(&self, key: &ParameterKey, desired: &Desired) -> bool {
+        match desired.layer {
+            Layer::GroupTemplate | Layer::DefaultTemplate => {
+                let won = self.portrait.won.get(key).map(|won| &won.winner);
+                matches!(won, Some(Winner::Value { varies: true, .. }))
+            }
+            Layer::Onboarding => {
+                let stored = self.portrait.onboarding.get(key).filter(|stored| !stored.sealed);
+                let value = stored.and_then(|stored| serde_json::from_str(&stored.value).ok());
+                value.is_some_and(|value: domain::catalogue::Value| has_variables(&value))
+            }
+            Layer::Client | Layer::System => false,
+        }
+    }
+
+    /// Templates of equal rank that disagree.
+    fn conflict(&self, key: &ParameterKey) -> Vec<String> {
+        if self.portrait.picture.unresolved.get(key) != Some(&LeftOutReason::Conflict) {
+            return Vec::new();
+        }
+        match self.portrait.won.get(key).map(|won| &won.winner) {
+            Some(Winner::Conflict { templates, .. }) => templates
+                .iter()
+                .filter_map(|id| self.portrait.layers.template_name(*id))
+                .map(str::to_owned)
+                .collect(),
+            Some(Winner::Value { .. }) | None => Vec::new(),
         }
     }
 
@@ -153,6 +214,9 @@ impl Known<'_> {
             }),
             desired_set: desired.is_some(),
             origin: desired.map(|desired| desired.layer),
+            origin_template: desired.and_then(|desired| self.origin_template(&key, desired)),
+            variables: desired.is_some_and(|desired| self.varies(&key, desired)),
+            conflict: self.conflict(&key),
             state: state.map(|state| state.state),
             reason: state.and_then(|state| state.reason).map(|reason| Reason::new(reason.as_str())),
             drift_since: item.as_ref().and_then(|item| self.drift.get(item)).copied(),
@@ -173,12 +237,12 @@ impl Known<'_> {
     }
 }
 
-fn item(parameter: &Parameter, key: &ParameterKey) -> Option<ItemKey> {
+pub(super) fn item(parameter: &Parameter, key: &ParameterKey) -> Option<ItemKey> {
     parameter.item_of(key.index).map(|(name, index)| ItemKey::new(name, index))
 }
 
 /// Keys of a parameter: one, or one for each entry.
-fn keys(parameter: &Parameter) -> Vec<ParameterKey> {
+pub(super) fn keys(parameter: &Parameter) -> Vec<ParameterKey> {
     match parameter.entries {
         None => vec![ParameterKey::plain(&parameter.id)],
         Some((first, last)) => {

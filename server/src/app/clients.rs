@@ -1,11 +1,14 @@
 //! Clients as administrators see them: lists, one client, its reported items, deleting, reading again
 //! (OSEM §4.3 … §4.5.2, §4.5.9). What phones report is `contacts`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use api::Page;
 use api::client::{ClientQuery, ClientView, ItemQuery, ItemView, Warning};
+use api::template::NamedGroup;
+use domain::client::ClientState;
 use domain::{ClientId, client};
 use futures_util::{Stream, stream};
 use jiff::Timestamp;
@@ -15,6 +18,8 @@ use super::caller::Caller;
 use super::cursor;
 use super::error::{AppError, AppResult};
 use super::jobs;
+use super::layers::settle::facts;
+use super::layers::{self, Snapshot};
 use super::paging::{Paging, sort};
 use super::revision::Expected;
 use super::selection;
@@ -26,7 +31,7 @@ use crate::store::client_filter::NOT_SEEN_AFTER;
 use crate::store::client_list::{self, ClientFilter, ClientSort, Cursor, Window};
 use crate::store::clients::{self as rows, Client};
 use crate::store::job_targets::JobTarget;
-use crate::store::{Source, StoreResult, Tx, audit, items};
+use crate::store::{Source, StoreResult, Tx, audit, client_fields, items};
 
 /// Clients read at once by an export.
 const CHUNK: u64 = 500;
@@ -46,9 +51,32 @@ const SORTS: [(&str, ClientSort); 12] = [
     ("access", ClientSort::Access),
 ];
 
-fn view(row: Client, shared: &HashSet<String>, beside: Beside, at: Timestamp) -> ClientView {
-    let not_seen = row.last_contact_at.is_some_and(|seen| at.duration_since(seen) > NOT_SEEN_AFTER);
-    let number_in_use = row.e164.as_ref().is_some_and(|number| shared.contains(number));
+/// What a list shows beside the rows, asked once for all of them.
+struct Around {
+    /// Numbers that more than one client reports.
+    shared: HashSet<String>,
+    beside: HashMap<ClientId, Beside>,
+    fields: BTreeMap<ClientId, BTreeMap<String, String>>,
+    layers: Arc<Snapshot>,
+    at: Timestamp,
+}
+
+fn view(row: Client, around: &mut Around) -> ClientView {
+    let at = around.at;
+    let beside = around.beside.get(&row.id).copied().unwrap_or_default();
+    let fields = around.fields.remove(&row.id).unwrap_or_default();
+    let known = facts(&row, &fields);
+    let member_of = around.layers.layers.groups_of(&known);
+    let groups =
+        member_of.into_iter().map(|group| NamedGroup { id: group.id, name: group.name.clone() }).collect();
+    let desired = row.configuration_revision > 0
+        || beside.onboarding
+        || !around.layers.layers.applying(&known).is_empty();
+    // Nobody waits for what another phone has taken the place of.
+    let is_there = row.state != ClientState::Retired;
+    let not_seen =
+        is_there && row.last_contact_at.is_some_and(|seen| at.duration_since(seen) > NOT_SEEN_AFTER);
+    let number_in_use = is_there && row.e164.as_ref().is_some_and(|number| around.shared.contains(number));
     ClientView {
         id: row.id,
         device_id: row.device_id.map(|device| device.to_string()),
@@ -81,10 +109,16 @@ fn view(row: Client, shared: &HashSet<String>, beside: Beside, at: Timestamp) ->
         full_read_wanted: row.full_read_wanted,
         approved: row.approved,
         configuration_revision: row.configuration_revision,
+        desired,
         open_targets: beside.open_targets,
         drifted: beside.drifted,
         secrets_withheld: beside.secrets_withheld,
         not_seen,
+        groups,
+        fields,
+        server_address: row.server_address,
+        replaces: row.replaces,
+        onboarding_template: row.onboarding_template,
         created_at: row.created_at,
         updated_at: row.updated_at,
         revision: row.revision,
@@ -100,18 +134,21 @@ fn wbm_url(address: &str) -> Option<String> {
 }
 
 /// Views of rows; which numbers are shared, and what stands beside, is asked once for all of them.
-async fn views(on: &impl Source, rows: Vec<Client>, at: Timestamp) -> AppResult<Vec<ClientView>> {
+async fn views(app: &App, on: &impl Source, rows: Vec<Client>) -> AppResult<Vec<ClientView>> {
     let ids: Vec<ClientId> = rows.iter().map(|row| row.id).collect();
     let numbers: HashSet<&str> = rows.iter().filter_map(|row| row.e164.as_deref()).collect();
     let numbers: Vec<&str> = numbers.into_iter().collect();
-    let (shared, beside) =
-        tokio::try_join!(client_list::shared_numbers(on, &numbers), client_counts::beside(on, &ids))?;
-    let shared: HashSet<String> = shared.into_iter().collect();
-    let of = |row: Client| {
-        let beside = beside.get(&row.id).copied().unwrap_or_default();
-        view(row, &shared, beside, at)
-    };
-    Ok(rows.into_iter().map(of).collect())
+    let (shared, beside, layers) = tokio::try_join!(
+        client_list::shared_numbers(on, &numbers),
+        client_counts::beside(on, &ids),
+        layers::snapshot(app, on),
+    )?;
+    // Nobody has values for fields that nobody has made.
+    let fields =
+        if layers.fields.is_empty() { BTreeMap::new() } else { client_fields::of_clients(on, &ids).await? };
+    let shared = shared.into_iter().collect();
+    let mut around = Around { shared, beside, fields, layers, at: app.clock.now() };
+    Ok(rows.into_iter().map(|row| view(row, &mut around)).collect())
 }
 
 /// A filter and an order: what a cursor belongs to.
@@ -123,7 +160,7 @@ struct Order {
 }
 
 impl Order {
-    fn of(query: &ClientQuery) -> AppResult<Self> {
+    async fn of(app: &App, query: &ClientQuery) -> AppResult<Self> {
         let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let (sort, descending) = sort(query.sort.as_deref(), &SORTS)?;
         let filter = ClientFilter {
@@ -140,6 +177,7 @@ impl Order {
             last_contact_reason: query.last_contact_reason,
             seen_from: query.seen_from,
             seen_until: query.seen_until,
+            among: selection::among(app, query.group, query.template, "").await?,
         };
         Ok(Self { filter, sort, descending })
     }
@@ -163,7 +201,7 @@ impl Order {
 /// # Errors
 /// `invalid_fields`, `page_too_deep`.
 pub async fn list(app: &App, query: ClientQuery) -> AppResult<Page<ClientView>> {
-    let order = Order::of(&query)?;
+    let order = Order::of(app, &query).await?;
     let after =
         query.after.as_deref().filter(|text| !text.is_empty()).map(|text| order.decode(text)).transpose()?;
     let paged = after.is_none();
@@ -174,7 +212,7 @@ pub async fn list(app: &App, query: ClientQuery) -> AppResult<Page<ClientView>> 
     let full = slice.clients.len() as u64 == paging.size;
     let more = if paged { full && paging.has_more(total) } else { full };
     let next = slice.last.filter(|_| more).map(|place| order.encode(&place)).transpose()?;
-    let items = views(&app.store, slice.clients, now).await?;
+    let items = views(app, &app.store, slice.clients).await?;
     Ok(Page { items, total, page: paged.then_some(paging.page), size: paging.size, next })
 }
 
@@ -182,11 +220,11 @@ pub async fn list(app: &App, query: ClientQuery) -> AppResult<Page<ClientView>> 
 ///
 /// # Errors
 /// `invalid_fields`.
-pub fn export(
+pub async fn export(
     app: App,
     query: &ClientQuery,
 ) -> AppResult<impl Stream<Item = AppResult<Vec<ClientView>>> + use<>> {
-    let order = Order::of(query)?;
+    let order = Order::of(&app, query).await?;
     Ok(stream::try_unfold((app, order, None, false), |(app, order, after, done)| async move {
         if done {
             return Ok(None);
@@ -195,7 +233,7 @@ pub fn export(
         let slice =
             client_list::slice(&app.store, &order.filter, &order.window(after, 0, CHUNK), now).await?;
         let done = (slice.clients.len() as u64) < CHUNK;
-        let views = views(&app.store, slice.clients, now).await?;
+        let views = views(&app, &app.store, slice.clients).await?;
         Ok::<_, AppError>(Some((views, (app, order, slice.last, done))))
     }))
 }
@@ -211,7 +249,7 @@ pub async fn find(app: &App, id: ClientId) -> AppResult<ClientView> {
 /// One client, as an open transaction sees it.
 pub(super) async fn find_in(app: &App, on: &impl Source, id: ClientId) -> AppResult<ClientView> {
     let row = rows::by_id(on, id).await?.ok_or_else(AppError::not_found)?;
-    views(on, vec![row], app.clock.now()).await?.pop().ok_or_else(AppError::not_found)
+    views(app, on, vec![row]).await?.pop().ok_or_else(AppError::not_found)
 }
 
 /// What a client reports, by name and index. Values of secrets are never shown.
@@ -256,7 +294,7 @@ pub async fn delete(app: &App, caller: &Caller, id: ClientId, expected: &Expecte
     let tx = app.store.begin().await?;
     let row = rows::for_deletion(&tx, id).await?.ok_or_else(AppError::not_found)?;
     expected.check(row.revision)?;
-    let touched = jobs::cancel_targets_of_client(app, &tx, id, None).await?;
+    let touched = jobs::cancel_targets_of_client(app, &tx, id, "client-deleted", None).await?;
     if !rows::delete(&tx, id, row.revision).await? {
         return Err(AppError::stale());
     }
@@ -283,7 +321,7 @@ pub async fn delete_by_job(
     target: &JobTarget,
 ) -> StoreResult<Option<ClientId>> {
     let Some(row) = rows::for_deletion(tx, id).await? else { return Ok(None) };
-    let touched = jobs::cancel_targets_of_client(app, tx, id, Some(target.id)).await?;
+    let touched = jobs::cancel_targets_of_client(app, tx, id, "client-deleted", Some(target.id)).await?;
     touched.into_iter().for_each(|job| app.signals.job_touched(job));
     rows::delete(tx, id, row.revision).await?;
     let details = json!({"job": target.job, "before": {
@@ -298,8 +336,7 @@ pub async fn delete_by_job(
 
 #[cfg(test)]
 mod tests {
-    use super::{Order, wbm_url};
-    use api::client::ClientQuery;
+    use super::{ClientFilter, Order, SORTS, sort, wbm_url};
     use domain::ClientId;
 
     #[test]
@@ -311,20 +348,16 @@ mod tests {
 
     #[test]
     fn a_cursor_belongs_to_its_filter_and_order() {
-        let order = |sort: &str, search: &str| {
-            let query = ClientQuery {
-                sort: Some(sort.into()),
-                search: Some(search.into()),
-                ..ClientQuery::default()
-            };
-            Order::of(&query).unwrap()
+        let order = |by: &str, search: &str| {
+            let (sort, descending) = sort(Some(by), &SORTS).unwrap();
+            let filter = ClientFilter { search: Some(search.into()), ..ClientFilter::default() };
+            Order { filter, sort, descending }
         };
         let place = super::Cursor { value: "4201".to_owned(), id: ClientId(7) };
         let text = order("-e164", "42").encode(&place).unwrap();
         assert_eq!(order("-e164", "42").decode(&text).unwrap(), place);
         assert!(order("e164", "42").decode(&text).is_err());
         assert!(order("-e164", "43").decode(&text).is_err());
-        let bad = ClientQuery { sort: Some("password".into()), ..ClientQuery::default() };
-        assert_eq!(Order::of(&bad).unwrap_err().errors()[0].field, "sort");
+        assert_eq!(sort(Some("password"), &SORTS).unwrap_err().errors()[0].field, "sort");
     }
 }

@@ -1,22 +1,26 @@
 //! The picture of one client: what is desired, what is reported, what it refuses, put together for the rules
 //! of `domain::configuration`. Secrets enter it as keyed digests only (D-16).
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use domain::calling;
 use domain::catalogue::{ParameterKey, Value};
 use domain::client::{Access, ClientState, SecureMode};
-use domain::configuration::{Content, Desired, ItemKey, Picture, Row, kind_of};
+use domain::configuration::{Content, Desired, ItemKey, Layer, Picture, Row, kind_of};
 use domain::setting::SettingKey;
 use domain::{ClientId, Secret, item};
 use sha2::{Digest, Sha256};
 
+use super::layers::settle;
+use super::layers::{self, Snapshot, Won};
 use crate::App;
 use crate::store::clients::Client;
 use crate::store::desired::StoredValue;
 use crate::store::standing::{self, Standing};
-use crate::store::{Source, StoreError, StoreResult, desired, drift, items, refusals, secret_writes};
+use crate::store::{
+    Source, StoreError, StoreResult, client_fields, desired, drift, items, refusals, secret_writes,
+};
 use crate::vault::VaultError;
 
 /// A client and everything the rules need to know of it.
@@ -32,8 +36,56 @@ pub struct Portrait {
     pub approved: bool,
     /// Digests of the secrets that were handed out last (D-24 d).
     pub handed_out: HashMap<ItemKey, Vec<u8>>,
-    /// Desired secrets, sealed; not read for plans, which never need their text.
+    /// Own secrets, sealed; not read for plans, which never need their text.
     pub sealed: HashMap<ParameterKey, StoredValue>,
+    /// Its values of the fields an administrator has added.
+    pub fields: BTreeMap<String, String>,
+    /// Values set for it alone.
+    pub own: BTreeMap<ParameterKey, Desired>,
+    /// Values it was given when it came for the first time, as their templates had them (D-20).
+    pub onboarding: BTreeMap<ParameterKey, StoredValue>,
+    /// Templates and groups.
+    pub layers: Arc<Snapshot>,
+    /// What templates have for it.
+    pub won: Arc<BTreeMap<ParameterKey, Won>>,
+}
+
+impl Portrait {
+    /// A client of which only its row is known.
+    pub(super) fn begin(app: &App, client: Client, layers: Arc<Snapshot>) -> Self {
+        let mut picture = Picture::empty(kind_of(client.software_type.as_deref()));
+        picture.system = system_items(app, &client);
+        Self {
+            picture,
+            configuration_revision: client.configuration_revision,
+            approved: client.approved,
+            client,
+            handed_out: HashMap::new(),
+            sealed: HashMap::new(),
+            fields: BTreeMap::new(),
+            own: BTreeMap::new(),
+            onboarding: BTreeMap::new(),
+            layers,
+            won: Arc::default(),
+        }
+    }
+
+    /// Takes one stored value into it; `keep_sealed` when its text may be asked for.
+    ///
+    /// # Errors
+    /// When it is damaged, or sealed with another key.
+    pub(super) fn take(&mut self, app: &App, stored: StoredValue, keep_sealed: bool) -> StoreResult<()> {
+        if stored.layer == Layer::Onboarding {
+            self.onboarding.insert(stored.key.clone(), stored);
+            return Ok(());
+        }
+        if stored.sealed && keep_sealed {
+            self.sealed.insert(stored.key.clone(), stored.clone());
+        }
+        let (key, desired) = desired_value(app, self.client.id, stored)?;
+        self.own.insert(key, desired);
+        Ok(())
+    }
 }
 
 /// How much of what a client reports is read.
@@ -73,31 +125,25 @@ pub async fn lean_picture_of(app: &App, on: &impl Source, standing: Standing) ->
 }
 
 async fn draw(app: &App, on: &impl Source, standing: Standing, detail: Detail) -> StoreResult<Portrait> {
-    let Standing { client: row, has, .. } = standing;
+    let Standing { client: row, has, layers_version, .. } = standing;
     let client = row.id;
-    let (configuration_revision, approved) = (row.configuration_revision, row.approved);
-    let mut picture = Picture::empty(kind_of(row.software_type.as_deref()));
-    let mut sealed = HashMap::new();
+    let layers = layers::snapshot_of(app, on, layers_version).await?;
+    let mut portrait = Portrait::begin(app, row, layers);
+    if has.fields {
+        portrait.fields = client_fields::of_client(on, client).await?;
+    }
     if has.desired {
-        let mut values = desired::values(on, client).await?;
-        // Of several layers the strongest stays: it comes last (D-18).
-        values.sort_by_key(|stored| Reverse(stored.layer));
-        for stored in values {
-            if stored.sealed {
-                sealed.insert(stored.key.clone(), stored.clone());
-            } else {
-                sealed.remove(&stored.key);
-            }
-            let (key, wanted) = desired_value(app, client, stored)?;
-            picture.desired.insert(key, wanted);
+        for stored in desired::values(on, client).await? {
+            portrait.take(app, stored, true)?;
         }
     }
-    picture.system = system_items(app, &row);
+    settle::settle(app, &mut portrait, None)?;
+    let picture = &mut portrait.picture;
     let name_of = |id| app.store.item_name(id).to_string();
     picture.reported = match detail {
         Detail::Everything => items::reported(on, client, None, name_of).await?,
         Detail::Compared => {
-            let numbers = compared(app, &picture);
+            let numbers = compared(app, picture);
             items::reported(on, client, Some(&numbers), name_of).await?
         }
     };
@@ -107,14 +153,13 @@ async fn draw(app: &App, on: &impl Source, standing: Standing, detail: Detail) -
             picture.drifted.insert(key(item, index));
         }
     }
-    let mut handed_out = HashMap::new();
     let writes = if has.secrets { secret_writes::of_client(on, client).await? } else { Vec::new() };
     for write in writes {
         let item = key(write.item, write.index);
         if let Some(digest) = write.acknowledged {
             picture.acknowledged.insert(item.clone(), digest);
         }
-        handed_out.extend(write.handed_out.map(|digest| (item, digest)));
+        portrait.handed_out.extend(write.handed_out.map(|digest| (item, digest)));
     }
     if has.refusals {
         for (item, index, status) in refusals::of_client(on, client).await? {
@@ -122,13 +167,13 @@ async fn draw(app: &App, on: &impl Source, standing: Standing, detail: Detail) -
         }
     }
     if let (true, Some(model), Some(version)) =
-        (has.model_refusals, model_of(&row), row.software_version.as_deref())
+        (has.model_refusals, model_of(&portrait.client), portrait.client.software_version.as_deref())
     {
         for (item, refusal) in refusals::of_model(on, model, version).await? {
             picture.unsupported.insert(app.store.item_name(item).to_string(), refusal);
         }
     }
-    Ok(Portrait { picture, client: row, configuration_revision, approved, handed_out, sealed })
+    Ok(portrait)
 }
 
 /// Numbers of the items the desired values stand on, with those of their records.
@@ -162,18 +207,23 @@ pub fn desired_value(
 ) -> StoreResult<(ParameterKey, Desired)> {
     let attempt = "read a desired value";
     let corrupt = || StoreError::Corrupt { attempt, what: "client_value.value" };
-    let layer = stored.layer;
+    let (layer, template) = (stored.layer, stored.template);
     if !stored.sealed {
         let value: Value = serde_json::from_str(&stored.value).map_err(|_| corrupt())?;
-        return Ok((stored.key, Desired { content: Content::Plain(value), layer }));
+        return Ok((stored.key, Desired { content: Content::Plain(value), layer, template, rank: None }));
     }
-    let text = open_value(app, client, &stored).map_err(|_| corrupt())?;
-    let digest = match wire_of(app, &stored.key, &text) {
+    let json = open_value(app, client, &stored).map_err(|_| corrupt())?;
+    let digest = value_digest(app, client, &stored.key, &json);
+    Ok((stored.key, Desired { content: Content::Secret(digest), layer, template, rank: None }))
+}
+
+/// Keyed digest of a secret value, which is given as its JSON.
+pub(super) fn value_digest(app: &App, client: ClientId, key: &ParameterKey, json: &Secret) -> Vec<u8> {
+    match wire_of(app, key, json) {
         Some((item, text)) => secret_digest(app, client, &item, text.expose()),
         // Without an item nothing is ever written; any digest that is no other secret's will do.
-        None => secret_digest(app, client, &ItemKey::new(stored.key.to_string(), None), text.expose()),
-    };
-    Ok((stored.key, Desired { content: Content::Secret(digest), layer }))
+        None => secret_digest(app, client, &ItemKey::new(key.to_string(), None), json.expose()),
+    }
 }
 
 /// Item and text on the wire of a secret value, which is stored as its JSON.
@@ -191,19 +241,27 @@ fn wire_of(app: &App, key: &ParameterKey, json: &Secret) -> Option<(ItemKey, Sec
 /// # Errors
 /// When the secret cannot be opened.
 pub fn secret_text(app: &App, portrait: &Portrait, key: &ParameterKey) -> StoreResult<Option<Secret>> {
-    let Some(stored) = portrait.sealed.get(key) else { return Ok(None) };
-    let corrupt = |_| StoreError::Corrupt { attempt: "open a desired secret", what: "client_value.value" };
-    let json = open_value(app, portrait.client.id, stored).map_err(corrupt)?;
-    Ok(wire_of(app, key, &json).map(|(_, text)| text))
+    let own = portrait.own.contains_key(key);
+    let json = match portrait.sealed.get(key).filter(|_| own) {
+        Some(stored) => {
+            let corrupt =
+                |_| StoreError::Corrupt { attempt: "open a desired secret", what: "client_value.value" };
+            Some(open_value(app, portrait.client.id, stored).map_err(corrupt)?)
+        }
+        None => settle::secret_json(app, portrait, key)?,
+    };
+    Ok(json.and_then(|json| wire_of(app, key, &json)).map(|(_, text)| text))
 }
 
-fn place(client: ClientId, key: &ParameterKey) -> String {
+fn place(client: ClientId, layer: Layer, key: &ParameterKey) -> String {
     let index = key.index.map(|index| index.to_string()).unwrap_or_default();
-    format!("desired:{client}:{}:{index}", key.parameter)
+    // The first layer there was has no word of its own in its places.
+    let layer = if layer == Layer::Client { "desired" } else { layer.as_str() };
+    format!("{layer}:{client}:{}:{index}", key.parameter)
 }
 
-fn open_value(app: &App, client: ClientId, stored: &StoredValue) -> Result<Secret, VaultError> {
-    app.vault.open(&place(client, &stored.key), &stored.value)
+pub(super) fn open_value(app: &App, client: ClientId, stored: &StoredValue) -> Result<Secret, VaultError> {
+    app.vault.open(&place(client, stored.layer, &stored.key), &stored.value)
 }
 
 /// Seals a desired value for its place in the table.
@@ -213,11 +271,12 @@ fn open_value(app: &App, client: ClientId, stored: &StoredValue) -> Result<Secre
 pub fn seal_value(
     app: &App,
     client: ClientId,
+    layer: Layer,
     key: &ParameterKey,
     value: &Value,
 ) -> Result<String, VaultError> {
     let json = serde_json::to_string(value).map_err(|_| VaultError::Seal)?;
-    app.vault.seal(&place(client, key), &Secret::new(json))
+    app.vault.seal(&place(client, layer, key), &Secret::new(json))
 }
 
 /// Keyed digest of the text of a secret item: tells whether it must be written, and nothing else (D-16).

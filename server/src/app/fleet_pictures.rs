@@ -2,14 +2,17 @@
 //! queries for all of them. Planning for a fleet stands on it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use domain::ClientId;
 use domain::catalogue::{Catalogue, Parameter, ParameterKey, Value, record};
-use domain::configuration::{ItemKey, Picture, kind_of};
+use domain::configuration::{ItemKey, Picture};
 
-use super::configuration::{Portrait, desired_value, model_of, system_items};
+use super::configuration::{Portrait, model_of};
+use super::layers;
+use super::layers::settle::settle;
 use crate::App;
-use crate::store::{Source, StoreResult, fleet, refusals};
+use crate::store::{Source, StoreResult, client_fields, fleet, refusals};
 
 /// Clients drawn at once: bounds memory, and how long one of them keeps others from running.
 pub(super) const AT_ONCE: usize = 1_000;
@@ -50,35 +53,32 @@ pub async fn portraits(
     ids: &[ClientId],
     view: &View,
 ) -> StoreResult<Vec<Portrait>> {
-    let mut portraits = BTreeMap::new();
-    for client in fleet::clients(on, ids).await? {
-        let mut picture = Picture::empty(kind_of(client.software_type.as_deref()));
-        picture.system = system_items(app, &client);
-        let (configuration_revision, approved) = (client.configuration_revision, client.approved);
-        let handed_out = HashMap::new();
-        portraits.insert(
-            client.id,
-            Portrait {
-                picture,
-                client,
-                configuration_revision,
-                approved,
-                handed_out,
-                sealed: HashMap::new(),
-            },
-        );
+    let layers = layers::snapshot(app, on).await?;
+    let mut portraits: BTreeMap<ClientId, Portrait> = fleet::clients(on, ids)
+        .await?
+        .into_iter()
+        .map(|client| (client.id, Portrait::begin(app, client, Arc::clone(&layers))))
+        .collect();
+    // Nobody has values for fields that nobody has made.
+    if !layers.fields.is_empty() {
+        for (id, fields) in client_fields::of_clients(on, ids).await? {
+            if let Some(portrait) = portraits.get_mut(&id) {
+                portrait.fields = fields;
+            }
+        }
+    }
+    for (id, stored) in fleet::values(on, ids, view.parameters.as_ref()).await? {
+        if let Some(portrait) = portraits.get_mut(&id) {
+            portrait.take(app, stored, false)?;
+        }
     }
     let mut desired: BTreeSet<String> = BTreeSet::new();
-    for (id, stored) in fleet::values(on, ids, view.parameters.as_ref()).await? {
-        let Some(portrait) = portraits.get_mut(&id) else { continue };
-        if !desired.contains(&stored.key.parameter) {
-            desired.insert(stored.key.parameter.clone());
-        }
-        let (key, wanted) = desired_value(app, id, stored)?;
-        // Layers: the strongest counts (D-18).
-        let stronger = portrait.picture.desired.get(&key).is_none_or(|other| wanted.layer < other.layer);
-        if stronger {
-            portrait.picture.desired.insert(key, wanted);
+    for portrait in portraits.values_mut() {
+        settle(app, portrait, view.parameters.as_ref())?;
+        for key in portrait.picture.desired.keys() {
+            if !desired.contains(&key.parameter) {
+                desired.insert(key.parameter.clone());
+            }
         }
     }
     let mut items = view.items.clone();

@@ -155,6 +155,10 @@ impl Burst {
             | Resource::Jobs
             | Resource::Plans
             | Resource::Settings
+            | Resource::Scans
+            | Resource::Templates
+            | Resource::Groups
+            | Resource::ClientFields
             | Resource::Notifications => false,
         };
         self.lost || self.events.iter().any(ends)
@@ -174,7 +178,13 @@ impl Burst {
 fn may_hear(caller: &Caller, event: &Event) -> bool {
     let own = event.account == Some(caller.account);
     match event.resource {
-        Resource::Clients | Resource::Jobs | Resource::Plans => caller.roles.may(Permission::ReadClients),
+        Resource::Clients
+        | Resource::Jobs
+        | Resource::Plans
+        | Resource::Scans
+        | Resource::Templates
+        | Resource::Groups
+        | Resource::ClientFields => caller.roles.may(Permission::ReadClients),
         // Which of them concern the caller, the list says; what others clear for themselves does not.
         Resource::Notifications => own || event.account.is_none(),
         Resource::Accounts => {

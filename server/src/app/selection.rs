@@ -2,10 +2,12 @@
 
 use api::targets::{MOST_IDS, TargetFilter, Targets};
 use api::{FieldError, field};
-use domain::ClientId;
 use domain::client::Fault;
+use domain::group_filter::Filter;
+use domain::{ClientId, GroupId, TemplateId};
 
 use super::error::{AppError, AppResult};
+use super::layers;
 use crate::App;
 use crate::store::client_list::{self, ClientFilter, FaultFilter};
 
@@ -22,7 +24,7 @@ pub async fn clients(app: &App, targets: &Targets) -> AppResult<Vec<ClientId>> {
         }
         (Some(ids), None) => client_list::existing(&app.store, ids).await?,
         (None, Some(filter)) => {
-            client_list::ids(&app.store, &client_filter(filter)?, app.clock.now()).await?
+            client_list::ids(&app.store, &client_filter(app, filter).await?, app.clock.now()).await?
         }
         _ => return Err(fault(field::MISSING, "needs either ids or filter")),
     };
@@ -31,7 +33,7 @@ pub async fn clients(app: &App, targets: &Targets) -> AppResult<Vec<ClientId>> {
     Ok(ids)
 }
 
-fn client_filter(filter: &TargetFilter) -> AppResult<ClientFilter> {
+async fn client_filter(app: &App, filter: &TargetFilter) -> AppResult<ClientFilter> {
     let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     Ok(ClientFilter {
         search: text(&filter.search),
@@ -47,7 +49,40 @@ fn client_filter(filter: &TargetFilter) -> AppResult<ClientFilter> {
         last_contact_reason: filter.last_contact_reason,
         seen_from: filter.seen_from,
         seen_until: filter.seen_until,
+        among: among(app, filter.group, filter.template, "/targets/filter/").await?,
     })
+}
+
+/// The members of a group, and those a template applies to, as filters; `at` stands before the names of the fields.
+///
+/// # Errors
+/// `invalid_fields` when there is no such group or template.
+pub(super) async fn among(
+    app: &App,
+    group: Option<GroupId>,
+    template: Option<TemplateId>,
+    at: &str,
+) -> AppResult<Vec<Filter>> {
+    if group.is_none() && template.is_none() {
+        return Ok(Vec::new());
+    }
+    let layers = layers::snapshot(app, &app.store).await?;
+    let nobody = || Filter::Any(Vec::new());
+    let unknown = |name: &str, code: &str| {
+        AppError::field(FieldError::new(format!("{at}{name}"), code, "names nothing there is"))
+    };
+    let mut among = Vec::new();
+    if let Some(id) = group {
+        let group = layers.groups.get(&id).ok_or_else(|| unknown("group", "unknown_group"))?;
+        among.push(group.filter.clone().unwrap_or_else(nobody));
+    }
+    if let Some(id) = template {
+        if !layers.templates.contains_key(&id) {
+            return Err(unknown("template", "unknown_template"));
+        }
+        among.push(layers.reach_of(id).unwrap_or_else(nobody));
+    }
+    Ok(among)
 }
 
 /// The filter for faults: `any`, or one of them.

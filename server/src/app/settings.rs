@@ -6,13 +6,19 @@ use domain::setting::{SettingFault, SettingKey, SettingKind, SettingValue};
 use serde_json::json;
 
 use super::caller::Caller;
+use super::client_fields;
 use super::error::{AppError, AppResult};
+use super::layers;
+use super::onboarding::{self, Given};
 use super::revision::Expected;
 use crate::App;
 use crate::events::{Change, Resource};
 use crate::settings::{SettingSource, SettingState};
 use crate::store::audit::NewRecord;
-use crate::store::{Tx, audit, settings as rows};
+use crate::store::{Tx, audit, layers as layer_rows, settings as rows};
+
+/// The variable of templates that a setting makes.
+const EXTENSION: &str = "extension";
 
 fn view(state: SettingState) -> SettingView {
     let row = state.key.definition();
@@ -64,7 +70,7 @@ pub fn find(app: &App, id: &str) -> AppResult<SettingView> {
 /// Sets a value.
 ///
 /// # Errors
-/// `not_found`, `setting_locked`, `step_up_required`, `precondition_failed`, `invalid_fields`.
+/// `not_found`, `setting_locked`, `step_up_required`, `precondition_failed`, `invalid_fields`, `in_use`.
 pub async fn change(
     app: &App,
     caller: &Caller,
@@ -76,12 +82,16 @@ pub async fn change(
     if key.is_security() {
         caller.require_confirmed(app).await?;
     }
+    let against = Against::of(app, key).await?;
     let tx = app.store.begin().await?;
     let (before, revision) = match stored(&tx, key, expected).await {
         Err(error) => return Err(read_again(app, tx, error).await),
         Ok(stored) => stored,
     };
     key.check(&request.value).map_err(|fault| refused(&fault))?;
+    if before != request.value {
+        against.refuse(app, &tx).await?;
+    }
     if !rows::put(&tx, id, &request.value, revision, app.clock.now()).await? {
         return Err(read_again(app, tx, AppError::stale()).await);
     }
@@ -93,18 +103,22 @@ pub async fn change(
 /// Goes back to the default.
 ///
 /// # Errors
-/// `not_found`, `setting_locked`, `step_up_required`, `precondition_failed`.
+/// `not_found`, `setting_locked`, `step_up_required`, `precondition_failed`, `in_use`.
 pub async fn reset(app: &App, caller: &Caller, id: &str, expected: &Expected) -> AppResult<SettingView> {
     let key = unlocked(app, id)?;
     if key.is_security() {
         caller.require_confirmed(app).await?;
     }
+    let against = Against::of(app, key).await?;
     let tx = app.store.begin().await?;
     let (before, revision) = match stored(&tx, key, expected).await {
         Err(error) => return Err(read_again(app, tx, error).await),
         Ok(stored) => stored,
     };
     if revision != 0 {
+        if before != key.definition().default.into() {
+            against.refuse(app, &tx).await?;
+        }
         if !rows::delete(&tx, id, revision).await? {
             return Err(read_again(app, tx, AppError::stale()).await);
         }
@@ -112,6 +126,36 @@ pub async fn reset(app: &App, caller: &Caller, id: &str, expected: &Expected) ->
     }
     tx.commit().await?;
     changed(app, key).await
+}
+
+/// What stands against another value of a setting, as far as it takes long to find out.
+#[derive(Default)]
+struct Against(Option<Given>);
+
+impl Against {
+    /// Looked for before anything is held.
+    async fn of(app: &App, key: SettingKey) -> AppResult<Self> {
+        if key != SettingKey::ExtensionDigits {
+            return Ok(Self::default());
+        }
+        Ok(Self(Some(onboarding::given_with(app, EXTENSION).await?)))
+    }
+
+    /// Another number of digits is another value for every client whose template holds the extension. A setting has no
+    /// plan that would show that first (D-22), so it stays while there is such a template or a value given by one.
+    async fn refuse(self, app: &App, tx: &Tx) -> AppResult<()> {
+        let Some(given) = self.0 else { return Ok(()) };
+        // No template is saved before this transaction ends.
+        layer_rows::lock(tx).await?;
+        let mut users = client_fields::templates_with(&*layers::snapshot(app, tx).await?, EXTENSION);
+        if users.is_empty() && given.clients == 0 {
+            return Ok(());
+        }
+        users.extend(given.templates);
+        let text =
+            "Templates or values that clients were given hold {extension}: another value would change them.";
+        Err(client_fields::in_use(text, users, given.clients))
+    }
 }
 
 fn unlocked(app: &App, id: &str) -> AppResult<SettingKey> {

@@ -74,7 +74,7 @@ pub(crate) async fn export_clients(
     caller.require(Permission::ReadClients)?;
     let query = query?.0;
     let format = query.format.unwrap_or_default();
-    Ok(export::answer("clients", format, COLUMNS, clients::export(app, &query.into())?))
+    Ok(export::answer("clients", format, COLUMNS, clients::export(app, &query.into()).await?))
 }
 
 /// Get a client.

@@ -29,6 +29,9 @@ use crate::net::Peer;
 
 /// Largest body that is read, in bytes.
 pub(super) const LARGEST_BODY: usize = 1024 * 1024;
+/// Largest body with a template's file in it, in bytes: the file has up to 1 MiB, and as a text of JSON every end of a line
+/// and every quotation mark in it is two characters.
+pub(crate) const LARGEST_FILE_BODY: usize = 2_621_440;
 /// Time a body has to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// Longest `Idempotency-Key`.
@@ -103,24 +106,24 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> AppResult<Self> {
         let (parts, body) = request.into_parts();
-        let bytes = body_bytes(&parts.headers, body).await?;
+        let bytes = body_bytes(&parts.headers, body, LARGEST_BODY).await?;
         parse(&bytes).map(Self)
     }
 }
 
-/// The JSON body of a creating call, with its `Idempotency-Key` if it has one.
-pub(crate) struct Create<T> {
+/// The JSON body of a creating call, of up to `MOST` bytes, with its `Idempotency-Key` if it has one.
+pub(crate) struct Create<T, const MOST: usize = LARGEST_BODY> {
     pub(super) body: T,
     pub(super) key: Option<IdempotencyKey>,
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Create<T> {
+impl<S: Send + Sync, T: DeserializeOwned, const MOST: usize> FromRequest<S> for Create<T, MOST> {
     type Rejection = AppError;
 
     async fn from_request(request: Request, _: &S) -> AppResult<Self> {
         let (parts, body) = request.into_parts();
         let key = idempotency_key(&parts.headers)?;
-        let bytes = body_bytes(&parts.headers, body).await?;
+        let bytes = body_bytes(&parts.headers, body, MOST).await?;
         let key = key.map(|key| {
             let mut hasher = Sha256::new();
             for piece in [parts.method.as_str().as_bytes(), parts.uri.path().as_bytes(), &bytes] {
@@ -148,7 +151,7 @@ fn malformed(text: impl Into<String>) -> AppError {
     AppError::new(Code::MalformedRequest, text)
 }
 
-async fn body_bytes(headers: &HeaderMap, body: HttpBody) -> AppResult<Bytes> {
+async fn body_bytes(headers: &HeaderMap, body: HttpBody, most: usize) -> AppResult<Bytes> {
     let json = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_json);
     if !json {
         return Err(AppError::new(
@@ -157,14 +160,14 @@ async fn body_bytes(headers: &HeaderMap, body: HttpBody) -> AppResult<Bytes> {
         ));
     }
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > LARGEST_BODY) {
-        return Err(too_large());
+    if announced.is_some_and(|length| length > most) {
+        return Err(too_large(most));
     }
-    let read = tokio::time::timeout(BODY_TIME, to_bytes(body, LARGEST_BODY)).await;
+    let read = tokio::time::timeout(BODY_TIME, to_bytes(body, most)).await;
     let read = read.map_err(|_| AppError::new(Code::RequestTimeout, "The body did not arrive in time."))?;
     read.map_err(|error| {
         let too_long = error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
-        if too_long { too_large() } else { malformed("The body did not arrive completely.") }
+        if too_long { too_large(most) } else { malformed("The body did not arrive completely.") }
     })
 }
 
@@ -173,8 +176,8 @@ fn is_json(content_type: &str) -> bool {
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
-fn too_large() -> AppError {
-    AppError::new(Code::BodyTooLarge, "The body is larger than allowed.").arg("limit", LARGEST_BODY)
+fn too_large(most: usize) -> AppError {
+    AppError::new(Code::BodyTooLarge, "The body is larger than allowed.").arg("limit", most)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> AppResult<T> {

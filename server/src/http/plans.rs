@@ -38,7 +38,7 @@ pub(crate) async fn get_plan(
 ) -> Answer {
     caller.require(Permission::ReadClients)?;
     query?;
-    Ok(plain(&plans::find(&app, id.0).await?))
+    Ok(plain(&plans::find(&app, &caller, id.0).await?))
 }
 
 /// List the clients of a plan, with what would be written to each.

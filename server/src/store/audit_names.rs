@@ -1,5 +1,5 @@
-//! Names of the accounts and clients that audit records are about: as they are called now, or, when they were deleted,
-//! as the record of the deletion calls them. Beside the records and not in them, so that no hash depends on it.
+//! Names of the accounts, clients, groups, scans and templates that audit records are about: as they are called now, or,
+//! when they were deleted, as the record of the deletion calls them. Beside the records and not in them, so that no hash depends on it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,9 +14,17 @@ use super::error::{Attempt, StoreResult};
 pub type Names = HashMap<(String, String), String>;
 
 /// Kind, its table, and how a row of it is called.
-const KINDS: [(&str, &str, &str); 2] = [
+const KINDS: [(&str, &str, &str); 5] = [
     ("account", "account", "user_name"),
     ("client", "client", "COALESCE(e164, device_id_text, device_id, '')"),
+    ("group", "client_group", "name"),
+    // Its ranges, which are stored as a list of texts; many of them make no name.
+    (
+        "scan",
+        "scan",
+        "SUBSTR(REPLACE(REPLACE(REPLACE(ranges, '[\"', ''), '\"]', ''), '\",\"', ', '), 1, 100)",
+    ),
+    ("template", "template", "name"),
 ];
 
 /// Names of the accounts and clients that records are about; without those that have none.
@@ -93,8 +101,9 @@ async fn before(on: &impl Source, kind: &str, numbers: &[i64]) -> StoreResult<Ha
 fn named(details: &str) -> Option<String> {
     let details: Json = serde_json::from_str(details).ok()?;
     let before = details.get("before").unwrap_or(&details);
-    let mut names =
-        ["user_name", "e164", "device_id"].into_iter().filter_map(|field| before.get(field)?.as_str());
+    let mut names = ["user_name", "e164", "device_id", "name"]
+        .into_iter()
+        .filter_map(|field| before.get(field)?.as_str());
     names.next().map(str::to_owned)
 }
 
@@ -108,7 +117,8 @@ pub(super) fn condition(place: usize, is_postgres: bool) -> String {
             format!("json_extract(gone.details, '$.before.{name}')")
         }
     };
-    let before = format!("COALESCE({}, {}, {}, '')", field("user_name"), field("e164"), field("device_id"));
+    let fields = ["user_name", "e164", "device_id", "name"].map(field).join(", ");
+    let before = format!("COALESCE({fields}, '')");
     let kinds = KINDS.map(|(kind, table, name)| {
         format!(
             "(object_kind = '{kind}' AND object_id IN (SELECT CAST(id AS TEXT) FROM {table} \
@@ -128,6 +138,7 @@ mod tests {
     fn what_was_deleted_is_called_as_it_was_before() {
         assert_eq!(named(r#"{"before":{"user_name":"ingrid"}}"#).as_deref(), Some("ingrid"));
         assert_eq!(named(r#"{"before":{"e164":null,"device_id":"00:1a"}}"#).as_deref(), Some("00:1a"));
+        assert_eq!(named(r#"{"before":{"name":"Hamburg","rank":3}}"#).as_deref(), Some("Hamburg"));
         assert_eq!(named(r#"{"sessions_ended":1}"#), None);
     }
 }

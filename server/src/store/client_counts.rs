@@ -81,6 +81,8 @@ pub struct Beside {
     pub drifted: u64,
     /// Secrets were withheld from it, and it has accepted none since.
     pub secrets_withheld: bool,
+    /// It has values that were copied to it at onboarding (D-20).
+    pub onboarding: bool,
 }
 
 /// The same for the clients of a page, in one statement; clients with nothing are left out.
@@ -99,7 +101,9 @@ pub async fn beside(on: &impl Source, ids: &[ClientId]) -> StoreResult<HashMap<C
          AND state IN ('waiting', 'active', 'sent') GROUP BY client_id \
          UNION ALL SELECT client_id, 'drift', COUNT(*) FROM drift WHERE client_id IN ({numbers}) GROUP BY client_id \
          UNION ALL SELECT client_id, 'withheld', COUNT(*) FROM ({WITHHELD}) AS w \
-         WHERE client_id IN ({numbers}) GROUP BY client_id"
+         WHERE client_id IN ({numbers}) GROUP BY client_id \
+         UNION ALL SELECT c.id, 'onboarding', CAST(1 AS BIGINT) FROM client AS c WHERE c.id IN ({numbers}) \
+         AND EXISTS (SELECT 1 FROM client_value AS v WHERE v.client_id = c.id AND v.layer = 'onboarding')"
     );
     let connection = on.connection();
     let statement = Statement::from_string(connection.get_database_backend(), sql);
@@ -112,7 +116,8 @@ pub async fn beside(on: &impl Source, ids: &[ClientId]) -> StoreResult<HashMap<C
         match what.as_str() {
             "open" => beside.open_targets = number.unsigned_abs(),
             "drift" => beside.drifted = number.unsigned_abs(),
-            _ => beside.secrets_withheld = true,
+            "withheld" => beside.secrets_withheld = true,
+            _ => beside.onboarding = true,
         }
     }
     Ok(found)

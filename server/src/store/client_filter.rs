@@ -1,17 +1,25 @@
 //! Which clients: the filters of their list as a condition (D-36). Knows nothing of orders and pages.
 
 use domain::client::{ClientState, ContactReason, Fault};
+use domain::group_filter::Filter;
 use jiff::{SignedDuration, Timestamp};
 use sea_orm::Value;
+
+use super::group_filter;
 
 /// A client that was seen, but not within this time, is looked for. Hours, because a day is no fixed time.
 pub const NOT_SEEN_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Clients from which secrets were withheld and that have accepted none since (D-24). What was withheld and is no
-/// longer desired needs nobody's attention.
+/// longer desired needs nobody's attention. Who gets what from templates is worked out and not stored, so this comes
+/// near it: the client has a secret of its own or from onboarding, or what was withheld came from templates (their jobs,
+/// and those of contacts) and some template still holds a secret, if only one for others.
 pub(super) const WITHHELD: &str = "SELECT t.client_id FROM job_target AS t WHERE t.reason = 'withheld' \
     AND t.client_id IS NOT NULL AND t.finished_at IS NOT NULL \
-    AND EXISTS (SELECT 1 FROM client_value AS v WHERE v.client_id = t.client_id AND v.sealed = TRUE) \
+    AND EXISTS (SELECT 1 FROM client AS c WHERE c.id = t.client_id AND c.state <> 'retired') \
+    AND (EXISTS (SELECT 1 FROM client_value AS v WHERE v.client_id = t.client_id AND v.sealed = TRUE) \
+    OR (EXISTS (SELECT 1 FROM template_value AS s WHERE s.sealed = TRUE) \
+    AND EXISTS (SELECT 1 FROM job AS j WHERE j.id = t.job_id AND (j.cause = 'templates' OR j.kind = 'converge')))) \
     AND NOT EXISTS (SELECT 1 FROM secret_write AS w WHERE w.client_id = t.client_id AND w.acknowledged_at >= t.finished_at)";
 
 /// Clients for which a target waits or is under way; the whole condition of the partial index.
@@ -19,6 +27,9 @@ const IN_JOB: &str = "SELECT client_id FROM job_target \
     WHERE state IN ('waiting', 'active', 'sent') AND client_id IS NOT NULL";
 
 const DRIFTED: &str = "SELECT client_id FROM drift";
+
+/// Another phone has not taken its place: nobody waits for one that is retired.
+pub(super) const IS_THERE: &str = "state <> 'retired'";
 
 /// Last contact as it is indexed.
 const LAST_CONTACT: &str = "COALESCE(last_contact_at, 0)";
@@ -61,6 +72,8 @@ pub struct ClientFilter {
     pub seen_from: Option<Timestamp>,
     /// Last contact before this time.
     pub seen_until: Option<Timestamp>,
+    /// Those that all of these take: of groups and templates. Retired clients only when `state` asks for them.
+    pub among: Vec<Filter>,
 }
 
 impl ClientFilter {
@@ -98,7 +111,7 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    pub(super) fn of(filter: &ClientFilter, at: Timestamp) -> Self {
+    pub(super) fn of(filter: &ClientFilter, at: Timestamp, is_postgres: bool) -> Self {
         let mut condition = Self { parts: Vec::new(), values: Vec::new() };
         if let Some(search) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             condition.search(search);
@@ -138,6 +151,14 @@ impl Condition {
             }
         }
         condition.time(filter, at);
+        if !filter.among.is_empty() && filter.state != Some(ClientState::Retired) {
+            // Members of groups are those that are there, unless the others are asked for.
+            condition.add(IS_THERE.to_owned());
+        }
+        for among in &filter.among {
+            let part = group_filter::condition(among, &mut condition, is_postgres);
+            condition.add(part);
+        }
         condition
     }
 
@@ -165,11 +186,11 @@ impl Condition {
             None => {}
             Some(true) => {
                 let value = self.value(limit);
-                self.add(format!("{LAST_CONTACT} > 0 AND {LAST_CONTACT} < {value}"));
+                self.add(format!("{LAST_CONTACT} > 0 AND {LAST_CONTACT} < {value} AND {IS_THERE}"));
             }
             Some(false) => {
                 let value = self.value(limit);
-                self.add(format!("({LAST_CONTACT} = 0 OR {LAST_CONTACT} >= {value})"));
+                self.add(format!("({LAST_CONTACT} = 0 OR {LAST_CONTACT} >= {value} OR NOT {IS_THERE})"));
             }
         }
         if let Some(from) = filter.seen_from {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use domain::ClientId;
 use domain::client::SecureMode;
 use jiff::{SignedDuration, Timestamp};
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 
 use super::client_filter::Condition;
 pub use super::client_filter::{ClientFilter, FaultFilter};
@@ -122,7 +122,7 @@ pub async fn slice(
     // Deep in a filtered list, going through the index of the order means a look at a row for each of its entries;
     // going through the narrow index and sorting its numbers is faster. An expression no index has says so.
     let deep = !filter.is_empty() && window.skip >= DEEP;
-    read(on, Condition::of(filter, at), window, deep).await
+    read(on, Condition::of(filter, at, is_postgres(on)), window, deep).await
 }
 
 async fn read(
@@ -202,9 +202,13 @@ pub async fn page(
     }
     let total = found.len() as u64;
     store.totals.keep(filter, version, at, total);
-    let mut among = Condition::of(&ClientFilter::default(), at);
+    let mut among = Condition::of(&ClientFilter::default(), at, is_postgres(store));
     among.add(format!("id IN ({})", numbers(&found)));
     Ok((read(store, among, window, true).await?, total))
+}
+
+fn is_postgres(on: &impl Source) -> bool {
+    on.connection().get_database_backend() == DbBackend::Postgres
 }
 
 /// What stands in a statement as it is: our own numbers need no places, whose count would make each statement a
@@ -222,7 +226,7 @@ async fn first_ids(
     at: Timestamp,
 ) -> StoreResult<Vec<ClientId>> {
     let attempt = "find clients";
-    let condition = Condition::of(filter, at);
+    let condition = Condition::of(filter, at, is_postgres(on));
     let sql = format!("SELECT id FROM client {} LIMIT {most}", condition.text());
     let connection = on.connection();
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, condition.values);
@@ -281,7 +285,7 @@ pub async fn total(store: &Store, filter: &ClientFilter, now: Timestamp) -> Stor
     let attempt = "count clients";
     // Read before counting: a change in between makes the count count as old, never as new.
     let version = store.totals.version.load(Ordering::Acquire);
-    let condition = Condition::of(filter, now);
+    let condition = Condition::of(filter, now, is_postgres(store));
     let sql = format!("SELECT COUNT(*) FROM client {}", condition.text());
     let statement = Statement::from_sql_and_values(store.backend, sql, condition.values);
     let row = store.connection().query_one_raw(statement).await.attempt(attempt)?;
@@ -297,7 +301,7 @@ pub async fn total(store: &Store, filter: &ClientFilter, now: Timestamp) -> Stor
 /// When the database cannot be asked.
 pub async fn ids(on: &impl Source, filter: &ClientFilter, at: Timestamp) -> StoreResult<Vec<ClientId>> {
     let attempt = "list the ids of clients";
-    let condition = Condition::of(filter, at);
+    let condition = Condition::of(filter, at, is_postgres(on));
     let sql = format!("SELECT id FROM client {} ORDER BY id", condition.text());
     let connection = on.connection();
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, condition.values);
@@ -346,7 +350,29 @@ pub async fn none_is(on: &impl Source, ids: &[ClientId], mode: SecureMode) -> St
     Ok(true)
 }
 
-/// Which of these numbers more than one client reports (D-3).
+/// Those of the clients whose place no other phone has taken.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn without_retired(on: &impl Source, ids: &[ClientId]) -> StoreResult<Vec<ClientId>> {
+    let attempt = "leave retired clients out";
+    let connection = on.connection();
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(5_000) {
+        let sql = format!(
+            "SELECT id FROM client WHERE id IN ({}) AND state <> 'retired' ORDER BY id",
+            numbers(chunk)
+        );
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        for row in &connection.query_all_raw(statement).await.attempt(attempt)? {
+            found.push(ClientId(row.try_get_by_index(0).attempt(attempt)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Which of these numbers more than one client reports (D-3). One whose place another has taken, and one that waits to
+/// take a place, have theirs rightly (D-29).
 ///
 /// # Errors
 /// When the database cannot be asked.
@@ -357,7 +383,8 @@ pub async fn shared_numbers(on: &impl Source, numbers: &[&str]) -> StoreResult<V
     let attempt = "find numbers in use twice";
     let places: Vec<String> = (1..=numbers.len()).map(|place| format!("${place}")).collect();
     let sql = format!(
-        "SELECT e164 FROM client WHERE e164 IN ({}) GROUP BY e164 HAVING COUNT(*) > 1",
+        "SELECT e164 FROM client WHERE e164 IN ({}) AND state <> 'retired' \
+         AND NOT (state = 'prepared' AND replaces IS NOT NULL) GROUP BY e164 HAVING COUNT(*) > 1",
         places.join(", ")
     );
     let values: Vec<Value> = numbers.iter().map(|number| (*number).into()).collect();

@@ -2,7 +2,7 @@
 
 use domain::client::{Access, ClientState, ContactReason, FaultSet, Mobility, QuarantineReason, SecureMode};
 use domain::contact::{DeviceReport, Known};
-use domain::{ClientId, DeviceId};
+use domain::{ClientId, DeviceId, TemplateId};
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 
@@ -71,6 +71,14 @@ pub struct Client {
     pub approved: bool,
     /// Number of its desired configuration; 0 when nothing was ever desired (D-27).
     pub configuration_revision: i64,
+    /// Server it is registered with, as it reports it (D-21).
+    pub server_address: Option<String>,
+    /// When onboarding values were copied to it (D-20).
+    pub onboarded_at: Option<Timestamp>,
+    /// Template chosen when it was prepared.
+    pub onboarding_template: Option<TemplateId>,
+    /// The client it takes the place of (D-29).
+    pub replaces: Option<ClientId>,
     /// First seen or prepared.
     pub created_at: Timestamp,
     /// Last change that counts as one (not: a contact that said nothing new).
@@ -82,8 +90,8 @@ pub struct Client {
 pub(super) const COLUMNS: &str = "id, device_id, device_id_text, state, quarantine_reason, e164, basic_e164, \
     device_type, model, software_type, software_version, part_number, key_modules, backlight, gigabit, \
     contact_me_uri, peer_address, bound_network, trusted_address, secure_mode, mobility, access, faults, last_contact_at, \
-    last_contact_reason, full_read_at, full_read_wanted, approved, configuration_revision, created_at, updated_at, \
-    revision";
+    last_contact_reason, full_read_at, full_read_wanted, approved, configuration_revision, server_address, onboarded_at, \
+    onboarding_template, replaces, created_at, updated_at, revision";
 
 #[derive(FromQueryResult)]
 pub(super) struct Row {
@@ -116,6 +124,10 @@ pub(super) struct Row {
     full_read_wanted: bool,
     approved: bool,
     configuration_revision: i64,
+    server_address: Option<String>,
+    onboarded_at: Option<i64>,
+    onboarding_template: Option<i64>,
+    replaces: Option<i64>,
     created_at: i64,
     updated_at: i64,
     revision: i64,
@@ -159,6 +171,10 @@ impl Row {
             full_read_wanted: self.full_read_wanted,
             approved: self.approved,
             configuration_revision: self.configuration_revision,
+            server_address: self.server_address,
+            onboarded_at: self.onboarded_at.map(time).transpose()?,
+            onboarding_template: self.onboarding_template.map(TemplateId),
+            replaces: self.replaces.map(ClientId),
             created_at: time(self.created_at)?,
             updated_at: time(self.updated_at)?,
             revision: self.revision,
@@ -237,6 +253,10 @@ pub struct ForContact {
     pub last_contact_at: Option<Timestamp>,
     /// Its address then.
     pub peer_address: Option<String>,
+    /// Number of the device itself.
+    pub basic_e164: Option<String>,
+    /// Server it is registered with.
+    pub server_address: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -263,6 +283,8 @@ struct ContactRow {
     called_address: Option<String>,
     last_contact_at: Option<i64>,
     peer_address: Option<String>,
+    basic_e164: Option<String>,
+    server_address: Option<String>,
 }
 
 /// Finds the client of a device id for recording a contact; locks the row where rows are locked.
@@ -276,7 +298,8 @@ pub async fn for_contact(tx: &Tx, device: &DeviceId) -> StoreResult<Option<ForCo
     let sql = format!(
         "SELECT id, state, e164, device_type, software_type, software_version, part_number, key_modules, mobility, \
          bound_network, faults, full_read_at, full_read_version, full_read_wanted, basic_digest, \
-         items_digest, next_at, tries, called_at, called_address, last_contact_at, peer_address \
+         items_digest, next_at, tries, called_at, called_address, last_contact_at, peer_address, basic_e164, \
+         server_address \
          FROM client LEFT JOIN client_call ON client_call.client_id = client.id WHERE device_id = $1{lock}"
     );
     let statement = Statement::from_sql_and_values(tx.backend, sql, [device.as_str().into()]);
@@ -308,6 +331,8 @@ pub async fn for_contact(tx: &Tx, device: &DeviceId) -> StoreResult<Option<ForCo
         basic_digest: row.basic_digest,
         items_digest: row.items_digest,
         peer_address: row.peer_address,
+        basic_e164: row.basic_e164,
+        server_address: row.server_address,
         last_contact_at: row
             .last_contact_at
             .map(|ms| Timestamp::from_millisecond(ms).map_err(|_| corrupt("client.last_contact_at")))
@@ -328,10 +353,14 @@ pub struct Contact<'a> {
     pub model: Option<&'a str>,
     /// Sorts software versions.
     pub software_sort: Option<String>,
+    /// The version as a number, when it can be read.
+    pub software_order: Option<i64>,
     /// The device id as the phone wrote it.
     pub device_id_text: &'a str,
     /// Peer address; `None` keeps the one that is there.
     pub peer: Option<String>,
+    /// The same in a form that sorts.
+    pub address_sort: Option<String>,
     /// Network of the peer; bound when nothing is bound yet.
     pub network: String,
     /// Reason of the contact.
@@ -360,10 +389,11 @@ pub async fn insert(tx: &Tx, device: &DeviceId, contact: &Contact<'_>) -> StoreR
     let sql = "INSERT INTO client (device_id, device_id_text, state, e164, basic_e164, device_type, model, \
         software_type, software_version, software_sort, part_number, key_modules, backlight, gigabit, \
         contact_me_uri, peer_address, bound_network, secure_mode, mobility, access, faults, last_contact_at, \
-        last_contact_reason, full_read_wanted, basic_digest, created_at, updated_at, revision, trusted_address) \
+        last_contact_reason, full_read_wanted, basic_digest, created_at, updated_at, revision, trusted_address, address_sort, \
+        software_order, server_address) \
         VALUES ($1, $2, 'active', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'default', $17, \
-        'direct', $18, $19, $20, FALSE, $21, $19, $19, 1, $15) RETURNING id";
-    let values: [Value; 21] = [
+        'direct', $18, $19, $20, FALSE, $21, $19, $19, 1, $15, $22, $23, $24) RETURNING id";
+    let values: [Value; 24] = [
         device.as_str().into(),
         contact.device_id_text.into(),
         report.e164.clone().into(),
@@ -385,6 +415,9 @@ pub async fn insert(tx: &Tx, device: &DeviceId, contact: &Contact<'_>) -> StoreR
         contact.at.as_millisecond().into(),
         contact.reason.as_str().into(),
         contact.basic_digest.clone().into(),
+        contact.address_sort.clone().into(),
+        contact.software_order.into(),
+        report.server_address.clone().into(),
     ];
     let row = tx
         .inner
@@ -416,9 +449,11 @@ pub async fn record_contact(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> Sto
         items_digest = CASE WHEN $23 THEN NULL ELSE items_digest END, \
         updated_at = CASE WHEN $24 THEN $19 ELSE updated_at END, \
         revision = CASE WHEN $24 THEN revision + 1 ELSE revision END, \
-        approved = CASE WHEN $25 THEN FALSE ELSE approved END WHERE id = $1";
+        approved = CASE WHEN $25 THEN FALSE ELSE approved END, address_sort = COALESCE($26, address_sort), \
+        software_order = CASE WHEN $8 IS NULL THEN software_order ELSE $27 END, \
+        server_address = COALESCE($28, server_address) WHERE id = $1";
     let sql = if tx.is_postgres() { typed(sql) } else { sql.to_owned() };
-    let values: [Value; 25] = [
+    let values: [Value; 28] = [
         id.0.into(),
         contact.device_id_text.into(),
         report.e164.clone().into(),
@@ -444,6 +479,9 @@ pub async fn record_contact(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> Sto
         contact.items_changed.into(),
         contact.is_change.into(),
         contact.ends_approval.into(),
+        contact.address_sort.clone().into(),
+        contact.software_order.into(),
+        report.server_address.clone().into(),
     ];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     tx.inner.execute_raw(statement).await.attempt("record a contact").map(|_| ())
@@ -469,7 +507,9 @@ pub async fn touch(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> StoreResult<
 
 /// PostgreSQL wants to know the type of a parameter that only stands beside `IS NULL`.
 fn typed(sql: &str) -> String {
-    sql.replace("$5 IS NULL", "$5::text IS NULL").replace("$22 IS NOT NULL", "$22::text IS NOT NULL")
+    sql.replace("$5 IS NULL", "$5::text IS NULL")
+        .replace("$8 IS NULL", "$8::text IS NULL")
+        .replace("$22 IS NOT NULL", "$22::text IS NOT NULL")
 }
 
 /// Records a full read: its time, firmware and digest, and the inventory that only a full read brings.
@@ -492,9 +532,10 @@ pub async fn record_full_read(
         full_read_wanted = FALSE, items_digest = $3, \
         basic_digest = CASE WHEN $8 THEN NULL ELSE basic_digest END, key_modules = COALESCE($5, key_modules), \
         part_number = COALESCE(part_number, $6), backlight = COALESCE($7, backlight), \
+        server_address = COALESCE($9, server_address), \
         updated_at = CASE WHEN $4 THEN $2 ELSE updated_at END, \
         revision = CASE WHEN $4 THEN revision + 1 ELSE revision END WHERE id = $1";
-    let values: [Value; 8] = [
+    let values: [Value; 9] = [
         id.0.into(),
         at.as_millisecond().into(),
         digest.to_vec().into(),
@@ -503,6 +544,7 @@ pub async fn record_full_read(
         report.part_number.clone().into(),
         report.backlight.clone().into(),
         overrides_opening.into(),
+        report.server_address.clone().into(),
     ];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     tx.inner.execute_raw(statement).await.attempt("record a full read").map(|_| ())
@@ -517,6 +559,16 @@ pub async fn forget_items_digest(tx: &Tx, id: ClientId, at: Timestamp) -> StoreR
     let values: [Value; 2] = [id.0.into(), at.as_millisecond().into()];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     tx.inner.execute_raw(statement).await.attempt("record changed items").map(|_| ())
+}
+
+/// A phone has taken the address of its server from us: it counts as reported (D-21).
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_server_address(tx: &Tx, id: ClientId, address: &str) -> StoreResult<()> {
+    let sql = "UPDATE client SET server_address = $2 WHERE id = $1";
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into(), address.into()]);
+    tx.inner.execute_raw(statement).await.attempt("record the server of a client").map(|_| ())
 }
 
 /// Asks for a full read at the next contact; counts as a change. `false` when there is no such client.
@@ -537,52 +589,9 @@ pub async fn want_full_read(tx: &Tx, id: ClientId, at: Timestamp) -> StoreResult
 /// # Errors
 /// When the database refuses.
 pub async fn delete(tx: &Tx, id: ClientId, revision: i64) -> StoreResult<bool> {
-    let attempt = "delete a client";
     let values: [Value; 2] = [id.0.into(), revision.into()];
     let sql = "DELETE FROM client WHERE id = $1 AND revision = $2";
-    let done = tx
-        .inner
-        .execute_raw(Statement::from_sql_and_values(tx.backend, sql, values))
-        .await
-        .attempt(attempt)?;
-    Ok(done.rows_affected() > 0)
-}
-
-/// Prepared clients that wait for a phone with a deployment PIN (its keyed digest).
-///
-/// # Errors
-/// When the database cannot be asked.
-pub async fn prepared_by_pin(tx: &Tx, digest: &[u8]) -> StoreResult<Vec<ClientId>> {
-    let sql = "SELECT id FROM client WHERE deployment_pin_digest = $1 AND state = 'prepared' AND device_id IS NULL ORDER BY id LIMIT 2";
-    prepared(tx, sql, digest.to_vec().into()).await
-}
-
-/// Prepared clients that wait for a phone with a number.
-///
-/// # Errors
-/// When the database cannot be asked.
-pub async fn prepared_by_number(tx: &Tx, number: &str) -> StoreResult<Vec<ClientId>> {
-    let sql = "SELECT id FROM client WHERE e164 = $1 AND state = 'prepared' AND device_id IS NULL ORDER BY id LIMIT 2";
-    prepared(tx, sql, number.into()).await
-}
-
-async fn prepared(tx: &Tx, sql: &str, value: Value) -> StoreResult<Vec<ClientId>> {
-    let attempt = "look for a prepared client";
-    let rows = tx
-        .inner
-        .query_all_raw(Statement::from_sql_and_values(tx.backend, sql, [value]))
-        .await
-        .attempt(attempt)?;
-    rows.iter().map(|row| row.try_get_by_index(0).attempt(attempt).map(ClientId)).collect()
-}
-
-/// A prepared client has found its phone; the number or PIN serves once (D-1).
-///
-/// # Errors
-/// When the database refuses.
-pub async fn adopt(tx: &Tx, id: ClientId, device: &DeviceId) -> StoreResult<()> {
-    let sql = "UPDATE client SET device_id = $2, deployment_pin_digest = NULL, revision = revision + 1 WHERE id = $1";
-    let values: [Value; 2] = [id.0.into(), device.as_str().into()];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
-    tx.inner.execute_raw(statement).await.attempt("match a phone with its prepared client").map(|_| ())
+    let done = tx.inner.execute_raw(statement).await.attempt("delete a client")?;
+    Ok(done.rows_affected() > 0)
 }

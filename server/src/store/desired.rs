@@ -1,10 +1,10 @@
 //! Desired values of clients by layer, and the number of their configuration (D-18, D-27).
 
-use domain::ClientId;
 use domain::catalogue::ParameterKey;
 use domain::configuration::Layer;
+use domain::{ClientId, TemplateId};
 use jiff::Timestamp;
-use sea_orm::{ConnectionTrait, Statement, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 
 use super::error::{Attempt, StoreError, StoreResult};
 use super::{Source, Tx};
@@ -25,6 +25,35 @@ pub struct StoredValue {
     pub sealed: bool,
     /// When it was set.
     pub changed_at: Timestamp,
+    /// The template it was copied from (D-20).
+    pub template: Option<TemplateId>,
+    /// Name of that template at the time.
+    pub template_name: Option<String>,
+}
+
+/// Columns of [`read_row`], in its order.
+pub(super) const COLUMNS: &str =
+    "parameter, parameter_index, layer, value, sealed, changed_at, template_id, template_name";
+
+/// A stored value, from the column `first` on.
+pub(super) fn read_row(row: &QueryResult, first: usize, attempt: &'static str) -> StoreResult<StoredValue> {
+    let corrupt = |what| StoreError::Corrupt { attempt, what };
+    let index: i32 = row.try_get_by_index(first + 1).attempt(attempt)?;
+    let layer: String = row.try_get_by_index(first + 2).attempt(attempt)?;
+    let at: i64 = row.try_get_by_index(first + 5).attempt(attempt)?;
+    let template: Option<i64> = row.try_get_by_index(first + 6).attempt(attempt)?;
+    Ok(StoredValue {
+        key: ParameterKey {
+            parameter: row.try_get_by_index(first).attempt(attempt)?,
+            index: u16::try_from(index).ok(),
+        },
+        layer: Layer::parse(&layer).ok_or(corrupt("client_value.layer"))?,
+        value: row.try_get_by_index(first + 3).attempt(attempt)?,
+        sealed: row.try_get_by_index(first + 4).attempt(attempt)?,
+        changed_at: Timestamp::from_millisecond(at).map_err(|_| corrupt("client_value.changed_at"))?,
+        template: template.map(TemplateId),
+        template_name: row.try_get_by_index(first + 7).attempt(attempt)?,
+    })
 }
 
 /// Number of an index as stored.
@@ -46,28 +75,11 @@ pub(super) fn is_one_of(items: &[(i64, Option<u16>)]) -> String {
 pub async fn values(on: &impl Source, client: ClientId) -> StoreResult<Vec<StoredValue>> {
     let attempt = "read the desired configuration of a client";
     let connection = on.connection();
-    let sql = "SELECT parameter, parameter_index, layer, value, sealed, changed_at FROM client_value WHERE client_id = $1";
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [client.0.into()]);
+    let sql = format!("SELECT {COLUMNS} FROM client_value WHERE client_id = $1");
+    let statement =
+        Statement::from_sql_and_values(connection.get_database_backend(), &sql, [client.0.into()]);
     let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
-    rows.iter()
-        .map(|row| {
-            let corrupt = |what| StoreError::Corrupt { attempt, what };
-            let index: i32 = row.try_get_by_index(1).attempt(attempt)?;
-            let layer: String = row.try_get_by_index(2).attempt(attempt)?;
-            let at: i64 = row.try_get_by_index(5).attempt(attempt)?;
-            Ok(StoredValue {
-                key: ParameterKey {
-                    parameter: row.try_get_by_index(0).attempt(attempt)?,
-                    index: u16::try_from(index).ok(),
-                },
-                layer: Layer::parse(&layer).ok_or(corrupt("client_value.layer"))?,
-                value: row.try_get_by_index(3).attempt(attempt)?,
-                sealed: row.try_get_by_index(4).attempt(attempt)?,
-                changed_at: Timestamp::from_millisecond(at)
-                    .map_err(|_| corrupt("client_value.changed_at"))?,
-            })
-        })
-        .collect()
+    rows.iter().map(|row| read_row(row, 0, attempt)).collect()
 }
 
 /// Sets a value; `value` is JSON, or sealed.

@@ -32,7 +32,28 @@ pub async fn of_client(
         .collect()
 }
 
-/// An item was changed at the phone. It keeps its time when it had drifted before.
+/// What was desired of the drifted items of a client when they drifted: number of the item's name, index, digest. Those
+/// of which it is not known are left out.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn about(on: &impl Source, client: ClientId) -> StoreResult<Vec<(i64, Option<u16>, Vec<u8>)>> {
+    let attempt = "read what drift is about";
+    let connection = on.connection();
+    let sql = "SELECT item_id, item_index, about FROM drift WHERE client_id = $1 AND about IS NOT NULL";
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [client.0.into()]);
+    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
+    rows.iter()
+        .map(|row| {
+            let index: i32 = row.try_get_by_index(1).attempt(attempt)?;
+            let item = row.try_get_by_index(0).attempt(attempt)?;
+            Ok((item, u16::try_from(index).ok(), row.try_get_by_index(2).attempt(attempt)?))
+        })
+        .collect()
+}
+
+/// An item was changed at the phone. It keeps its time when it had drifted before; `about` is a digest of what is
+/// desired of it.
 ///
 /// # Errors
 /// When the database refuses.
@@ -41,12 +62,18 @@ pub async fn open(
     client: ClientId,
     item: i64,
     index: Option<u16>,
+    about: Option<&[u8]>,
     at: Timestamp,
 ) -> StoreResult<()> {
-    let sql = "INSERT INTO drift (client_id, item_id, item_index, since) VALUES ($1, $2, $3, $4) \
-        ON CONFLICT (client_id, item_id, item_index) DO NOTHING";
-    let values: [Value; 4] =
-        [client.0.into(), item.into(), index_number(index).into(), at.as_millisecond().into()];
+    let sql = "INSERT INTO drift (client_id, item_id, item_index, since, about) VALUES ($1, $2, $3, $4, $5) \
+        ON CONFLICT (client_id, item_id, item_index) DO UPDATE SET about = excluded.about";
+    let values: [Value; 5] = [
+        client.0.into(),
+        item.into(),
+        index_number(index).into(),
+        at.as_millisecond().into(),
+        about.map(<[u8]>::to_vec).into(),
+    ];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     tx.inner.execute_raw(statement).await.attempt("record drift").map(|_| ())
 }

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement, Value};
 
 use super::clients::{COLUMNS, Client, Row};
-use super::desired::{NO_INDEX, StoredValue, index_number};
-use super::error::{Attempt, StoreError, StoreResult};
+use super::desired::{self, NO_INDEX, StoredValue, index_number};
+use super::error::{Attempt, StoreResult};
 use super::secret_writes::SecretWrite;
 use super::{Source, Tx};
 
@@ -33,7 +33,7 @@ fn numbers(ids: &[ClientId]) -> String {
 }
 
 /// Asks the same of all clients, piece by piece; `{ids}` in the text stands for their numbers.
-async fn ask(
+pub(super) async fn ask(
     on: &impl Source,
     sql: &str,
     ids: &[ClientId],
@@ -138,9 +138,8 @@ pub async fn values(
     parameters: Option<&BTreeSet<String>>,
 ) -> StoreResult<Vec<(ClientId, StoredValue)>> {
     let attempt = "read the desired configuration of clients";
-    let mut sql = "SELECT client_id, parameter, parameter_index, layer, value, sealed, changed_at \
-        FROM client_value WHERE client_id IN ({ids})"
-        .to_owned();
+    let mut sql =
+        format!("SELECT client_id, {} FROM client_value WHERE client_id IN ({{ids}})", desired::COLUMNS);
     let mut values: Vec<Value> = Vec::new();
     if let Some(parameters) = parameters {
         if parameters.is_empty() {
@@ -153,21 +152,8 @@ pub async fn values(
     let rows = ask(on, &sql, ids, &values, attempt).await?;
     rows.iter()
         .map(|row| {
-            let corrupt = |what| StoreError::Corrupt { attempt, what };
             let client: i64 = row.try_get_by_index(0).attempt(attempt)?;
-            let index: i32 = row.try_get_by_index(2).attempt(attempt)?;
-            let layer: String = row.try_get_by_index(3).attempt(attempt)?;
-            let at: i64 = row.try_get_by_index(6).attempt(attempt)?;
-            let parameter = row.try_get_by_index(1).attempt(attempt)?;
-            let stored = StoredValue {
-                key: ParameterKey { parameter, index: u16::try_from(index).ok() },
-                layer: Layer::parse(&layer).ok_or(corrupt("client_value.layer"))?,
-                value: row.try_get_by_index(4).attempt(attempt)?,
-                sealed: row.try_get_by_index(5).attempt(attempt)?,
-                changed_at: Timestamp::from_millisecond(at)
-                    .map_err(|_| corrupt("client_value.changed_at"))?,
-            };
-            Ok((ClientId(client), stored))
+            Ok((ClientId(client), desired::read_row(row, 1, attempt)?))
         })
         .collect()
 }
@@ -334,6 +320,15 @@ pub async fn bump_revisions(tx: &Tx, ids: &[ClientId], at: Timestamp) -> StoreRe
     change(tx, sql, ids, &[at.as_millisecond().into()], "number the configuration of clients")
         .await
         .map(|_| ())
+}
+
+/// Counts as a change of each client.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn touch(tx: &Tx, ids: &[ClientId], at: Timestamp) -> StoreResult<()> {
+    let sql = "UPDATE client SET revision = revision + 1, updated_at = $1 WHERE id IN ({ids})";
+    change(tx, sql, ids, &[at.as_millisecond().into()], "note a change of clients").await.map(|_| ())
 }
 
 /// Approves those clients that were not yet (D-24 a); gives their number.

@@ -39,6 +39,25 @@ pub struct Plan {
     pub applied: bool,
     /// The job it became, if there was something to bring to a phone.
     pub job: Option<JobId>,
+    /// How far it is drawn up.
+    pub drawing: Drawing,
+    /// Version of templates and groups it was made of.
+    pub layers_version: Option<i64>,
+}
+
+/// How far a plan is drawn up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drawing {
+    /// `drawing`, `ready` or `failed`.
+    pub state: String,
+    /// Clients to be looked at.
+    pub clients: u64,
+    /// Clients looked at.
+    pub drawn: u64,
+    /// When that was last written down; `None` for a plan that was drawn up at once.
+    pub drawn_at: Option<Timestamp>,
+    /// Why it could not be drawn up: a stable code.
+    pub failure: Option<String>,
 }
 
 /// A plan to be stored.
@@ -56,6 +75,10 @@ pub struct NewPlan<'a> {
     pub created_at: Timestamp,
     /// When it is forgotten.
     pub expires_at: Timestamp,
+    /// Clients to be looked at, when it is drawn up in the background.
+    pub drawing: Option<u64>,
+    /// Version of templates and groups it is made of.
+    pub layers_version: Option<i64>,
 }
 
 /// One client of a plan, to be stored.
@@ -119,15 +142,20 @@ fn time(ms: i64, attempt: &'static str) -> StoreResult<Timestamp> {
 /// When the database refuses.
 pub async fn insert(tx: &Tx, new: &NewPlan<'_>) -> StoreResult<PlanId> {
     let attempt = "store a plan";
-    let sql = "INSERT INTO plan (kind, account_id, request, summary, created_at, expires_at) \
-        VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
-    let values: [Value; 6] = [
+    let sql = "INSERT INTO plan (kind, account_id, request, summary, created_at, expires_at, layers_version, state, \
+        clients, drawn_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
+    let clients = i64::try_from(new.drawing.unwrap_or_default()).unwrap_or(i64::MAX);
+    let values: [Value; 10] = [
         new.kind.into(),
         new.account.0.into(),
         new.request.into(),
         new.summary.into(),
         new.created_at.as_millisecond().into(),
         new.expires_at.as_millisecond().into(),
+        new.layers_version.into(),
+        if new.drawing.is_some() { "drawing" } else { "ready" }.into(),
+        clients.into(),
+        new.drawing.map(|_| new.created_at.as_millisecond()).into(),
     ];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     let row = tx.inner.query_one_raw(statement).await.attempt(attempt)?;
@@ -239,13 +267,23 @@ async fn select(on: &impl Source, id: PlanId, now: Timestamp, lock: &str) -> Sto
     let connection = on.connection();
     let sql = format!(
         "SELECT plan.id, plan.kind, plan.account_id, account.user_name, plan.request, plan.summary, \
-         plan.created_at, plan.expires_at, plan.job_id FROM plan JOIN account ON account.id = plan.account_id \
+         plan.created_at, plan.expires_at, plan.job_id, plan.state, plan.clients, plan.drawn, plan.drawn_at, \
+         plan.failure, plan.layers_version FROM plan JOIN account ON account.id = plan.account_id \
          WHERE plan.id = $1 AND plan.expires_at > $2{lock}"
     );
     let values: [Value; 2] = [id.0.into(), now.as_millisecond().into()];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     let Some(row) = connection.query_one_raw(statement).await.attempt(attempt)? else { return Ok(None) };
     let job: Option<i64> = row.try_get_by_index(8).attempt(attempt)?;
+    let count = |place: usize| row.try_get_by_index::<i64>(place).attempt(attempt).map(i64::unsigned_abs);
+    let drawn_at: Option<i64> = row.try_get_by_index(12).attempt(attempt)?;
+    let drawing = Drawing {
+        state: row.try_get_by_index(9).attempt(attempt)?,
+        clients: count(10)?,
+        drawn: count(11)?,
+        drawn_at: drawn_at.map(|ms| time(ms, attempt)).transpose()?,
+        failure: row.try_get_by_index(13).attempt(attempt)?,
+    };
     Ok(Some(Plan {
         id: PlanId(row.try_get_by_index(0).attempt(attempt)?),
         kind: row.try_get_by_index(1).attempt(attempt)?,
@@ -257,6 +295,8 @@ async fn select(on: &impl Source, id: PlanId, now: Timestamp, lock: &str) -> Sto
         expires_at: time(row.try_get_by_index(7).attempt(attempt)?, attempt)?,
         applied: job.is_some(),
         job: job.filter(|job| *job != NO_JOB).map(JobId),
+        drawing,
+        layers_version: row.try_get_by_index(14).attempt(attempt)?,
     }))
 }
 
@@ -364,6 +404,45 @@ pub async fn count_targets(on: &impl Source, id: PlanId, excluded: Option<bool>)
     let row = connection.query_one_raw(statement).await.attempt(attempt)?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
     Ok(count.unsigned_abs())
+}
+
+/// Writes down how many clients a plan in the making has looked at; `false` when somebody has forgotten it meanwhile.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_drawn(tx: &Tx, id: PlanId, drawn: u64, at: Timestamp) -> StoreResult<bool> {
+    let sql =
+        "UPDATE plan SET drawn = $2, drawn_at = $3 WHERE id = $1 AND state = 'drawing' AND expires_at > $3";
+    let drawn = i64::try_from(drawn).unwrap_or(i64::MAX);
+    let values: [Value; 3] = [id.0.into(), drawn.into(), at.as_millisecond().into()];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    let done = tx.inner.execute_raw(statement).await.attempt("note how far a plan is")?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// A plan in the making is drawn up, or could not be: `failure` says why. `false` when it is over meanwhile.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn finish_drawing(
+    tx: &Tx,
+    id: PlanId,
+    summary: &str,
+    failure: Option<&str>,
+    at: Timestamp,
+) -> StoreResult<bool> {
+    let sql = "UPDATE plan SET state = $2, summary = $3, failure = $4, drawn = clients, drawn_at = $5 \
+        WHERE id = $1 AND state = 'drawing' AND expires_at > $5";
+    let values: [Value; 5] = [
+        id.0.into(),
+        if failure.is_some() { "failed" } else { "ready" }.into(),
+        summary.into(),
+        failure.map(str::to_owned).into(),
+        at.as_millisecond().into(),
+    ];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    let done = tx.inner.execute_raw(statement).await.attempt("finish a plan")?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// Marks a plan as applied.

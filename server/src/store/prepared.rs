@@ -1,6 +1,6 @@
 //! Rows of prepared clients, and what an administrator decides about a client: approved, released (D-1, D-4, D-24).
 
-use domain::client::SecureMode;
+use domain::client::{ClientState, SecureMode};
 use domain::{ClientId, DeviceId};
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, Statement, Value};
@@ -116,7 +116,7 @@ pub async fn update(
     Ok(done.rows_affected() > 0)
 }
 
-/// Another client with a number (D-3).
+/// Another client with a number (D-3). One whose place another phone has taken does not use its number any more.
 ///
 /// # Errors
 /// When the database cannot be asked.
@@ -125,11 +125,21 @@ pub async fn other_with_number(
     number: &str,
     but: Option<ClientId>,
 ) -> StoreResult<Option<ClientId>> {
-    let sql = "SELECT id FROM client WHERE (e164 = $1 OR basic_e164 = $1) AND id <> $2 ORDER BY id LIMIT 1";
-    other(on, sql, number.into(), but).await
+    let sql = "SELECT id, state FROM client WHERE (e164 = $1 OR basic_e164 = $1) AND id <> $2 \
+        AND state <> 'retired' ORDER BY id LIMIT 1";
+    Ok(other(on, sql, number.into(), but).await?.map(|other| other.id))
 }
 
-/// Another client with a device id.
+/// Another client, in whose way one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Its id.
+    pub id: ClientId,
+    /// Another phone has taken its place (D-29): it is kept for its history.
+    pub retired: bool,
+}
+
+/// Another client with a device id, a retired one too: there are no two with the same.
 ///
 /// # Errors
 /// When the database cannot be asked.
@@ -137,8 +147,8 @@ pub async fn other_with_device(
     on: &impl Source,
     device: &DeviceId,
     but: Option<ClientId>,
-) -> StoreResult<Option<ClientId>> {
-    let sql = "SELECT id FROM client WHERE device_id = $1 AND id <> $2 ORDER BY id LIMIT 1";
+) -> StoreResult<Option<Other>> {
+    let sql = "SELECT id, state FROM client WHERE device_id = $1 AND id <> $2 ORDER BY id LIMIT 1";
     other(on, sql, device.as_str().into(), but).await
 }
 
@@ -151,8 +161,9 @@ pub async fn other_with_pin(
     digest: &[u8],
     but: Option<ClientId>,
 ) -> StoreResult<Option<ClientId>> {
-    let sql = "SELECT id FROM client WHERE deployment_pin_digest = $1 AND id <> $2 ORDER BY id LIMIT 1";
-    other(on, sql, digest.to_vec().into(), but).await
+    let sql =
+        "SELECT id, state FROM client WHERE deployment_pin_digest = $1 AND id <> $2 ORDER BY id LIMIT 1";
+    Ok(other(on, sql, digest.to_vec().into(), but).await?.map(|other| other.id))
 }
 
 async fn other(
@@ -160,13 +171,15 @@ async fn other(
     sql: &str,
     value: Value,
     but: Option<ClientId>,
-) -> StoreResult<Option<ClientId>> {
+) -> StoreResult<Option<Other>> {
     let attempt = "look for another client";
     let connection = on.connection();
     let values: [Value; 2] = [value, but.map_or(0, |client| client.0).into()];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
-    let row = connection.query_one_raw(statement).await.attempt(attempt)?;
-    row.map(|row| row.try_get_by_index(0).map(ClientId)).transpose().attempt(attempt)
+    let Some(row) = connection.query_one_raw(statement).await.attempt(attempt)? else { return Ok(None) };
+    let state: String = row.try_get_by_index(1).attempt(attempt)?;
+    let id = ClientId(row.try_get_by_index(0).attempt(attempt)?);
+    Ok(Some(Other { id, retired: state == ClientState::Retired.as_str() }))
 }
 
 /// Ends the quarantine of a client that still has this revision; its next contact binds it. `false` when it
@@ -184,4 +197,43 @@ pub async fn release(tx: &Tx, id: ClientId, revision: i64, at: Timestamp) -> Sto
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     let done = tx.inner.execute_raw(statement).await.attempt("release a client from quarantine")?;
     Ok(done.rows_affected() > 0)
+}
+
+/// Prepared clients that wait for a phone with a deployment PIN (its keyed digest).
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn prepared_by_pin(tx: &Tx, digest: &[u8]) -> StoreResult<Vec<ClientId>> {
+    let sql = "SELECT id FROM client WHERE deployment_pin_digest = $1 AND state = 'prepared' AND device_id IS NULL ORDER BY id LIMIT 2";
+    prepared(tx, sql, digest.to_vec().into()).await
+}
+
+/// Prepared clients that wait for a phone with a number.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn prepared_by_number(tx: &Tx, number: &str) -> StoreResult<Vec<ClientId>> {
+    let sql = "SELECT id FROM client WHERE e164 = $1 AND state = 'prepared' AND device_id IS NULL ORDER BY id LIMIT 2";
+    prepared(tx, sql, number.into()).await
+}
+
+async fn prepared(tx: &Tx, sql: &str, value: Value) -> StoreResult<Vec<ClientId>> {
+    let attempt = "look for a prepared client";
+    let rows = tx
+        .inner
+        .query_all_raw(Statement::from_sql_and_values(tx.backend, sql, [value]))
+        .await
+        .attempt(attempt)?;
+    rows.iter().map(|row| row.try_get_by_index(0).attempt(attempt).map(ClientId)).collect()
+}
+
+/// A prepared client has found its phone; the number or PIN serves once (D-1).
+///
+/// # Errors
+/// When the database refuses.
+pub async fn adopt(tx: &Tx, id: ClientId, device: &DeviceId) -> StoreResult<()> {
+    let sql = "UPDATE client SET device_id = $2, deployment_pin_digest = NULL, revision = revision + 1 WHERE id = $1";
+    let values: [Value; 2] = [id.0.into(), device.as_str().into()];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    tx.inner.execute_raw(statement).await.attempt("match a phone with its prepared client").map(|_| ())
 }

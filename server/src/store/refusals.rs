@@ -28,7 +28,28 @@ pub async fn of_client(on: &impl Source, client: ClientId) -> StoreResult<Vec<(i
         .collect()
 }
 
-/// A phone refused the present value of an item.
+/// What was desired of the items that one phone refused: number of the item's name, index, digest. Those of which it is
+/// not known are left out, and those it does not let be changed at all (D-6).
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn about(on: &impl Source, client: ClientId) -> StoreResult<Vec<(i64, Option<u16>, Vec<u8>)>> {
+    let attempt = "read what refusals are about";
+    let connection = on.connection();
+    let sql = "SELECT item_id, item_index, about FROM item_refusal WHERE client_id = $1 AND about IS NOT NULL \
+        AND LOWER(TRIM(status)) <> 'read only'";
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [client.0.into()]);
+    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
+    rows.iter()
+        .map(|row| {
+            let index: i32 = row.try_get_by_index(1).attempt(attempt)?;
+            let item = row.try_get_by_index(0).attempt(attempt)?;
+            Ok((item, u16::try_from(index).ok(), row.try_get_by_index(2).attempt(attempt)?))
+        })
+        .collect()
+}
+
+/// A phone refused the present value of an item; `about` is a digest of what was desired of it.
 ///
 /// # Errors
 /// When the database refuses.
@@ -38,13 +59,20 @@ pub async fn note(
     item: i64,
     index: Option<u16>,
     status: &str,
+    about: Option<&[u8]>,
     at: Timestamp,
 ) -> StoreResult<()> {
-    let sql = "INSERT INTO item_refusal (client_id, item_id, item_index, status, refused_at) \
-        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (client_id, item_id, item_index) \
-        DO UPDATE SET status = excluded.status, refused_at = excluded.refused_at";
-    let values: [Value; 5] =
-        [client.0.into(), item.into(), index_number(index).into(), status.into(), at.as_millisecond().into()];
+    let sql = "INSERT INTO item_refusal (client_id, item_id, item_index, status, refused_at, about) \
+        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (client_id, item_id, item_index) \
+        DO UPDATE SET status = excluded.status, refused_at = excluded.refused_at, about = excluded.about";
+    let values: [Value; 6] = [
+        client.0.into(),
+        item.into(),
+        index_number(index).into(),
+        status.into(),
+        at.as_millisecond().into(),
+        about.map(<[u8]>::to_vec).into(),
+    ];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     tx.inner.execute_raw(statement).await.attempt("record what a phone refuses").map(|_| ())
 }

@@ -2,17 +2,20 @@
 //! no drift, refuse nothing and hold no secrets; a session must not ask for each of it.
 
 use domain::ClientId;
+use domain::client::ClientState;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 
-use super::Source;
 use super::clients::{COLUMNS, Client, Row};
-use super::error::{Attempt, StoreResult};
+use super::error::{Attempt, StoreError, StoreResult};
+use super::{Source, Tx};
 
 /// What there is of a client in other tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Has {
-    /// Desired values.
+    /// Desired values of its own, or copied when it came for the first time.
     pub desired: bool,
+    /// Values of the fields an administrator has added.
+    pub fields: bool,
     /// Items changed at the phone.
     pub drift: bool,
     /// Secrets it was given.
@@ -38,6 +41,10 @@ pub struct Standing {
     pub items_digest: Option<Vec<u8>>,
     /// What else there is.
     pub has: Has,
+    /// Version of templates and groups at this moment.
+    pub layers_version: i64,
+    /// The version with which it was last looked at after a contact.
+    pub layers_seen: Option<i64>,
 }
 
 #[derive(FromQueryResult)]
@@ -46,6 +53,9 @@ struct StandingRow {
     client: Row,
     items_digest: Option<Vec<u8>>,
     has_desired: bool,
+    has_fields: bool,
+    layers_version: Option<i64>,
+    layers_seen: Option<i64>,
     has_drift: bool,
     has_secrets: bool,
     has_refusals: bool,
@@ -65,11 +75,14 @@ pub async fn standing(on: &impl Source, id: ClientId) -> StoreResult<Option<Stan
         format!("EXISTS (SELECT 1 FROM {table} AS t WHERE t.client_id = client.id{more})")
     };
     let sql = format!(
-        "SELECT {COLUMNS}, items_digest, {} AS has_desired, {} AS has_drift, {} AS has_secrets, {} AS has_refusals, \
+        "SELECT {COLUMNS}, items_digest, (SELECT version FROM layers_version WHERE layers_version.id = 1) AS layers_version, \
+         layers_seen, \
+         {} AS has_desired, {} AS has_fields, {} AS has_drift, {} AS has_secrets, {} AS has_refusals, \
          EXISTS (SELECT 1 FROM model_refusal AS t WHERE t.model = COALESCE(client.model, client.device_type) \
          AND t.software_version = client.software_version) AS has_model_refusals, \
          {} AS has_waiting, {} AS has_sent, {} AS has_scheduled FROM client WHERE id = $1",
         of_client("client_value", ""),
+        of_client("client_field", ""),
         of_client("drift", ""),
         of_client("secret_write", ""),
         of_client("item_refusal", ""),
@@ -86,6 +99,7 @@ pub async fn standing(on: &impl Source, id: ClientId) -> StoreResult<Option<Stan
             items_digest: row.items_digest,
             has: Has {
                 desired: row.has_desired,
+                fields: row.has_fields,
                 drift: row.has_drift,
                 secrets: row.has_secrets,
                 refusals: row.has_refusals,
@@ -94,7 +108,39 @@ pub async fn standing(on: &impl Source, id: ClientId) -> StoreResult<Option<Stan
                 sent: row.has_sent,
                 scheduled: row.has_scheduled,
             },
+            layers_version: row.layers_version.unwrap_or_default(),
+            layers_seen: row.layers_seen,
         })
+    })
+    .transpose()
+}
+
+/// What a client is at the moment it is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its state.
+    pub state: ClientState,
+    /// Its phone.
+    pub device: Option<String>,
+}
+
+/// Keeps a client as it is until the transaction ends; `None` when there is none. Whatever is read of it after this
+/// is as the change before has left it: a plan that is applied holds its clients for seconds.
+///
+/// # Errors
+/// When the database cannot be asked, or the row is damaged.
+pub async fn hold(tx: &Tx, id: ClientId) -> StoreResult<Option<Held>> {
+    let attempt = "hold a client";
+    // SQLite lets one transaction write at a time: nobody else is in the middle of a change.
+    let lock = if tx.is_postgres() { " FOR NO KEY UPDATE" } else { "" };
+    let sql = format!("SELECT state, device_id FROM client WHERE id = $1{lock}");
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into()]);
+    let row = tx.inner.query_one_raw(statement).await.attempt(attempt)?;
+    row.map(|row| {
+        let state: String = row.try_get_by_index(0).attempt(attempt)?;
+        let state =
+            ClientState::parse(&state).ok_or(StoreError::Corrupt { attempt, what: "client.state" })?;
+        Ok(Held { state, device: row.try_get_by_index(1).attempt(attempt)? })
     })
     .transpose()
 }

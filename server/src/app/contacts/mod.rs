@@ -115,6 +115,7 @@ pub async fn record_opening(app: &App, opened: Opened) -> Result<Contact, Contac
         app: app.clone(),
         pin: pin.map(|pin| pin_digest(app, pin)),
         software_sort: software_sort(&report),
+        software_order: software_order(&report),
         device: opened.device,
         device_text: opened.device_text,
         peer: opened.peer,
@@ -138,6 +139,9 @@ pub async fn record_opening(app: &App, opened: Opened) -> Result<Contact, Contac
     let happened = if recorded.created { Happened::Created } else { Happened::Updated };
     let client = recorded.contact.visit.client;
     app.events.publish(Resource::Clients, happened, client);
+    if let Some(retired) = recorded.retired {
+        app.events.publish(Resource::Clients, Happened::Updated, retired);
+    }
     if recorded.notified {
         app.events.publish(Resource::Notifications, Happened::Created, client);
     }
@@ -164,6 +168,9 @@ pub async fn record_full_read(
     let recorded = app.reports.submit(lane, change).await?;
     if recorded.changed {
         app.events.publish(Resource::Clients, Happened::Updated, client);
+    }
+    if recorded.notified {
+        app.events.publish(Resource::Notifications, Happened::Created, client);
     }
     touched(app, recorded.touched);
     Ok(recorded.piece)
@@ -223,6 +230,11 @@ fn software_sort(report: &DeviceReport) -> Option<String> {
     let software_type = report.software_type.as_deref().unwrap_or_default();
     let key = SoftwareVersion::parse(version).map_or(0, SoftwareVersion::sort_key);
     Some(format!("{software_type} {key:016x} {version}"))
+}
+
+/// The version as a number, for filters of groups.
+fn software_order(report: &DeviceReport) -> Option<i64> {
+    report.software_version.as_deref().and_then(SoftwareVersion::parse).map(SoftwareVersion::sort_key)
 }
 
 /// Reports of one device keep their order.

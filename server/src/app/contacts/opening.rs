@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use domain::client::{ClientState, ContactReason, FaultSet, QuarantineReason};
 use domain::contact::{self, DeviceReport, FullReadReason};
-use domain::network::Subnet;
+use domain::network::{Subnet, address_sort};
 use domain::setting::SettingKey;
 use domain::{ClientId, DeviceId, JobId};
 use jiff::{SignedDuration, Timestamp};
@@ -13,12 +13,13 @@ use serde_json::json;
 use super::{Contact, describe, phone, write_audit};
 use crate::App;
 use crate::app::calling;
+use crate::app::copies::replacement;
 use crate::app::jobs::dossier::Dossier;
 use crate::app::jobs::work::{self, Visit};
 use crate::app::jobs::{converge, outcome};
 use crate::store::group::Change;
 use crate::store::items::{Difference, NewItem, Scope};
-use crate::store::{StoreResult, Tx, calls, clients, items, notifications, refusals};
+use crate::store::{StoreResult, Tx, calls, clients, items, layers, notifications, prepared, refusals};
 
 /// The change that records an opening message.
 pub(super) struct RecordOpening {
@@ -32,6 +33,7 @@ pub(super) struct RecordOpening {
     pub(super) report: DeviceReport,
     pub(super) model: Option<&'static str>,
     pub(super) software_sort: Option<String>,
+    pub(super) software_order: Option<i64>,
     pub(super) items: Vec<NewItem>,
     pub(super) digest: Vec<u8>,
     pub(super) interval: SignedDuration,
@@ -45,6 +47,8 @@ pub(super) struct Recorded {
     pub(super) lists_change: bool,
     pub(super) notified: bool,
     pub(super) touched: Vec<JobId>,
+    /// The client whose place this one has taken now.
+    pub(super) retired: Option<ClientId>,
     /// A deployment PIN was looked for in vain.
     pub(super) wrong_pin: bool,
 }
@@ -66,8 +70,10 @@ impl RecordOpening {
             report: &self.report,
             model: self.model,
             software_sort: self.software_sort.clone(),
+            software_order: self.software_order,
             device_id_text: &self.device_text,
             peer: Some(self.peer.to_canonical().to_string()),
+            address_sort: Some(address_sort(self.peer)),
             network: Subnet::of(self.peer).to_string(),
             reason: self.reason,
             basic_digest: Some(self.digest.clone()),
@@ -87,7 +93,7 @@ impl RecordOpening {
     async fn unknown(&self, tx: &Tx) -> StoreResult<Recorded> {
         let mut candidates = Vec::new();
         if let Some(pin) = &self.pin {
-            candidates = clients::prepared_by_pin(tx, pin).await?;
+            candidates = prepared::prepared_by_pin(tx, pin).await?;
         }
         let by_pin = !candidates.is_empty();
         let window = self.app.settings.instant(SettingKey::OnboardingWindowUntil);
@@ -95,7 +101,7 @@ impl RecordOpening {
             && window.is_some_and(|until| self.at < until)
             && let Some(number) = self.report.e164.as_deref().filter(|number| !number.is_empty())
         {
-            candidates = clients::prepared_by_number(tx, number).await?;
+            candidates = prepared::prepared_by_number(tx, number).await?;
         }
         match candidates.as_slice() {
             [] => {
@@ -103,7 +109,7 @@ impl RecordOpening {
                 Ok(Recorded { wrong_pin: self.pin.is_some(), ..created })
             }
             [only] => {
-                clients::adopt(tx, *only, &self.device).await?;
+                prepared::adopt(tx, *only, &self.device).await?;
                 let details = json!({"device_id": self.device.to_string(), "reason": self.reason.as_str()});
                 self.audit(tx, *only, "client.match", details).await?;
                 match clients::for_contact(tx, &self.device).await? {
@@ -138,6 +144,7 @@ impl RecordOpening {
             lists_change: true,
             notified,
             touched: Vec::new(),
+            retired: None,
             wrong_pin: false,
         })
     }
@@ -148,9 +155,14 @@ impl RecordOpening {
         if known.basic_digest.as_deref() != Some(self.digest.as_slice()) {
             differences = items::store(tx, client, &self.items, Scope::Some, false, self.at).await?;
         }
-        let quarantine = (known.state != ClientState::Quarantined)
-            .then(|| contact::quarantine(&known.known, &self.report, self.peer))
-            .flatten();
+        let quarantine = match known.state {
+            ClientState::Quarantined => None,
+            // Another phone has taken its place, and it is here all the same (D-29).
+            ClientState::Retired => Some(QuarantineReason::Replaced),
+            ClientState::Prepared | ClientState::Active => {
+                contact::quarantine(&known.known, &self.report, self.peer)
+            }
+        };
         // Who the client is stays as it was before the quarantine, to be compared with.
         let kept_apart = quarantine.is_some() || known.state == ClientState::Quarantined;
         let peer = self.peer.to_canonical().to_string();
@@ -162,6 +174,7 @@ impl RecordOpening {
             report: &report,
             model: self.model.filter(|_| !kept_apart),
             peer: (!kept_apart).then(|| peer.clone()),
+            address_sort: (!kept_apart).then(|| address_sort(self.peer)),
             quarantine,
             items_changed: !differences.is_empty(),
             is_change: lists_change || !differences.is_empty(),
@@ -214,7 +227,14 @@ impl RecordOpening {
         } else {
             touched = self.engine(tx, known, &differences, &mut contact).await?;
         }
-        Ok(Recorded { contact, created: false, lists_change, notified, touched, wrong_pin: false })
+        let mut retired = None;
+        if known.state == ClientState::Prepared && state != ClientState::Quarantined {
+            let actor = phone(&self.device, client, Some(self.peer));
+            let left = replacement::take_place(&self.app, tx, client, &actor, self.at).await?;
+            retired = left.client;
+            touched.extend(left.jobs);
+        }
+        Ok(Recorded { contact, created: false, lists_change, notified, touched, retired, wrong_pin: false })
     }
 
     /// Whoever prepared a client knew its device id or number, and so may others. A phone that claims the place
@@ -266,10 +286,21 @@ impl RecordOpening {
             work::want_call_later(&self.app, tx, client, &mut dossier, self.at).await?;
             return Ok(touched);
         }
-        if starts || !differences.is_empty() {
+        // Another address is another group, perhaps.
+        let moved = known.peer_address.as_deref() != Some(self.peer.to_canonical().to_string().as_str());
+        // Templates or groups have changed since it was last here. Mostly the job of that change has it among its
+        // targets; not when it came, or changed its group, while that job was being made.
+        let standing = dossier.standing(tx).await?;
+        let version = standing
+            .filter(|standing| standing.layers_seen != Some(standing.layers_version))
+            .map(|standing| standing.layers_version);
+        if starts || moved || version.is_some() || !differences.is_empty() {
             touched.extend(
                 converge::look(&self.app, tx, &contact.visit, &mut dossier, differences, self.at).await?,
             );
+        }
+        if let Some(version) = version {
+            layers::set_seen(tx, client, version).await?;
         }
         let taken = work::take(&self.app, tx, &contact.visit, &mut dossier, self.at).await?;
         touched.extend(taken.touched);
@@ -329,6 +360,8 @@ impl RecordOpening {
         let said = |new: &Option<String>, old: &Option<String>| new.is_some() && new != old;
         let report = &self.report;
         said(&report.e164, &known.e164)
+            || said(&report.basic_e164, &known.basic_e164)
+            || said(&report.server_address, &known.server_address)
             || said(&report.device_type, &known.known.device_type)
             || said(&report.software_type, &known.software_type)
             || said(&report.software_version, &known.software_version)

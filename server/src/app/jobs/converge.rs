@@ -4,13 +4,14 @@
 
 use std::collections::BTreeSet;
 
-use domain::JobId;
 use domain::client::ContactReason;
 use domain::configuration::{ItemKey, Picture, Row, Scope, State, difference, states};
 use domain::job::{JobCause, JobKind, TargetState};
+use domain::{ClientId, JobId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value as Json;
 
+use super::about;
 use super::dossier::Dossier;
 use super::work::Visit;
 use super::{NewJob, NewTargets, create};
@@ -18,7 +19,7 @@ use crate::App;
 use crate::app::configuration::Portrait;
 use crate::store::audit::Actor;
 use crate::store::items::Difference;
-use crate::store::{StoreResult, Tx, diffs, drift, job_targets};
+use crate::store::{StoreResult, Tx, diffs, drift, job_targets, jobs, refusals};
 
 /// The same difference is not written again on its own within this time when it did not succeed.
 const REST: SignedDuration = SignedDuration::from_hours(1);
@@ -36,6 +37,7 @@ pub async fn look(
     at: Timestamp,
 ) -> StoreResult<Option<JobId>> {
     let Some(portrait) = dossier.portrait(app, tx).await? else { return Ok(None) };
+    begin_anew(app, tx, visit.client, portrait).await?;
     if portrait.picture.desired.is_empty() && portrait.picture.system.is_empty() {
         return Ok(None);
     }
@@ -46,7 +48,8 @@ pub async fn look(
         reported.retain(|item, _| !system.contains_key(item));
     }
     let wanted = difference(&app.catalogue, &portrait.picture, Scope::Pending).rows;
-    let rows = uncovered(tx, dossier, wanted).await?;
+    let planned = planned(tx, dossier, &wanted).await?;
+    let rows = uncovered(app, tx, dossier, wanted, &planned).await?;
     if rows.iter().all(|row| row.companion) {
         return Ok(None);
     }
@@ -55,7 +58,9 @@ pub async fn look(
         return Ok(None);
     }
     let waiting = dossier.targets(tx).await?.iter().find(|target| {
-        target.kind == JobKind::Converge && matches!(target.state, TargetState::Waiting | TargetState::Active)
+        target.kind == JobKind::Converge
+            && matches!(target.state, TargetState::Waiting | TargetState::Active)
+            && !planned.contains(&target.job)
     });
     if let Some(mut target) = waiting.cloned() {
         let before = target.machine();
@@ -79,20 +84,93 @@ pub async fn look(
     Ok(Some(created.id))
 }
 
+/// Converge jobs of the client that somebody has planned: they write what the plan showed, and are never changed here.
+async fn planned(tx: &Tx, dossier: &mut Dossier, wanted: &[Row]) -> StoreResult<BTreeSet<JobId>> {
+    if wanted.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let converging: BTreeSet<JobId> = dossier
+        .unfinished(tx)
+        .await?
+        .iter()
+        .filter(|target| target.kind == JobKind::Converge)
+        .map(|target| target.job)
+        .collect();
+    if converging.is_empty() {
+        return Ok(converging);
+    }
+    let jobs = jobs::by_ids(tx, &converging.into_iter().collect::<Vec<_>>()).await?;
+    Ok(jobs.into_iter().filter(|job| job.plan.is_some()).map(|job| job.id).collect())
+}
+
 /// Rows that no job of the client writes already, now or at its time.
-async fn uncovered(tx: &Tx, dossier: &mut Dossier, rows: Vec<Row>) -> StoreResult<Vec<Row>> {
+async fn uncovered(
+    app: &App,
+    tx: &Tx,
+    dossier: &mut Dossier,
+    rows: Vec<Row>,
+    planned: &BTreeSet<JobId>,
+) -> StoreResult<Vec<Row>> {
     let mut covered: BTreeSet<ItemKey> = BTreeSet::new();
+    let mut shown: BTreeSet<(ItemKey, Option<Vec<u8>>)> = BTreeSet::new();
     if rows.is_empty() {
         return Ok(rows);
     }
+    let about = |row: &Row| (row.item.clone(), about::of_row(&app.catalogue, row, None));
     // What is planned for later is not written earlier.
     for target in dossier.unfinished(tx).await? {
-        if target.kind == JobKind::WriteConfiguration {
-            let rows = diffs::read(tx, target.diff).await?;
-            covered.extend(rows.iter().filter(|row| !row.companion).map(|row| row.item.clone()));
+        let later = target.kind == JobKind::Converge && target.state == TargetState::Scheduled;
+        let of_plan = planned.contains(&target.job);
+        if target.kind != JobKind::WriteConfiguration && !later && !of_plan {
+            continue;
+        }
+        let rows = diffs::read(tx, target.diff).await?;
+        let own = rows.iter().filter(|row| !row.companion);
+        if of_plan {
+            // When the client has changed group since, the plan's job finds its row superseded and writes nothing.
+            shown.extend(own.map(about));
+        } else {
+            covered.extend(own.map(|row| row.item.clone()));
         }
     }
-    Ok(rows.into_iter().filter(|row| !covered.contains(&row.item)).collect())
+    Ok(rows.into_iter().filter(|row| !covered.contains(&row.item) && !shown.contains(&about(row))).collect())
+}
+
+/// Another value is desired than the one that drifted or was refused: it comes by membership of a group, and nobody
+/// has planned it. What the phone does not let be changed at all stays remembered (D-6).
+async fn begin_anew(app: &App, tx: &Tx, client: ClientId, portrait: &mut Portrait) -> StoreResult<()> {
+    let picture = &mut portrait.picture;
+    if picture.drifted.is_empty() && picture.refused.is_empty() {
+        return Ok(());
+    }
+    let desired = about::now(&app.catalogue, picture);
+    let item_of = |item: i64, index| ItemKey::new(tx.item_name(item).to_string(), index);
+    if !picture.drifted.is_empty() {
+        let any = about::items_of(&app.catalogue, picture);
+        let mut over = Vec::new();
+        for (number, index, about) in drift::about(tx, client).await? {
+            let item = item_of(number, index);
+            // Where nothing is desired, nothing can differ from it.
+            let other = desired.get(&item).map_or(!any.contains(&item), |now| *now != about);
+            if other {
+                picture.drifted.remove(&item);
+                over.push((number, index));
+            }
+        }
+        drift::close(tx, client, &over).await?;
+    }
+    if !picture.refused.is_empty() {
+        let mut over = Vec::new();
+        for (number, index, about) in refusals::about(tx, client).await? {
+            let item = item_of(number, index);
+            if desired.get(&item).is_some_and(|now| *now != about) {
+                picture.refused.remove(&item);
+                over.push((number, index));
+            }
+        }
+        refusals::forget(tx, client, Some(&over)).await?;
+    }
+    Ok(())
 }
 
 /// Opens and closes drift rows: by comparing how each changed item stood before and stands now.
@@ -139,6 +217,7 @@ async fn note_drift(
     let before = in_step(&earlier);
     let mut now = portrait.picture.clone();
     now.drifted.clear();
+    let desired = about::now(&app.catalogue, &now);
     let now = in_step(&now);
     for difference in changed {
         let item = key(tx, difference);
@@ -146,7 +225,8 @@ async fn note_drift(
             drift::close(tx, client, &[(difference.name, difference.index)]).await?;
             portrait.picture.drifted.remove(&item);
         } else if before.contains(&item) && !visit.lost_configuration {
-            drift::open(tx, client, difference.name, difference.index, at).await?;
+            let about = desired.get(&item).map(Vec::as_slice);
+            drift::open(tx, client, difference.name, difference.index, about, at).await?;
             portrait.picture.drifted.insert(item);
         }
     }

@@ -75,6 +75,12 @@ impl Dossier {
         }
     }
 
+    /// What groups look at, or what is desired of it, has changed in this transaction: the client is read anew.
+    pub fn forget_client(&mut self) {
+        self.standing = None;
+        self.portrait = None;
+    }
+
     /// A job was made for it in this transaction: its targets are read anew.
     pub fn note_job(&mut self) {
         self.targets = None;

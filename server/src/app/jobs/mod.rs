@@ -4,6 +4,7 @@
 //! A job and its targets are stored in the transaction of their cause, so that neither exists without the
 //! other. Which state follows on which is decided by `domain::job` alone.
 
+mod about;
 pub mod converge;
 pub mod dossier;
 mod kinds;
@@ -228,8 +229,8 @@ async fn find_finished(tx: &Tx, id: JobId) -> AppResult<Job> {
     Ok(job)
 }
 
-/// Cancels what waits for a client that is about to be deleted, in the same transaction; but not the target
-/// that deletes it.
+/// Cancels what waits for a client that is about to be deleted, or whose phone is no longer there, in the same
+/// transaction and for this reason; but not the target that deletes it.
 ///
 /// # Errors
 /// When the database refuses.
@@ -237,6 +238,7 @@ pub async fn cancel_targets_of_client(
     app: &App,
     tx: &Tx,
     client: ClientId,
+    reason: &'static str,
     except: Option<TargetId>,
 ) -> StoreResult<Vec<JobId>> {
     let at = app.clock.now();
@@ -250,7 +252,7 @@ pub async fn cancel_targets_of_client(
         } else {
             Happening::Cancel
         };
-        let done = target.apply(happening, Some("client-deleted"), Json::Null, at).is_ok();
+        let done = target.apply(happening, Some(reason), Json::Null, at).is_ok();
         if done && job_targets::write(tx, &target, before).await? {
             touched.push(target.job);
         }

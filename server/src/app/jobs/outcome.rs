@@ -7,6 +7,7 @@ use domain::{ClientId, JobId, TargetId};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
+use super::about;
 use super::dossier::Dossier;
 use super::work::{Attempt, Visit};
 use crate::App;
@@ -14,7 +15,12 @@ use crate::app::configuration::model_of;
 use crate::store::audit::{Actor, ActorKind, NewRecord};
 use crate::store::items::NewItem;
 use crate::store::job_targets::{self, ItemResult, JobTarget};
-use crate::store::{StoreResult, Tx, audit, clients, diffs, drift, items, refusals, secret_writes};
+use crate::store::{
+    StoreResult, Tx, audit, clients, diffs, drift, items, onboarding, refusals, secret_writes,
+};
+
+/// Item with the address of the server a phone is registered with: groups look at it (D-21).
+pub const SERVER_ADDRESS: &str = "reg-addr";
 
 /// An item the phone had a problem with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,6 +189,10 @@ async fn written(
         }
     }
     items::write(tx, visit.client, &reported, at).await?;
+    let server = good.iter().find(|row| row.item.name == SERVER_ADDRESS && row.item.index.is_none());
+    if let Some(address) = server.and_then(|row| row.to.as_deref()) {
+        clients::set_server_address(tx, visit.client, address).await?;
+    }
     clients::forget_items_digest(tx, visit.client, at).await?;
     drift::close(tx, visit.client, &settled).await?;
     let problems = among(&sent, problems);
@@ -227,6 +237,18 @@ async fn note_problems(
     if problems.is_empty() {
         return Ok(());
     }
+    let rows = diffs::read(tx, target.diff).await?;
+    let given = if rows.iter().any(|row| row.secret) {
+        secret_writes::of_client(tx, client).await?
+    } else {
+        Vec::new()
+    };
+    // What was sent, whatever is desired by now.
+    let about_of = |item: &ItemKey, number: i64| {
+        let row = rows.iter().find(|row| row.item == *item)?;
+        let given = given.iter().find(|write| (write.item, write.index) == (number, item.index));
+        about::of_row(&app.catalogue, row, given.and_then(|write| write.handed_out.as_deref()))
+    };
     let row = clients::by_id(tx, client).await?;
     let model = row.as_ref().and_then(|row| model_of(row).zip(row.software_version.as_deref()));
     for problem in problems.iter().take(1_000) {
@@ -239,7 +261,10 @@ async fn note_problems(
                 refusals::note_model(tx, model, version, number, &status, at).await?;
             }
             // `invalid index` too: how many of something a phone has depends on its key modules, not its model.
-            _ => refusals::note(tx, client, number, problem.item.index, &status, at).await?,
+            _ => {
+                let about = about_of(&problem.item, number);
+                refusals::note(tx, client, number, problem.item.index, &status, about.as_deref(), at).await?;
+            }
         }
     }
     Ok(())
@@ -291,6 +316,9 @@ pub async fn started_up(
         drift::forget(tx, client).await?;
         refusals::forget(tx, client, None).await?;
         secret_writes::forget(tx, client).await?;
+        // What it was given when it came for the first time comes again with the full read (D-20).
+        onboarding::begin_anew(tx, client).await?;
+        dossier.forget_client();
     } else if lost_since.is_some() {
         // Reset at the phone: it has none of its secrets any more. Whether it gets them again is D-24's matter.
         secret_writes::forget_acknowledged(tx, client).await?;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 
 use api::Code;
-use api::plan::{ApplyPlan, PlanApplied, PlanKind};
+use api::plan::{ApplyPlan, PlanApplied, PlanKind, PlanState};
 use api::revision::RevisionChange;
-use domain::configuration::Content;
+use domain::configuration::{Content, Layer};
 use domain::job::{JobCause, JobKind};
 use domain::setting::SettingKey;
 use domain::{ClientId, JobId, PlanId};
@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::changes::{self, Change};
 use super::draft::{self, Draft, Target};
+use super::fleet::Prepared;
 use super::{MOST_AUDITED, NewRecord, Request, kind_of, open_request};
 use crate::App;
 use crate::app::caller::Caller;
@@ -24,10 +25,13 @@ use crate::app::error::{AppError, AppResult};
 use crate::app::fleet_pictures::item_of;
 use crate::app::idempotency::{self, Created, IdempotencyKey};
 use crate::app::jobs::{self, NewJob, NewTargets};
+use crate::app::layers::change::FleetChange;
+use crate::app::layers::save::{Saved, save};
 use crate::events::{self, Resource};
+use crate::status::causes;
 use crate::store::plans::{self as rows, Plan};
 use crate::store::revisions::NewRevision;
-use crate::store::{StoreError, Tx, audit, fleet, revisions};
+use crate::store::{StoreError, Tx, audit, fleet, layers, revisions};
 
 /// How often applying is tried when another transaction waits for the same clients.
 const TRIES: u32 = 3;
@@ -35,7 +39,7 @@ const TRIES: u32 = 3;
 /// Applies a plan.
 ///
 /// # Errors
-/// `not_found`; `plan_applied` with the job; `plan_stale` with the new plan; `confirmation_required` with the
+/// `not_found`; `plan_not_ready`; `precondition_failed` when what it saves was changed since; `plan_applied` with the job; `plan_stale` with the new plan; `confirmation_required` with the
 /// number; `idempotency_key_reused`.
 pub async fn apply(
     app: &App,
@@ -52,11 +56,24 @@ pub async fn apply(
     check_unapplied(&plan)?;
     let planned = open_request(app, &plan)?;
     let kind = kind_of(&plan.kind)?;
+    check_ready(app, &plan)?;
     let frozen = rows::frozen(&app.store, id).await?;
-    let clients: Vec<ClientId> = frozen.iter().map(|target| target.client).collect();
-    let question = planned.question(kind, false);
     let mut tries = 0;
     loop {
+        // What it saves is laid over templates and groups as they are now.
+        let prepared = match &planned.fleet {
+            Some(fleet) => Some(super::fleet::prepare(app, &fleet.change).await?),
+            None => None,
+        };
+        let clients: Vec<ClientId> = match &prepared {
+            Some(prepared) => prepared.clients.clone(),
+            None => frozen.iter().map(|target| target.client).collect(),
+        };
+        let fields = planned.fleet.as_ref().and_then(|fleet| fleet.change.fields.as_ref());
+        let question = match &prepared {
+            Some(prepared) => prepared.question(fields, None),
+            None => planned.question(kind, false),
+        };
         let draft = draft::draw(app, &question, &clients).await?;
         if draft.frozen()? != frozen {
             return Err(stale(app, caller, kind, &planned, draft).await?);
@@ -71,10 +88,24 @@ pub async fn apply(
             send_secrets_again: again,
             draft: &draft,
             request,
+            fleet: planned
+                .fleet
+                .as_ref()
+                .zip(prepared.as_ref())
+                .map(|(fleet, prepared)| (&fleet.change, prepared)),
         };
         tries += 1;
         match application.store(key).await {
-            Ok(Stored::Done(created)) => return Ok(created),
+            Ok(Stored::Done(created)) => {
+                if let Some(prepared) = &prepared {
+                    let targets = draft.targets.iter().map(|target| target.client).collect();
+                    if let Err(error) = super::fleet::call_latecomers(app, prepared, &targets).await {
+                        // They are looked at when they come by themselves.
+                        tracing::warn!(plan = id.0, error = causes(&error), "clients could not be called");
+                    }
+                }
+                return Ok(created);
+            }
             // Somebody changed a client in between: the next drawing shows what that means.
             Ok(Stored::Overtaken) if tries < TRIES => {}
             Ok(Stored::Overtaken) => return Err(stale(app, caller, kind, &planned, draft).await?),
@@ -87,6 +118,16 @@ pub async fn apply(
 fn is_deadlock(error: &AppError) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref::<StoreError>());
     matches!(source, Some(StoreError::Deadlock { .. }))
+}
+
+fn check_ready(app: &App, plan: &Plan) -> AppResult<()> {
+    match super::fleet::state(app.clock.now(), plan).0 {
+        PlanState::Ready => Ok(()),
+        PlanState::Drawing | PlanState::Failed => {
+            let error = AppError::new(Code::PlanNotReady, "The plan is not drawn up yet, or could not be.");
+            Err(error.arg("plan", plan.id.0))
+        }
+    }
 }
 
 fn check_unapplied(plan: &Plan) -> AppResult<()> {
@@ -106,7 +147,8 @@ async fn stale(
     draft: Draft,
 ) -> AppResult<AppError> {
     let tx = app.store.begin().await?;
-    let record = NewRecord { kind, caller, request: planned, draft };
+    let layers_version = layers::version(&tx).await?;
+    let record = NewRecord { kind, caller, request: planned, draft, layers_version };
     let plan = super::store(app, &tx, record).await?;
     tx.commit().await?;
     app.events.publish(Resource::Plans, events::Change::Created, plan);
@@ -118,12 +160,19 @@ async fn stale(
 async fn check_confirmed(app: &App, caller: &Caller, request: &ApplyPlan, draft: &Draft) -> AppResult<()> {
     let without = app.settings.integer(SettingKey::JobsConfirmBeyond).unsigned_abs();
     let targets = draft.summary.writes;
-    if draft.summary.care <= without {
+    let cuts_off = draft.summary.care > without;
+    if !cuts_off && targets <= super::confirm_beyond(app, caller) {
         return Ok(());
     }
-    caller.require_confirmed(app).await?;
+    if cuts_off {
+        caller.require_confirmed(app).await?;
+    }
     if request.confirm != Some(targets) {
-        let text = "These values can cut phones off. Confirm by naming the number of clients in confirm.";
+        let text = if cuts_off {
+            "These values can cut phones off. Confirm by naming the number of clients in confirm."
+        } else {
+            "These are many clients. Confirm by naming their number in confirm."
+        };
         return Err(AppError::new(Code::ConfirmationRequired, text).arg("targets", targets));
     }
     Ok(())
@@ -142,6 +191,8 @@ struct Application<'a> {
     send_secrets_again: bool,
     draft: &'a Draft,
     request: &'a ApplyPlan,
+    /// Templates, groups and fields that are saved, with what they were laid over.
+    fleet: Option<(&'a FleetChange, &'a Prepared)>,
 }
 
 impl Application<'_> {
@@ -151,12 +202,25 @@ impl Application<'_> {
         if let Some(earlier) = idempotency::begin(app, &tx, self.caller, key).await? {
             return Ok(Stored::Done(earlier));
         }
+        if let Some((_, prepared)) = self.fleet
+            && layers::lock(&tx).await? != prepared.before.version
+        {
+            return Ok(Stored::Overtaken);
+        }
         let plan = rows::hold(&tx, self.plan.id, at).await?.ok_or_else(AppError::not_found)?;
         check_unapplied(&plan)?;
         if !self.hold_clients(&tx).await? {
             return Ok(Stored::Overtaken);
         }
-        let changed = self.set_values(&tx, at).await?;
+        let mut changed = self.set_values(&tx, at).await?;
+        let saved = match self.fleet {
+            None => Saved::default(),
+            Some((change, prepared)) => {
+                self.forget_held_back(&tx).await?;
+                changed.extend(self.draft.targets.iter().map(|target| target.client));
+                save(app, &tx, self.caller, change, &prepared.before, at).await?
+            }
+        };
         let approved = self.approve(&tx, at).await?;
         let (job, targets) = self.make_job(&tx).await?;
         revisions::insert(&tx, self.revisions()?, &self.caller.actor(), job, at).await?;
@@ -168,10 +232,15 @@ impl Application<'_> {
             targets,
             changed: changed.len() as u64,
             approved,
+            templates: saved.templates.clone(),
+            groups: saved.groups.clone(),
         };
         idempotency::end(app, &tx, self.caller, key, &value).await?;
         tx.commit().await?;
         app.events.publish(Resource::Plans, events::Change::Updated, self.plan.id);
+        if self.fleet.is_some() {
+            saved.announce(app);
+        }
         if let Some(job) = job {
             jobs::announce(app, job);
         }
@@ -213,7 +282,8 @@ impl Application<'_> {
                 None => fleet::remove_value(tx, clients, &change.key).await?,
                 Some(value) if changes::is_secret(&self.app.catalogue, &change.key) => {
                     let seal = |client: &ClientId| {
-                        seal_value(self.app, *client, &change.key, value).map(|sealed| (*client, sealed))
+                        seal_value(self.app, *client, Layer::Client, &change.key, value)
+                            .map(|sealed| (*client, sealed))
                     };
                     let sealed = clients.iter().map(seal).collect::<Result<Vec<_>, _>>()?;
                     fleet::set_sealed(tx, &sealed, &change.key, at).await?;
@@ -244,6 +314,22 @@ impl Application<'_> {
         Ok(())
     }
 
+    /// Templates or fields want other values now: what was refused or drifted before does not keep them back.
+    async fn forget_held_back(&self, tx: &Tx) -> AppResult<()> {
+        let mut by_item: BTreeMap<(i64, Option<u16>), Vec<ClientId>> = BTreeMap::new();
+        for target in &self.draft.targets {
+            for item in &target.held_back {
+                if let Some(number) = self.app.store.item_number(&item.name) {
+                    by_item.entry((number, item.index)).or_default().push(target.client);
+                }
+            }
+        }
+        for ((item, index), clients) in by_item {
+            fleet::begin_anew(tx, &clients, item, index).await?;
+        }
+        Ok(())
+    }
+
     /// Only clients that are written to: what is quarantined must be released first.
     async fn approve(&self, tx: &Tx, at: Timestamp) -> AppResult<u64> {
         if !self.request.approve {
@@ -260,9 +346,13 @@ impl Application<'_> {
         }
         // Also for a plan of kind `converge`: the engine's own converge jobs leave drift alone and are merged,
         // which an administrator's must not be.
+        let (kind, cause) = match self.fleet {
+            Some(_) => (JobKind::Converge, JobCause::Templates),
+            None => (JobKind::WriteConfiguration, JobCause::User),
+        };
         let job = NewJob {
-            kind: JobKind::WriteConfiguration,
-            cause: JobCause::User,
+            kind,
+            cause,
             initiator: self.caller.actor(),
             options: json!({
                 "approve": self.request.approve, "send_secrets_again": self.send_secrets_again,
@@ -323,6 +413,7 @@ impl Application<'_> {
             "send_secrets_again": self.send_secrets_again, "planned_at": self.request.planned_at,
             "clients": clients, "number_of_changes": self.changes.len(),
             "changes": changes::audited(&self.app.catalogue, self.changes),
+            "affected": self.draft.summary.affected,
         });
         let (actor, object_id) = (&self.caller.actor(), self.plan.id.to_string());
         let record = audit::NewRecord {

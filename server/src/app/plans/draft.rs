@@ -1,28 +1,38 @@
 //! What a plan comes to: for each client what would be written, what not and why, and what would be stored (D-22
 //! … D-24, D-27). Nothing is changed here; the same draft is drawn again when the plan is applied.
 
-use std::collections::{BTreeMap, HashMap};
+mod fleet;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use api::configuration::Reason;
-use api::plan::{LeftOutView, ParameterEntry, PlanKind, PlanSummary, WithheldView};
-use domain::ClientId;
+use api::plan::{ConflictView, LeftOutView, ParameterEntry, PlanKind, PlanSummary, WithheldView};
 use domain::catalogue::rules::{CrossFault, check_changes};
 use domain::catalogue::{Kind, ParameterKey, Value};
 use domain::client::{ClientState, SecureMode};
 use domain::configuration::{
-    Content, Desired, Difference, HandOut, Layer, Picture, Row, Scope, Withheld, difference, may_hand_out,
+    Content, Desired, Difference, HandOut, ItemKey, Layer, Picture, Row, Scope, Withheld, difference,
+    may_hand_out,
 };
 use domain::model::may_show_entities;
 use domain::setting::SettingKey;
+use domain::{ClientId, PlanId};
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::fleet::Fleet;
+use self::fleet::fleet_view;
 use super::changes::{self, Change, Reach};
 use crate::App;
 use crate::app::configuration::{self, Portrait};
 use crate::app::error::{AppError, AppResult};
 use crate::app::fleet_pictures::{self, AT_ONCE, View, item_of, reported_value};
+use crate::app::layers::settle::settle;
+use crate::events::{self, Resource};
 use crate::store::desired::StoredValue;
 use crate::store::plans::{self, Frozen};
+
+/// Clients between two notes of how far a plan is; each is a commit.
+const NOTED_EACH: u64 = 5_000;
 
 /// Why a client gets nothing now. The words are stored and shown.
 mod excluded {
@@ -32,6 +42,7 @@ mod excluded {
     pub(super) const NOTHING_TO_DO: &str = "nothing-to-do";
     pub(super) const OTHER_KIND: &str = "other-kind";
     pub(super) const CONTRADICTION: &str = "contradiction";
+    pub(super) const RETIRED: &str = "retired";
 }
 
 /// What else there is to say of a client.
@@ -47,6 +58,9 @@ pub(super) struct Remarks {
     /// Secrets that would not be handed out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) withheld: Vec<WithheldView>,
+    /// Where templates of equal rank disagree, and did not before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) conflicts: Vec<ConflictView>,
 }
 
 /// A value that changes for a client.
@@ -70,6 +84,8 @@ pub(super) struct Target {
     pub(super) edits: Vec<Edit>,
     /// Whether it gets the values at all.
     pub(super) takes_values: bool,
+    /// Items that drift or a refusal held back, and for which templates or fields want another value now.
+    pub(super) held_back: Vec<ItemKey>,
 }
 
 /// What a plan comes to.
@@ -105,6 +121,10 @@ pub(super) struct Question<'a> {
     pub(super) send_secrets_again: bool,
     /// Whether changes that contradict for every client are the caller's mistake.
     pub(super) strict: bool,
+    /// What templates, groups and fields will be.
+    pub(super) fleet: Option<Fleet<'a>>,
+    /// The plan that is told how far the drawing is.
+    pub(super) progress: Option<PlanId>,
 }
 
 /// Draws the draft of a plan for these clients.
@@ -117,6 +137,7 @@ pub(super) async fn draw(app: &App, question: &Question<'_>, clients: &[ClientId
     let view = match question.kind {
         PlanKind::WriteConfiguration => reach.view(app, question.changes),
         PlanKind::Converge => View::default(),
+        PlanKind::ChangeFleet => fleet_view(app, question),
     };
     let mut drawing = Drawing {
         app,
@@ -125,6 +146,7 @@ pub(super) async fn draw(app: &App, question: &Question<'_>, clients: &[ClientId
         draft: Draft::default(),
         places: HashMap::new(),
         known: HashMap::new(),
+        parameters: view.parameters.clone(),
         window_open: is_window_open(app),
         removable: vec![false; question.changes.len()],
         fault: None,
@@ -133,19 +155,39 @@ pub(super) async fn draw(app: &App, question: &Question<'_>, clients: &[ClientId
     let mut clients = clients.to_vec();
     clients.sort_unstable();
     clients.dedup();
+    let mut looked_at = 0;
     for chunk in clients.chunks(AT_ONCE) {
         let portraits = fleet_pictures::portraits(app, &app.store, chunk, &view).await?;
         let mut portraits = portraits.into_iter().peekable();
         for client in chunk {
             match portraits.next_if(|portrait| portrait.client.id == *client) {
                 Some(portrait) => drawing.examine(portrait)?,
+                // Who is gone has nothing that a template could change.
+                None if question.fleet.is_some() => {}
                 None => drawing.exclude(*client, 0, excluded::DELETED, Remarks::default(), Vec::new()),
             }
+        }
+        looked_at += chunk.len() as u64;
+        if let Some(plan) = question.progress
+            && looked_at % NOTED_EACH == 0
+        {
+            note_progress(app, plan, looked_at).await?;
         }
         // A fleet keeps the processor for a while: others have their turn in between.
         tokio::task::yield_now().await;
     }
     drawing.close()
+}
+
+async fn note_progress(app: &App, plan: PlanId, looked_at: u64) -> AppResult<()> {
+    let tx = app.store.begin().await?;
+    if !plans::set_drawn(&tx, plan, looked_at, app.clock.now()).await? {
+        // Nobody waits for it any more.
+        return Err(AppError::not_found());
+    }
+    tx.commit().await?;
+    app.events.publish(Resource::Plans, events::Change::Updated, plan);
+    Ok(())
 }
 
 fn is_window_open(app: &App) -> bool {
@@ -166,6 +208,8 @@ struct Drawing<'a> {
     /// Most clients of a fleet have the same values: what the rules said of them.
     known: HashMap<Given, Vec<CrossFault>>,
     window_open: bool,
+    /// Parameters that are looked at; `None` for all.
+    parameters: Option<BTreeSet<String>>,
     /// Changes that remove a parameter the catalogue does not know, and whether some client has it.
     removable: Vec<bool>,
     /// The first contradiction.
@@ -201,16 +245,32 @@ impl Drawing<'_> {
             self.accepted += 1;
             edits = self.lay_over(&mut portrait)?;
         }
-        let keys = self.question.changes.iter().map(|change| change.key.clone()).collect();
+        let mut remarks = Remarks::default();
+        let (mut overlaid, mut held_back) = (Vec::new(), Vec::new());
+        if let Some(fleet) = self.question.fleet {
+            if portrait.client.state == ClientState::Retired {
+                // Its phone is gone: saving this changes nothing for it.
+                return Ok(());
+            }
+            let laid = self.lay_over_fleet(&mut portrait, fleet)?;
+            (overlaid, held_back, remarks.conflicts) = (laid.changed, laid.held_back, laid.conflicts);
+            if overlaid.is_empty() {
+                // Most of a fleet, as a rule: it is not even kept in the plan.
+                return Ok(());
+            }
+            self.draft.summary.affected += 1;
+            self.draft.summary.conflicts += u64::from(!remarks.conflicts.is_empty());
+        }
+        let changed = self.question.changes.iter().map(|change| change.key.clone());
+        let keys = changed.chain(overlaid).collect();
         let scope = match self.question.kind {
-            PlanKind::WriteConfiguration => Scope::Only(&keys),
+            PlanKind::WriteConfiguration | PlanKind::ChangeFleet => Scope::Only(&keys),
             PlanKind::Converge => Scope::All,
         };
         let Difference { mut rows, left_out } = difference(&self.app.catalogue, &portrait.picture, scope);
         if rows.iter().all(|row| row.companion) {
             rows.clear();
         }
-        let mut remarks = Remarks::default();
         for left in left_out {
             let code = left.reason.as_str();
             *self.draft.summary.left_out.entry(code.to_owned()).or_default() += 1;
@@ -222,11 +282,13 @@ impl Drawing<'_> {
             ClientState::Quarantined => Some(excluded::QUARANTINED),
             // Nothing is known of where it is; its first contact brings it what is desired (D-22).
             ClientState::Prepared => Some(excluded::NOT_YET_SEEN),
+            ClientState::Retired => Some(excluded::RETIRED),
             ClientState::Active if rows.is_empty() => Some(excluded::NOTHING_TO_DO),
             ClientState::Active => None,
         };
         if let Some(excluded) = excluded {
             self.exclude(id, revision, excluded, remarks, edits);
+            self.note_held_back(held_back);
             return Ok(());
         }
         remarks.withheld = self.withheld(&portrait, &rows);
@@ -235,6 +297,7 @@ impl Drawing<'_> {
             self.draft.summary.entities += rows.iter().filter(marked).count() as u64;
         }
         self.include(id, revision, rows, remarks, edits);
+        self.note_held_back(held_back);
         Ok(())
     }
 
@@ -257,6 +320,7 @@ impl Drawing<'_> {
             edits,
             takes_values: ![excluded::DELETED, excluded::OTHER_KIND, excluded::CONTRADICTION]
                 .contains(&excluded),
+            held_back: Vec::new(),
         });
     }
 
@@ -296,7 +360,15 @@ impl Drawing<'_> {
             basis,
             edits,
             takes_values: true,
+            held_back: Vec::new(),
         });
+    }
+
+    /// The target that was added last has these.
+    fn note_held_back(&mut self, items: Vec<ItemKey>) {
+        if let Some(last) = self.draft.targets.last_mut() {
+            last.held_back = items;
+        }
     }
 
     /// Lays the changes over what is desired of a client, and says which of them change something.
@@ -306,8 +378,7 @@ impl Drawing<'_> {
         let mut edits = Vec::new();
         for &place in self.reach.applicable(picture.kind) {
             let Some(change) = self.question.changes.get(place) else { continue };
-            let own = picture.desired.get(&change.key).filter(|desired| desired.layer == Layer::Client);
-            let before = own.map(|desired| desired.content.clone());
+            let before = portrait.own.get(&change.key).map(|desired| desired.content.clone());
             if before.is_some()
                 && let Some(removable) = self.removable.get_mut(place)
             {
@@ -319,13 +390,11 @@ impl Drawing<'_> {
             };
             match &after {
                 Some(content) => {
-                    let desired = Desired { content: content.clone(), layer: Layer::Client };
-                    picture.desired.insert(change.key.clone(), desired);
+                    portrait.own.insert(change.key.clone(), Desired::own(content.clone()));
                 }
-                None if before.is_some() => {
-                    picture.desired.remove(&change.key);
+                None => {
+                    portrait.own.remove(&change.key);
                 }
-                None => {}
             }
             // Somebody wants this value now: what was refused or drifted before does not keep it back.
             if let Some(item) = item_of(&self.app.catalogue, &change.key) {
@@ -336,6 +405,8 @@ impl Drawing<'_> {
                 edits.push(Edit { change: place, before });
             }
         }
+        // What is taken away lets a weaker layer through.
+        settle(self.app, portrait, self.parameters.as_ref())?;
         Ok(edits)
     }
 
@@ -413,9 +484,11 @@ fn content(app: &App, client: ClientId, key: &ParameterKey, value: &Value) -> Ap
     let stored = StoredValue {
         key: key.clone(),
         layer: Layer::Client,
-        value: configuration::seal_value(app, client, key, value)?,
+        value: configuration::seal_value(app, client, Layer::Client, key, value)?,
         sealed: true,
         changed_at: app.clock.now(),
+        template: None,
+        template_name: None,
     };
     Ok(configuration::desired_value(app, client, stored)?.1.content)
 }

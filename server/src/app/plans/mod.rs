@@ -4,23 +4,33 @@
 mod apply;
 mod changes;
 mod draft;
+mod fleet;
 
 pub use apply::apply;
 pub(super) use draft::{pending, withheld};
+pub use fleet::save_or_plan;
+
+use std::collections::{BTreeSet, HashMap};
 
 use api::configuration::Reason;
-use api::plan::{NewPlan, PlanKind, PlanSummary, PlanTargetQuery, PlanTargetView, PlanView, RowView};
-use api::{Code, Page};
-use domain::{AccountId, ClientId, DeviceId, PlanId, Secret};
+use api::plan::{
+    FleetChangeView, NewPlan, PlanKind, PlanProgress, PlanSummary, PlanTargetQuery, PlanTargetView, PlanView,
+    RowView,
+};
+use api::{Code, FieldError, Page, field};
+use domain::configuration::Row;
+use domain::setting::SettingKey;
+use domain::{AccountId, ClientId, DeviceId, DiffId, PlanId, Role, Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use self::changes::Change;
-use self::draft::{Draft, Question, Remarks};
+use self::draft::{Draft, Question, Remarks, Target};
 use super::caller::Caller;
 use super::error::{AppError, AppResult};
 use super::idempotency::{self, Created, IdempotencyKey};
+use super::layers::change::FleetChange;
 use super::paging::Paging;
 use super::tasks::kinds::Kind;
 use super::{cursor, selection};
@@ -28,7 +38,7 @@ use crate::App;
 use crate::events::{self, Resource};
 use crate::store::plans::{self as rows, NewTarget, Plan, PlanTarget};
 use crate::store::tasks::{self, Purged};
-use crate::store::{StoreError, StoreResult, Tx, audit};
+use crate::store::{StoreError, StoreResult, Tx, audit, layers};
 
 /// How long a plan is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(1);
@@ -44,12 +54,29 @@ const MOST_AUDITED: usize = 50;
 struct Request {
     changes: Vec<Change>,
     send_secrets_again: bool,
+    /// Templates, groups and fields that are saved.
+    #[serde(default)]
+    fleet: Option<FleetRequest>,
+}
+
+/// What is saved by a plan, with how it is shown: names as they were when it was made.
+#[derive(Serialize, Deserialize)]
+struct FleetRequest {
+    change: FleetChange,
+    views: Vec<FleetChangeView>,
 }
 
 impl Request {
     /// What it asks of the clients.
     fn question(&self, kind: PlanKind, strict: bool) -> Question<'_> {
-        Question { kind, changes: &self.changes, send_secrets_again: self.send_secrets_again, strict }
+        Question {
+            kind,
+            changes: &self.changes,
+            send_secrets_again: self.send_secrets_again,
+            strict,
+            fleet: None,
+            progress: None,
+        }
     }
 }
 
@@ -62,11 +89,12 @@ fn kind_word(kind: PlanKind) -> &'static str {
     match kind {
         PlanKind::WriteConfiguration => "write-configuration",
         PlanKind::Converge => "converge",
+        PlanKind::ChangeFleet => "change-fleet",
     }
 }
 
 fn kind_of(word: &str) -> AppResult<PlanKind> {
-    let kinds = [PlanKind::WriteConfiguration, PlanKind::Converge];
+    let kinds = [PlanKind::WriteConfiguration, PlanKind::Converge, PlanKind::ChangeFleet];
     let corrupt = StoreError::Corrupt { attempt: "read a plan", what: "plan.kind" };
     kinds.into_iter().find(|kind| kind_word(*kind) == word).ok_or_else(|| corrupt.into())
 }
@@ -76,12 +104,27 @@ fn open_request(app: &App, plan: &Plan) -> AppResult<Request> {
     serde_json::from_str(text.expose()).map_err(AppError::internal)
 }
 
+/// What a plan saves, as an audit record names it: the first things, and of each the first changes.
+fn audited_fleet(request: &Request) -> Option<Vec<Json>> {
+    let views = &request.fleet.as_ref()?.views;
+    let short = |view: &FleetChangeView| {
+        let changed: Vec<&String> = view.changed.iter().take(MOST_AUDITED).collect();
+        json!({
+            "object": view.object, "id": view.id, "name": view.name, "action": view.action, "changed": changed,
+            "number_changed": view.changed.len(),
+        })
+    };
+    Some(views.iter().take(MOST_AUDITED).map(short).collect())
+}
+
 /// A plan to be stored.
 struct NewRecord<'a> {
     kind: PlanKind,
     caller: &'a Caller,
     request: &'a Request,
     draft: Draft,
+    /// Version of templates and groups it was made of.
+    layers_version: i64,
 }
 
 /// Stores a drawn plan with its audit record (D-34).
@@ -96,7 +139,7 @@ async fn store(app: &App, tx: &Tx, new: NewRecord<'_>) -> AppResult<PlanId> {
         "kind": new.kind, "targets": new.draft.summary.targets, "writes": new.draft.summary.writes,
         "clients": clients, "number_of_changes": new.request.changes.len(),
         "changes": changes::audited(&app.catalogue, &new.request.changes),
-        "send_secrets_again": new.request.send_secrets_again,
+        "send_secrets_again": new.request.send_secrets_again, "fleet": audited_fleet(new.request),
     });
     let row = rows::NewPlan {
         kind: kind_word(new.kind),
@@ -105,14 +148,31 @@ async fn store(app: &App, tx: &Tx, new: NewRecord<'_>) -> AppResult<PlanId> {
         summary: &summary,
         created_at,
         expires_at: created_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX),
+        drawing: None,
+        layers_version: Some(new.layers_version),
     };
     let plan = rows::insert(tx, &row).await?;
-    let diffs = rows::intern_diffs(tx, &new.draft.diffs).await?;
-    let mut targets = Vec::with_capacity(new.draft.targets.len());
-    for target in new.draft.targets {
+    store_targets(tx, plan, new.draft).await?;
+    write_audit(tx, new.caller, "plan.create", plan, created_at, details).await?;
+    Ok(plan)
+}
+
+/// Stores what was drawn for each client.
+async fn store_targets(tx: &Tx, plan: PlanId, draft: Draft) -> AppResult<()> {
+    store_some(tx, plan, &draft.diffs, draft.targets).await
+}
+
+/// Stores what was drawn for some clients, with the diffs they have of all.
+async fn store_some(tx: &Tx, plan: PlanId, diffs: &[Vec<Row>], drawn: Vec<Target>) -> AppResult<()> {
+    let used: BTreeSet<usize> = drawn.iter().filter_map(|target| target.diff).collect();
+    let rows: Vec<Vec<Row>> = used.iter().filter_map(|place| diffs.get(*place).cloned()).collect();
+    let stored = rows::intern_diffs(tx, &rows).await?;
+    let ids: HashMap<usize, DiffId> = used.into_iter().zip(stored).collect();
+    let mut targets = Vec::with_capacity(drawn.len());
+    for target in drawn {
         targets.push(NewTarget {
             client: target.client,
-            diff: target.diff.and_then(|place| diffs.get(place).copied()),
+            diff: target.diff.and_then(|place| ids.get(&place).copied()),
             excluded: target.excluded.map(str::to_owned),
             remarks: serde_json::to_string(&target.remarks).map_err(AppError::internal)?,
             configuration_revision: target.configuration_revision,
@@ -120,8 +180,7 @@ async fn store(app: &App, tx: &Tx, new: NewRecord<'_>) -> AppResult<PlanId> {
         });
     }
     rows::insert_targets(tx, plan, targets).await?;
-    write_audit(tx, new.caller, "plan.create", plan, created_at, details).await?;
-    Ok(plan)
+    Ok(())
 }
 
 async fn write_audit(
@@ -148,7 +207,11 @@ pub async fn create(
     key: Option<&IdempotencyKey>,
 ) -> AppResult<Created<PlanView>> {
     let changes = changes::read(&app.catalogue, &new)?;
-    let request = Request { changes, send_secrets_again: new.send_secrets_again };
+    if new.kind == PlanKind::ChangeFleet {
+        let text = "is made by saving templates, groups or fields";
+        return Err(AppError::field(FieldError::new("/kind", field::INVALID, text)));
+    }
+    let request = Request { changes, send_secrets_again: new.send_secrets_again, fleet: None };
     // The same call again must get its answer, also when its clients have changed or are gone.
     if let Some(earlier) = idempotency::earlier(app, caller, key).await? {
         return Ok(earlier);
@@ -163,19 +226,21 @@ pub async fn create(
     if let Some(earlier) = idempotency::begin(app, &tx, caller, key).await? {
         return Ok(earlier);
     }
-    let record = NewRecord { kind: new.kind, caller, request: &request, draft };
+    let layers_version = layers::version(&tx).await?;
+    let record = NewRecord { kind: new.kind, caller, request: &request, draft, layers_version };
     let id = store(app, &tx, record).await?;
     let plan = rows::by_id(&tx, id, app.clock.now()).await?.ok_or_else(AppError::not_found)?;
-    let value = view(app, plan, &request, false)?;
+    let value = view(app, caller, plan, &request, false)?;
     idempotency::end(app, &tx, caller, key, &value).await?;
     tx.commit().await?;
     app.events.publish(Resource::Plans, events::Change::Created, id);
     Ok(Created { value, replayed: false })
 }
 
-fn view(app: &App, plan: Plan, request: &Request, stale: bool) -> AppResult<PlanView> {
+fn view(app: &App, caller: &Caller, plan: Plan, request: &Request, stale: bool) -> AppResult<PlanView> {
     let corrupt = |_| StoreError::Corrupt { attempt: "read a plan", what: "plan.summary" };
     let summary: PlanSummary = serde_json::from_str(&plan.summary).map_err(corrupt)?;
+    let (state, failure) = fleet::state(app.clock.now(), &plan);
     Ok(PlanView {
         id: plan.id,
         kind: kind_of(&plan.kind)?,
@@ -184,10 +249,25 @@ fn view(app: &App, plan: Plan, request: &Request, stale: bool) -> AppResult<Plan
         expires_at: plan.expires_at,
         changes: changes::views(&app.catalogue, &request.changes),
         send_secrets_again: request.send_secrets_again,
+        fleet: request.fleet.as_ref().map(|fleet| fleet.views.clone()).unwrap_or_default(),
+        progress: PlanProgress { drawn: plan.drawing.drawn, clients: plan.drawing.clients },
+        state,
+        failure,
         summary,
+        confirm_beyond: confirm_beyond(app, caller),
         stale: stale && !plan.applied,
         job_id: plan.job,
     })
+}
+
+/// Most clients somebody's plan may write to without their number being typed.
+fn confirm_beyond(app: &App, caller: &Caller) -> u64 {
+    let key = if caller.roles.contains(Role::Admin) {
+        SettingKey::PlansConfirmBeyondForAdministrators
+    } else {
+        SettingKey::PlansConfirmBeyond
+    };
+    app.settings.integer(key).unsigned_abs()
 }
 
 async fn by_id(app: &App, id: PlanId) -> AppResult<Plan> {
@@ -198,11 +278,15 @@ async fn by_id(app: &App, id: PlanId) -> AppResult<Plan> {
 ///
 /// # Errors
 /// `not_found`.
-pub async fn find(app: &App, id: PlanId) -> AppResult<PlanView> {
+pub async fn find(app: &App, caller: &Caller, id: PlanId) -> AppResult<PlanView> {
     let plan = by_id(app, id).await?;
-    let stale = rows::is_overtaken(&app.store, id).await?;
+    let other_layers = match plan.layers_version {
+        Some(version) => layers::version(&app.store).await? != version,
+        None => false,
+    };
+    let stale = other_layers || rows::is_overtaken(&app.store, id).await?;
     let request = open_request(app, &plan)?;
-    view(app, plan, &request, stale)
+    view(app, caller, plan, &request, stale)
 }
 
 /// The clients of a plan, by their ids.
@@ -239,6 +323,7 @@ fn target_view(target: PlanTarget) -> AppResult<PlanTargetView> {
         rows: target.rows.into_iter().map(RowView::from).collect(),
         left_out: remarks.left_out,
         withheld: remarks.withheld,
+        conflicts: remarks.conflicts,
         excluded: target.excluded.map(|code| Reason { code, args: remarks.args }),
     })
 }

@@ -8,6 +8,7 @@ mod contact_counts;
 mod diffs;
 mod jobs;
 mod plans;
+mod scans;
 
 use super::TaskError;
 use crate::App;
@@ -31,18 +32,21 @@ pub enum Kind {
     PurgeAnswers,
     /// Forgets the contacts of days that the welcome page does not show any more.
     PurgeContactCounts,
+    /// Deletes scans that were over long ago.
+    PurgeScans,
     /// Tells administrators of certificates that are about to expire.
     CheckCertificates,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::PurgeJobs,
         Self::PurgePlans,
         Self::PurgeDiffs,
         Self::PurgeAnswers,
         Self::PurgeContactCounts,
+        Self::PurgeScans,
         Self::CheckCertificates,
     ];
 
@@ -54,6 +58,7 @@ impl Kind {
             Self::PurgeDiffs => "purge-diffs",
             Self::PurgeAnswers => "purge-answers",
             Self::PurgeContactCounts => "purge-contact-counts",
+            Self::PurgeScans => "purge-scans",
             Self::CheckCertificates => "check-certificates",
         }
     }
@@ -72,6 +77,7 @@ impl Kind {
             Self::PurgeDiffs => "0 23 2 * * *",
             Self::PurgeAnswers => "0 47 * * * *",
             Self::PurgeContactCounts => "0 33 1 * * *",
+            Self::PurgeScans => "0 43 1 * * *",
             Self::CheckCertificates => "0 13 5 * * *",
         }
     }
@@ -84,6 +90,7 @@ impl Kind {
             Self::PurgeDiffs => diffs::run(app).await,
             Self::PurgeAnswers => answers::run(app).await,
             Self::PurgeContactCounts => contact_counts::run(app).await,
+            Self::PurgeScans => scans::run(app).await,
             Self::CheckCertificates => certificates::run(app).await,
         }
     }

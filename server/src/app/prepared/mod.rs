@@ -1,84 +1,32 @@
-//! Clients before their phone has made contact, and what an administrator decides about a client: it is
-//! approved, it is released from quarantine (OSEM §4.1, D-1, D-3, D-4, D-24).
+//! Clients before their phone has made contact: prepared and changed by an administrator (OSEM §4.1, D-1, D-3, D-20).
+
+mod decide;
+pub(super) mod entry;
+
+use std::collections::BTreeMap;
 
 use api::client::ClientView;
 use api::prepared::{ChangeClient, NewClient};
 use api::{Code, FieldError, field};
-use domain::client::{ClientState, SecureMode, is_e164};
-use domain::model::{DeviceModel, models};
-use domain::{ClientId, DeviceId, Secret};
+use domain::client::{ClientState, SecureMode};
+use domain::{ClientId, TemplateId};
 use serde_json::{Value as Json, json};
 
+pub use self::decide::{approve, release};
+use self::entry::{device_id, model, note, number, pin, software_type, template};
 use super::caller::Caller;
-use super::clients;
 use super::contacts::pin_digest;
 use super::error::{AppError, AppResult};
 use super::idempotency::{self, Created, IdempotencyKey};
+use super::layers::{self, Snapshot};
 use super::revision::Expected;
+use super::{client_fields, clients, onboarding};
 use crate::App;
 use crate::events::{Change, Resource};
 use crate::store::audit::NewRecord;
 use crate::store::clients::{self as client_rows, Client};
-use crate::store::prepared::{self as rows, Entry};
-use crate::store::{StoreError, Tx, audit, calls, fleet, job_targets};
-
-/// Shortest and longest deployment PIN, in characters.
-const PIN_LENGTH: std::ops::RangeInclusive<usize> = 4..=64;
-
-/// Software types of phones whose model nobody has said; the usual one first.
-const SOFTWARE_TYPES: [&str; 2] = ["SIP", "HFA"];
-
-fn model(name: &str) -> Result<&'static DeviceModel, FieldError> {
-    models().iter().find(|model| model.name == name).ok_or_else(|| {
-        let choices: Vec<&str> = models().iter().map(|model| model.name.as_str()).collect();
-        let text = "is no model of the list of device models";
-        FieldError::new("/model", field::NOT_A_CHOICE, text).arg("choices", choices)
-    })
-}
-
-/// The software type a client is prepared with: what was asked for, if the model runs it.
-fn software_type(model: Option<&DeviceModel>, asked: Option<&str>) -> Result<String, FieldError> {
-    let known = match model {
-        Some(model) => model.software_types.clone(),
-        None => SOFTWARE_TYPES.map(str::to_owned).to_vec(),
-    };
-    let word = match asked {
-        Some(asked) => known.iter().find(|word| *word == asked),
-        None => known.iter().find(|word| *word == SOFTWARE_TYPES[0]).or(known.first()),
-    };
-    word.cloned().ok_or_else(|| {
-        let text = format!("must be one of: {}", known.join(", "));
-        FieldError::new("/software_type", field::NOT_A_CHOICE, text).arg("choices", known.clone())
-    })
-}
-
-fn device_id(text: &str) -> Result<DeviceId, FieldError> {
-    text.parse().map_err(|error: domain::device_id::DeviceIdError| {
-        FieldError::new("/device_id", field::INVALID, error.to_string())
-    })
-}
-
-fn number(text: &str) -> Result<String, FieldError> {
-    if is_e164(text) {
-        return Ok(text.to_owned());
-    }
-    Err(FieldError::new("/e164", field::INVALID, "must have one to fifteen digits").arg("max", 15))
-}
-
-fn pin(secret: &Secret) -> Result<&Secret, FieldError> {
-    let text = secret.expose();
-    if PIN_LENGTH.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(secret);
-    }
-    let (min, max) = (*PIN_LENGTH.start(), *PIN_LENGTH.end());
-    let text = format!("must have {min} to {max} visible characters");
-    Err(FieldError::new("/deployment_pin", field::INVALID, text).arg("min", min).arg("max", max))
-}
-
-/// Keeps a value, or notes what is wrong with it.
-fn note<T>(result: Result<T, FieldError>, faults: &mut Vec<FieldError>) -> Option<T> {
-    result.map_err(|fault| faults.push(fault)).ok()
-}
+use crate::store::prepared::{self as rows, Entry, Other};
+use crate::store::{StoreError, Tx, audit, client_fields as field_rows};
 
 /// What must not be entered twice (D-1, D-3).
 async fn check_unique(
@@ -91,7 +39,7 @@ async fn check_unique(
     if let Some(device) = &entry.device_id
         && let Some(other) = rows::other_with_device(tx, device, own).await?
     {
-        return Err(device_in_use().arg("client", other.0));
+        return Err(device_in_use_by(other));
     }
     if let Some(number) = entry.e164.as_deref().filter(|_| !force)
         && rows::other_with_number(tx, number, own).await?.is_some()
@@ -112,19 +60,30 @@ fn device_in_use() -> AppError {
     AppError::new(Code::DeviceIdInUse, "Another client has this device id.")
 }
 
+/// The same, when it is known who has it. A retired client is in nobody's way once it is deleted.
+pub(super) fn device_in_use_by(other: Other) -> AppError {
+    if !other.retired {
+        return device_in_use().arg("client", other.id.0);
+    }
+    let text = "A client whose place another phone has taken has this device id. Delete that client first.";
+    AppError::new(Code::DeviceIdInUse, text).arg("client", other.id.0).arg("retired", true)
+}
+
 /// Somebody was faster between the question and the answer.
-fn taken(error: StoreError) -> AppError {
+pub(super) fn taken(error: StoreError) -> AppError {
     match error {
         StoreError::Taken { .. } => device_in_use(),
         other => other.into(),
     }
 }
 
-fn described(entry: &Entry, has_pin: bool) -> Json {
+/// As an audit record describes it.
+fn described(entry: &Entry, has_pin: bool, layers: &Snapshot, template: Option<TemplateId>) -> Json {
     json!({
         "model": entry.model, "software_type": entry.software_type,
         "device_id": entry.device_id.as_ref().map(ToString::to_string), "e164": entry.e164,
         "secure_mode": entry.secure_mode, "deployment_pin": has_pin,
+        "template": template.and_then(|id| layers.template_name(id)),
     })
 }
 
@@ -138,12 +97,22 @@ pub async fn create(
     new: NewClient,
     key: Option<&IdempotencyKey>,
 ) -> AppResult<Created<ClientView>> {
+    // The same call again must get its answer, whatever became of fields and templates.
+    if let Some(earlier) = idempotency::earlier(app, caller, key).await? {
+        return Ok(earlier);
+    }
     let mut faults = Vec::new();
     let model = new.model.as_deref().and_then(|name| note(model(name), &mut faults));
     let software_type = note(software_type(model, new.software_type.as_deref()), &mut faults);
     let device_id = new.device_id.as_deref().and_then(|text| note(device_id(text), &mut faults));
     let e164 = new.e164.as_deref().and_then(|text| note(number(text), &mut faults));
     let pin = new.deployment_pin.as_ref().and_then(|secret| note(pin(secret), &mut faults));
+    let layers = layers::snapshot(app, &app.store).await?;
+    let fields = client_fields::checked_values(&layers, &new.fields);
+    let fields = fields.unwrap_or_else(|mut wrong| {
+        faults.append(&mut wrong);
+        BTreeMap::new()
+    });
     let (Some(software_type), true) = (software_type, faults.is_empty()) else {
         return Err(AppError::fields(faults));
     };
@@ -167,7 +136,18 @@ pub async fn create(
     }
     check_unique(&tx, &entry, digest.as_deref(), None, new.force).await?;
     let id = rows::insert(&tx, &entry, digest.as_deref(), at).await.map_err(taken)?;
-    let details = json!({"after": described(&entry, digest.is_some()), "force": new.force});
+    // What it is given is what templates hold at the moment it is made.
+    let layers = layers::snapshot(app, &tx).await?;
+    let mut values = 0;
+    if let Some(chosen) = new.template {
+        template(&layers, chosen, &entry).map_err(AppError::field)?;
+        values = onboarding::choose_first(app, &tx, id, &layers, chosen, at).await?;
+    }
+    if !fields.is_empty() {
+        field_rows::set(&tx, id, &fields).await?;
+    }
+    let after = described(&entry, digest.is_some(), &layers, new.template);
+    let details = json!({"after": after, "fields": fields, "values": values, "force": new.force});
     write_audit(app, &tx, caller, "client.prepare", id, details).await?;
     let value = clients::find_in(app, &tx, id).await?;
     idempotency::end(app, &tx, caller, key, &value).await?;
@@ -196,11 +176,11 @@ pub async fn change(
     }
     let waiting = rows::waiting(&tx, id).await?.ok_or_else(AppError::not_found)?;
     let before = Entry {
-        device_id: client.device_id,
-        e164: client.e164,
-        device_type: client.device_type,
-        model: client.model,
-        software_type: client.software_type.unwrap_or_default(),
+        device_id: client.device_id.clone(),
+        e164: client.e164.clone(),
+        device_type: client.device_type.clone(),
+        model: client.model.clone(),
+        software_type: client.software_type.clone().unwrap_or_default(),
         secure_mode: waiting.secure_mode,
     };
     let entry = changed_entry(&before, &request)?;
@@ -214,13 +194,22 @@ pub async fn change(
     // A number that stays is not taken once more.
     let force = request.force || entry.e164 == before.e164;
     check_unique(&tx, &entry, new_pin, Some(id), force).await?;
+    let layers = layers::snapshot(app, &tx).await?;
+    let chosen = request.template.unwrap_or(client.onboarding_template);
+    // One that is gone was chosen while it was there.
+    let is_new = chosen != client.onboarding_template;
+    if let Some(chosen) = chosen.filter(|id| is_new || layers.templates.contains_key(id)) {
+        template(&layers, chosen, &entry).map_err(AppError::field)?;
+    }
     let has_pin = pin_digest.as_ref().map_or(waiting.has_pin, Option::is_some);
     let at = app.clock.now();
     if !rows::update(&tx, id, client.revision, &entry, pin_digest, at).await.map_err(taken)? {
         return Err(AppError::stale());
     }
+    let values = onboarding::choose(app, &tx, &client, &layers, chosen, at).await?;
     let details = json!({
-        "before": described(&before, waiting.has_pin), "after": described(&entry, has_pin),
+        "before": described(&before, waiting.has_pin, &layers, client.onboarding_template),
+        "after": described(&entry, has_pin, &layers, chosen), "values": values,
     });
     write_audit(app, &tx, caller, "client.change", id, details).await?;
     let value = clients::find_in(app, &tx, id).await?;
@@ -257,72 +246,6 @@ async fn find(tx: &Tx, id: ClientId, expected: &Expected) -> AppResult<Client> {
     Ok(client)
 }
 
-/// Approves a client: it may get secrets in default mode (D-24 a), and is trusted at the address it has. Doing it twice
-/// changes nothing.
-///
-/// # Errors
-/// `not_found`, `precondition_failed`: an address that nobody has seen is not trusted; `client_quarantined`.
-pub async fn approve(app: &App, caller: &Caller, id: ClientId, expected: &Expected) -> AppResult<ClientView> {
-    let at = app.clock.now();
-    let tx = app.store.begin().await?;
-    let client = find(&tx, id, expected).await?;
-    if client.state == ClientState::Quarantined {
-        let text = "It is not sure that this is the phone it claims to be. Release it from quarantine first.";
-        return Err(AppError::new(Code::ClientQuarantined, text));
-    }
-    // Who approves a client looks at it, its address too; a plan approves many and trusts no new address.
-    let trusted = match &client.peer_address {
-        Some(address) => {
-            let trusted = fleet::trust_address(&tx, id, address, at).await?;
-            if !trusted && client.trusted_address.as_ref() != Some(address) {
-                // The phone moved between the two statements: it is at an address that nobody has seen.
-                return Err(AppError::stale());
-            }
-            trusted
-        }
-        None => false,
-    };
-    if fleet::approve(&tx, &[id], at).await? > 0 || trusted {
-        let details = json!({"address": client.peer_address, "before": client.trusted_address});
-        write_audit(app, &tx, caller, "client.approve", id, details).await?;
-    }
-    let value = clients::find_in(app, &tx, id).await?;
-    tx.commit().await?;
-    changed(app, id, Change::Updated);
-    Ok(value)
-}
-
-/// Releases a client from quarantine (D-4): what its next contact says of it counts, its network too.
-///
-/// # Errors
-/// `not_found`, `precondition_failed`, `not_quarantined`.
-pub async fn release(app: &App, caller: &Caller, id: ClientId, expected: &Expected) -> AppResult<ClientView> {
-    let at = app.clock.now();
-    let tx = app.store.begin().await?;
-    let client = find(&tx, id, expected).await?;
-    if client.state != ClientState::Quarantined {
-        return Err(AppError::new(Code::NotQuarantined, "This client is not in quarantine."));
-    }
-    if !rows::release(&tx, id, client.revision, at).await? {
-        return Err(AppError::stale());
-    }
-    let details = json!({
-        "before": {"reason": client.quarantine_reason, "bound_network": client.bound_network},
-    });
-    write_audit(app, &tx, caller, "client.release", id, details).await?;
-    let waits = !job_targets::open_of_client(&tx, id).await?.is_empty();
-    if waits {
-        calls::want(&tx, id, at).await?;
-    }
-    let value = clients::find_in(app, &tx, id).await?;
-    tx.commit().await?;
-    if waits {
-        app.signals.calls.notify_one();
-    }
-    changed(app, id, Change::Updated);
-    Ok(value)
-}
-
 fn changed(app: &App, id: ClientId, change: Change) {
     app.store.clients_changed();
     app.events.publish(Resource::Clients, change, id);
@@ -339,23 +262,4 @@ async fn write_audit(
     let (at, actor, object_id) = (app.clock.now(), &caller.actor(), id.to_string());
     audit::append(tx, &NewRecord { at, actor, action, object_kind: "client", object_id, details }).await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{model, number, pin, software_type};
-    use domain::Secret;
-
-    #[test]
-    fn what_a_client_is_prepared_with_is_checked() {
-        let cp600 = Some(model("CP600").unwrap());
-        assert_eq!(software_type(cp600, None).unwrap(), "SIP");
-        assert_eq!(software_type(None, Some("HFA")).unwrap(), "HFA");
-        assert_eq!(software_type(cp600, Some("GW")).unwrap_err().code, "not_a_choice");
-        assert_eq!(model("CP6").unwrap_err().field, "/model");
-        assert!(number("4989700732406").is_ok() && number("+49").is_err() && number("").is_err());
-        for (text, good) in [("4711", true), ("471", false), ("47 11", false), (&"1".repeat(65), false)] {
-            assert_eq!(pin(&Secret::new(text.to_owned())).is_ok(), good, "{text}");
-        }
-    }
 }
