@@ -38,10 +38,21 @@ pub enum Resource {
     Settings,
     /// Plans.
     Plans,
+    /// Templates.
+    Templates,
+    /// Groups.
+    Groups,
+    /// Fields that clients can have.
+    ClientFields,
+    /// Scans.
+    Scans,
 }
 
+/// How many there are.
+const COUNT: usize = Resource::ALL.len();
+
 impl Resource {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 12] = [
         Self::Clients,
         Self::Jobs,
         Self::Notifications,
@@ -50,6 +61,10 @@ impl Resource {
         Self::Tokens,
         Self::Settings,
         Self::Plans,
+        Self::Templates,
+        Self::Groups,
+        Self::ClientFields,
+        Self::Scans,
     ];
 
     fn word(self) -> &'static str {
@@ -62,6 +77,10 @@ impl Resource {
             Self::Tokens => "tokens",
             Self::Settings => "settings",
             Self::Plans => "plans",
+            Self::Templates => "templates",
+            Self::Groups => "groups",
+            Self::ClientFields => "client-fields",
+            Self::Scans => "scans",
         }
     }
 
@@ -75,11 +94,11 @@ impl Resource {
 }
 
 thread_local! {
-    static TICKS: [ArcRwSignal<u64>; 8] = std::array::from_fn(|_| ArcRwSignal::new(0));
-    static OWN: [ArcRwSignal<u64>; 8] = std::array::from_fn(|_| ArcRwSignal::new(0));
+    static TICKS: [ArcRwSignal<u64>; COUNT] = std::array::from_fn(|_| ArcRwSignal::new(0));
+    static OWN: [ArcRwSignal<u64>; COUNT] = std::array::from_fn(|_| ArcRwSignal::new(0));
     static CONNECTED: ArcRwSignal<bool> = ArcRwSignal::new(false);
     /// Resources that changed since their last tick.
-    static CHANGED: Cell<[bool; 8]> = const { Cell::new([false; 8]) };
+    static CHANGED: Cell<[bool; COUNT]> = const { Cell::new([false; COUNT]) };
     static WAITING: Cell<bool> = const { Cell::new(false) };
     static STREAM: RefCell<Option<EventSource>> = const { RefCell::new(None) };
     static HEARD_BEFORE: Cell<bool> = const { Cell::new(false) };
@@ -203,7 +222,7 @@ fn flush() {
     if browser::is_hidden() {
         return;
     }
-    let changed = CHANGED.replace([false; 8]);
+    let changed = CHANGED.replace([false; COUNT]);
     for resource in Resource::ALL {
         if changed[resource as usize] {
             tick(resource).update(|tick| *tick += 1);

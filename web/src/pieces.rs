@@ -53,6 +53,17 @@ page!(ClientsPage, load_clients, pages::clients::ClientsPage, clients);
 page!(ClientPage, load_client, pages::clients::ClientPage, clients);
 page!(ConfigurationPage, load_configuration, pages::configuration::ConfigurationPage, configuration);
 page!(PlanPage, load_plan, pages::plans::PlanPage, configuration);
+page!(
+    TemplateConfigurationPage,
+    load_template_configuration,
+    pages::configuration::TemplateConfigurationPage,
+    configuration
+);
+page!(TemplatesPage, load_templates, pages::templates::TemplatesPage, fleet);
+page!(TemplatePage, load_template, pages::templates::TemplatePage, fleet);
+page!(GroupsPage, load_groups, pages::groups::GroupsPage, fleet);
+page!(GroupPage, load_group, pages::groups::GroupPage, fleet);
+page!(ClientFieldsPage, load_client_fields, pages::fields::ClientFieldsPage, fleet);
 page!(JobsPage, load_jobs, pages::jobs::JobsPage, jobs);
 page!(JobPage, load_job, pages::jobs::JobPage, jobs);
 page!(AuditPage, load_audit, pages::audit::AuditPage, system);

@@ -29,7 +29,7 @@ pub struct Place {
 }
 
 /// The menu, in its order.
-const PLACES: [Place; 6] = [
+const PLACES: [Place; 8] = [
     Place {
         path: "/",
         title: texts::overview::title,
@@ -45,6 +45,22 @@ const PLACES: [Place; 6] = [
         group: Some(texts::shell::fleet),
         permission: Permission::ReadClients,
         letter: "g c",
+    },
+    Place {
+        path: "/groups",
+        title: texts::groups::title,
+        icon: "group",
+        group: Some(texts::shell::fleet),
+        permission: Permission::ReadClients,
+        letter: "g r",
+    },
+    Place {
+        path: "/templates",
+        title: texts::templates::title,
+        icon: "template",
+        group: Some(texts::shell::fleet),
+        permission: Permission::ReadClients,
+        letter: "g t",
     },
     Place {
         path: "/jobs",
@@ -121,6 +137,13 @@ pub fn Pages() -> impl IntoView {
             <Route path=path!("/clients/:id") view=pieces::ClientPage />
             <Route path=path!("/clients/:id/configuration") view=pieces::ConfigurationPage />
             <Route path=path!("/clients/:id/configuration/:section") view=pieces::ConfigurationPage />
+            <Route path=path!("/groups") view=pieces::GroupsPage />
+            <Route path=path!("/groups/fields") view=pieces::ClientFieldsPage />
+            <Route path=path!("/groups/:id") view=pieces::GroupPage />
+            <Route path=path!("/templates") view=pieces::TemplatesPage />
+            <Route path=path!("/templates/:id") view=pieces::TemplatePage />
+            <Route path=path!("/templates/:id/configuration") view=pieces::TemplateConfigurationPage />
+            <Route path=path!("/templates/:id/configuration/:section") view=pieces::TemplateConfigurationPage />
             <Route path=path!("/plans/:id") view=pieces::PlanPage />
             <Route path=path!("/jobs") view=pieces::JobsPage />
             <Route path=path!("/jobs/:id") view=pieces::JobPage />
@@ -143,6 +166,8 @@ mod tests {
         let path = |address| place_of(address).map(|place| place.path);
         assert_eq!(path("/"), Some("/"));
         assert_eq!(path("/clients/7/configuration"), Some("/clients"));
+        assert_eq!(path("/groups/fields"), Some("/groups"));
+        assert_eq!(path("/templates/7/configuration/telephony.sip-settings"), Some("/templates"));
         assert_eq!(path("/accounts"), Some("/accounts"));
         assert_eq!(path("/account/sessions"), None);
     }

@@ -90,6 +90,7 @@ impl StatusKind {
             ClientState::Prepared => Self::new(Tone::Idle, "new", false),
             ClientState::Active => Self::new(Tone::Idle, "check", false),
             ClientState::Quarantined => Self::new(Tone::Bad, "quar", true),
+            ClientState::Retired => Self::new(Tone::Idle, "struck", false),
         }
     }
 }

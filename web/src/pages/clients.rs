@@ -1,8 +1,12 @@
 //! The clients: the list, and one of them in a drawer or as a page.
 
 mod actions;
+mod copy;
 mod decision;
 mod details;
+mod fields;
+mod fleet;
+mod generate;
 mod history;
 mod information;
 mod jobs;
@@ -10,6 +14,7 @@ mod look;
 mod page;
 mod prepare;
 mod reported;
+mod scan;
 mod table;
 
 pub use page::ClientPage;

@@ -232,7 +232,7 @@ fn look(item: &NotificationView) -> (&'static str, &'static str) {
         NotificationCode::FailedSignIns => ("key", "warn"),
         NotificationCode::AccountLocked => ("lock", "bad"),
         NotificationCode::CertificateExpiring => ("cert", "warn"),
-        NotificationCode::HandshakeFailures => ("tri", "warn"),
+        NotificationCode::HandshakeFailures | NotificationCode::OnboardingConflict => ("tri", "warn"),
     }
 }
 

@@ -140,10 +140,14 @@ fn Breadcrumb() -> impl IntoView {
             let title = (place.title)(language);
             step(view! { <a href=place.path>{title}</a> }.into_any())
         });
-        let configured = path.strip_prefix("/clients/").and_then(|rest| rest.split_once("/configuration"));
-        let client = configured.and_then(|(id, _)| id.parse::<i64>().ok()).zip(own.clone());
-        let client = client.map(|(id, name)| {
-            step(view! { <a class="clip" href=format!("/clients/{id}")>{name}</a> }.into_any())
+        // The editor belongs to a client or a template, whose page lies between.
+        let configured = ["/clients", "/templates"].into_iter().find_map(|place| {
+            let rest = path.strip_prefix(place)?.strip_prefix('/')?;
+            rest.split_once("/configuration").map(|(id, _)| (place, id.parse::<i64>().ok()))
+        });
+        let thing = configured.and_then(|(place, id)| Some((place, id?))).zip(own.clone());
+        let thing = thing.map(|((place, id), name)| {
+            step(view! { <a class="clip" href=format!("{place}/{id}")>{name}</a> }.into_any())
         });
         let name = match place {
             _ if configured.is_some() => texts::configuration::title(language).to_owned(),
@@ -152,7 +156,7 @@ fn Breadcrumb() -> impl IntoView {
             Some(_) | None => own.unwrap_or_default(),
         };
         view! {
-            {group} {above} {client}
+            {group} {above} {thing}
             <b class="clip">{name}</b>
         }
         .into_any()

@@ -36,7 +36,10 @@ fn place(record: &AuditView) -> Option<String> {
     let id = &record.object_id;
     let (permission, path) = match record.object_kind.as_str() {
         "client" => (Permission::ReadClients, format!("/clients/{id}")),
+        "client-field" => (Permission::ReadClients, "/groups/fields".to_owned()),
+        "group" => (Permission::ReadClients, format!("/groups/{id}")),
         "job" => (Permission::ReadClients, format!("/jobs/{id}")),
+        "template" => (Permission::ReadClients, format!("/templates/{id}")),
         "plan" => (Permission::ReadClients, format!("/plans/{id}")),
         "account" => (Permission::ReadAccounts, format!("/accounts?open={id}")),
         "setting" => (Permission::ReadSettings, format!("/settings?q={id}")),

@@ -1,6 +1,6 @@
 //! What a record notes, as somebody reads it: names of fields, before and after, words of the API, times.
 
-use domain::catalogue::{Catalogue, Value as ParameterValue};
+use domain::catalogue::{Catalogue, Parameter, Value as ParameterValue};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -13,13 +13,14 @@ use crate::texts::{self, Language, lang};
 const MOST_NAMED: usize = 10;
 
 /// Tables in which the words of a field stand; the first that knows one counts.
-const TABLES: [(&str, &[&str]); 8] = [
+const TABLES: [(&str, &[&str]); 9] = [
     ("roles", &["role"]),
-    ("kind", &["job-kind"]),
+    ("kind", &["job-kind", "template-kind"]),
     ("action", &["job-kind", "audit-value"]),
     ("state", &["job-state", "client-state"]),
     ("reason", &["contact-reason", "quarantine-reason", "reason", "audit-value"]),
-    ("secure_mode", &["secure-mode"]),
+    ("secure_mode", &["secure-mode", "secure-mode-wish"]),
+    ("software_update", &["software-update"]),
     ("factor", &["audit-value"]),
     ("value", &["setting-choice"]),
 ];
@@ -46,10 +47,21 @@ pub(super) fn lines(details: &Value) -> (Vec<DiffLine>, Vec<(String, String)>) {
         secret: false,
         remark: None,
     };
-    let mut shown: Vec<DiffLine> = names.into_iter().map(line).collect();
+    // Whole things are noted with what did not change.
+    let both = before.is_some() && after.is_some();
+    let mut shown: Vec<DiffLine> =
+        names.into_iter().map(line).filter(|line| !both || line.old != line.new).collect();
     let is_side = |name: &str| matches!(name, "before" | "after") && side(name).is_some();
     let mut rest = Vec::new();
-    for (name, value) in fields.iter().filter(|(name, _)| !is_side(name) && *name != "changes") {
+    let of_values = |name: &str, value: &Value| match name {
+        "changes" => true,
+        "set" => value.is_object(),
+        "removed" => value.is_array(),
+        // How many there are is seen, unless there are too many to be noted.
+        "number_set" | "number_removed" => value.as_u64() == Some(noted(fields, name)),
+        _ => false,
+    };
+    for (name, value) in fields.iter().filter(|(name, value)| !is_side(name) && !of_values(name, value)) {
         match (name.as_str(), value.as_array()) {
             // Secrets that changed are named, never shown.
             ("changed", Some(changed)) => shown.extend(changed.iter().filter_map(Value::as_str).map(secret)),
@@ -59,9 +71,62 @@ pub(super) fn lines(details: &Value) -> (Vec<DiffLine>, Vec<(String, String)>) {
     (shown, rest)
 }
 
+/// How many values of a template a record names.
+fn noted(fields: &Map<String, Value>, number: &str) -> u64 {
+    let count = match number {
+        "number_set" => fields.get("set").and_then(Value::as_object).map(Map::len),
+        _ => fields.get("removed").and_then(Value::as_array).map(Vec::len),
+    };
+    count.unwrap_or_default() as u64
+}
+
 /// Whether values of parameters were changed.
 pub(super) fn has_changes(details: &Value) -> bool {
-    details.get("changes").and_then(Value::as_array).is_some_and(|changes| !changes.is_empty())
+    let any = |name: &str| match details.get(name) {
+        Some(Value::Array(entries)) => !entries.is_empty(),
+        Some(Value::Object(entries)) => !entries.is_empty(),
+        _ => false,
+    };
+    any("changes") || any("set") || any("removed")
+}
+
+/// A parameter by its key as records have it, `a.b` or `a.b[3]`: its label and its id.
+fn named<'a>(key: &str, names: Option<&'a Catalogue>) -> (String, Option<&'a Parameter>) {
+    let (id, index) = match key.split_once('[') {
+        Some((id, rest)) => (id, Some(rest.trim_end_matches(']'))),
+        None => (key, None),
+    };
+    let known = names.and_then(|names| names.parameter(id));
+    let label = known.map_or_else(|| id.to_owned(), |known| words::text(&known.label).to_owned());
+    (index.map_or_else(|| label.clone(), |index| format!("{label} · {index}")), known)
+}
+
+/// Values of a template that were set or removed.
+fn of_template(details: &Value, names: Option<&Catalogue>) -> Vec<DiffLine> {
+    let set = details.get("set").and_then(Value::as_object).into_iter().flatten().map(|(key, value)| {
+        let (label, known) = named(key, names);
+        let secret = value.get("secret").and_then(Value::as_bool) == Some(true);
+        let new =
+            value.as_str().map(|text| match (known, serde_json::from_str::<ParameterValue>(text).ok()) {
+                (Some(known), Some(value)) => words::value(known, &value),
+                _ => text.trim_matches('"').to_owned(),
+            });
+        DiffLine { item: known.map(|known| known.id.clone()), label, old: None, new, secret, remark: None }
+    });
+    let removed = details.get("removed").and_then(Value::as_array).into_iter().flatten();
+    let removed = removed.filter_map(Value::as_str).map(|key| {
+        let (label, known) = named(key, names);
+        let new = Some(texts::configuration::removed_from_template(lang()).to_owned());
+        DiffLine {
+            item: known.map(|known| known.id.clone()),
+            label,
+            old: None,
+            new,
+            secret: false,
+            remark: None,
+        }
+    });
+    set.chain(removed).collect()
 }
 
 /// Values of parameters that were wanted, by their labels when the catalogue is there.
@@ -94,7 +159,7 @@ pub(super) fn changes(details: &Value, names: Option<&Catalogue>) -> Vec<DiffLin
             remark: None,
         })
     };
-    all.filter_map(line).collect()
+    all.filter_map(line).chain(of_template(details, names)).collect()
 }
 
 fn secret(name: &str) -> DiffLine {
@@ -105,6 +170,11 @@ fn secret(name: &str) -> DiffLine {
 fn text(name: &str, text: &str) -> String {
     if let Ok(at) = text.parse::<Timestamp>() {
         return format::date_time(at);
+    }
+    if name == "filter"
+        && let Some(sentence) = crate::pages::groups::in_words(text)
+    {
+        return sentence;
     }
     if name == "language" {
         return Language::of_tag(text).name().to_owned();
@@ -162,6 +232,22 @@ mod tests {
         );
         assert!(lines.iter().any(|line| line.secret && line.new.is_none()));
         assert_eq!(rest, [("sessions_ended".to_owned(), "2".to_owned())]);
+    }
+
+    #[test]
+    fn values_of_a_template_are_lines_and_what_stayed_is_none() {
+        let details = json!({
+            "before": {"name": "A", "rank": 3, "filter": null}, "after": {"name": "B", "rank": 3, "filter": null},
+            "set": {"a.b[2]": "\"x\"", "a.c": {"secret": true}}, "removed": ["a.d"], "number_set": 2,
+            "number_removed": 400,
+        });
+        let (head, rest) = lines(&details);
+        assert_eq!((head.len(), head[0].new.as_deref()), (1, Some("B")));
+        assert_eq!(rest, [("number_removed".to_owned(), "400".to_owned())]);
+        let values = changes(&details, None);
+        let shown: Vec<_> = values.iter().map(|line| (line.label.as_str(), line.secret)).collect();
+        assert_eq!(shown, [("a.b · 2", false), ("a.c", true), ("a.d", false)]);
+        assert_eq!((values[0].new.as_deref(), super::has_changes(&details)), (Some("x"), true));
     }
 
     #[test]

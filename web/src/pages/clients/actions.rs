@@ -6,35 +6,35 @@
 use api::Code;
 use api::client::ClientView;
 use api::job::{ActionKind, JobView, NewAction};
-use api::plan::PlanView;
-use api::targets::{TargetFilter, Targets};
+use api::plan::{NewPlan, PlanKind, PlanView};
+use api::targets::Targets;
 use domain::client::{ClientState, SecureMode};
 use domain::{ClientId, Permission};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::look;
-use super::prepare::{PrepareDialog, Preparing};
+use super::prepare::Preparing;
 use crate::address::{Address, History, use_address};
-use crate::client::{self, Call, Failure};
-use crate::components::button::Button;
-use crate::components::checkbox::Checkbox;
-use crate::components::confirm::{Acting, ConfirmDialog, Consent};
-use crate::components::dialog::{Dialog, DialogButtons};
-use crate::components::list::{Chosen, ListQuery};
-use crate::components::menu::MenuEntry;
-use crate::components::states::{Difference, Differences, FailureNote};
+use crate::client::{self, Call, Failure, idempotency_key};
+use crate::components::confirm::Consent;
+use crate::components::list::Chosen;
+use crate::components::states::Difference;
 use crate::components::toast;
 use crate::live::{self, Resource};
 use crate::pages::configuration::address_of;
-use crate::pages::plans::PlanDialog;
 use crate::session;
 use crate::texts::{self, lang};
 
+mod dialogs;
+mod menu;
+mod targets;
 mod when;
 mod words;
 
-use when::{When, WhenField};
+pub(super) use dialogs::ActionDialogs;
+use targets::targets;
+use when::When;
 pub(super) use words::differences;
 
 /// What is done with clients.
@@ -110,6 +110,11 @@ pub(super) struct Actions {
     keep: RwSignal<bool>,
     preparing: RwSignal<Option<Preparing>>,
     prepare: RwSignal<bool>,
+    /// The client that a form is about.
+    about: RwSignal<Option<ClientView>>,
+    copy: RwSignal<bool>,
+    generate: RwSignal<bool>,
+    fields: RwSignal<bool>,
     failure: RwSignal<Option<Failure>>,
     failed: RwSignal<bool>,
     plan: RwSignal<Option<PlanView>>,
@@ -128,6 +133,10 @@ impl Actions {
             keep: RwSignal::new(false),
             preparing: RwSignal::new(None),
             prepare: RwSignal::new(false),
+            about: RwSignal::new(None),
+            copy: RwSignal::new(false),
+            generate: RwSignal::new(false),
+            fields: RwSignal::new(false),
             failure: RwSignal::new(None),
             failed: RwSignal::new(false),
             plan: RwSignal::new(None),
@@ -138,7 +147,13 @@ impl Actions {
 
     /// Whether everything may be read again from this client.
     pub(super) fn may_refresh(client: &ClientView) -> bool {
-        session::may(Permission::ChangeClients) && client.state != ClientState::Prepared
+        session::may(Permission::ChangeClients)
+            && !matches!(client.state, ClientState::Prepared | ClientState::Retired)
+    }
+
+    /// Whether it makes sense to copy this client: there is a phone whose place another one can take.
+    fn may_copy(client: &ClientView) -> bool {
+        !matches!(client.state, ClientState::Prepared | ClientState::Retired)
     }
 
     /// Whether an approval would change something: it may get secrets then, or is trusted at its new address.
@@ -178,6 +193,22 @@ impl Actions {
         self.prepare.set(true);
     }
 
+    fn open_copy(self, client: &ClientView) {
+        self.about.set(Some(client.clone()));
+        self.copy.set(true);
+    }
+
+    fn open_generate(self, client: &ClientView) {
+        self.about.set(Some(client.clone()));
+        self.generate.set(true);
+    }
+
+    /// Opens the form for the fields of a client.
+    pub(super) fn edit_fields(self, client: &ClientView) {
+        self.about.set(Some(client.clone()));
+        self.fields.set(true);
+    }
+
     /// Shows a plan of one client, to be applied.
     pub(super) fn show_plan(self, plan: PlanView) {
         let _ = self.plan.try_set(Some(plan));
@@ -186,6 +217,25 @@ impl Actions {
     /// Leads to the configuration of what was chosen.
     pub(super) fn configure(self, chosen: &Chosen) {
         self.address.go(&address_of(chosen));
+    }
+
+    /// Makes a plan that puts back what differs at the chosen clients, and leads to it.
+    pub(super) fn put_back(self, chosen: &Chosen) {
+        let targets = targets(chosen);
+        spawn_local(async move {
+            // A filter that cannot be read must not become another one.
+            let made = match targets {
+                Some(targets) => converge(targets).await,
+                None => Err(Failure::not_understood(None)),
+            };
+            match made {
+                Ok(plan) => self.address.go(&format!("/plans/{}", plan.id)),
+                Err(failure) => {
+                    let _ = self.failure.try_set(Some(failure));
+                    let _ = self.failed.try_set(true);
+                }
+            }
+        });
     }
 
     /// Has everything read again from a client, at once.
@@ -202,82 +252,6 @@ impl Actions {
                 }
             }
         });
-    }
-
-    /// Entries of the menu of a client. `row`: with those that stand beside the menu elsewhere.
-    pub(super) fn menu(self, client: &ClientView, row: bool) -> Vec<MenuEntry> {
-        let language = lang();
-        let may = session::may(Permission::ChangeClients);
-        let asking = |what: What| {
-            let client = client.clone();
-            move || self.ask(what, &client)
-        };
-        let mut entries = Vec::new();
-        if row {
-            let label = if may {
-                texts::clients::configure(language)
-            } else {
-                texts::clients::configuration(language)
-            };
-            entries.push(
-                MenuEntry::link(label, format!("/clients/{}/configuration", client.id))
-                    .icon("gear")
-                    .keys("e"),
-            );
-            if Self::may_refresh(client) {
-                let client = client.clone();
-                let refresh =
-                    MenuEntry::press(texts::clients::refresh(language), move || self.refresh(&client));
-                entries.push(refresh.icon("refresh"));
-            }
-            if let Some(address) = &client.wbm_url {
-                entries.push(
-                    MenuEntry::outside(texts::clients::open_wbm(language), address.clone()).icon("ext"),
-                );
-            }
-        }
-        let copied = client.device_id.clone().map(|id| {
-            MenuEntry::press(texts::clients::copy_device_id(language), move || {
-                crate::browser::copy(&id, || toast::show(texts::clients::copied(lang())));
-            })
-            .icon("copy")
-        });
-        entries.extend(copied);
-        if !may {
-            return entries;
-        }
-        if client.state == ClientState::Prepared {
-            let change = client.clone();
-            let entry = MenuEntry::press(texts::clients::change(language), move || {
-                self.open_prepare(Preparing::Change(Box::new(change.clone())));
-            });
-            entries.push(entry.icon("pencil").line_before());
-        }
-        let like = client.clone();
-        let entry = MenuEntry::press(texts::clients::new_like_this(language), move || {
-            self.open_prepare(Preparing::Like(Box::new(like.clone())));
-        });
-        let entry = entry.icon("plus");
-        entries.push(if client.state == ClientState::Prepared { entry } else { entry.line_before() });
-        if client.state == ClientState::Quarantined {
-            entries
-                .push(MenuEntry::press(texts::clients::release(language), asking(What::Release)).icon("okc"));
-        }
-        if Self::may_approve(client) {
-            entries.push(
-                MenuEntry::press(texts::clients::approve(language), asking(What::Approve)).icon("shieldok"),
-            );
-        }
-        if client.state != ClientState::Prepared {
-            let restart = MenuEntry::press(texts::clients::restart(language), asking(What::Restart));
-            entries.push(restart.icon("power").line_before());
-            let reset = MenuEntry::press(texts::clients::reset(language), asking(What::Reset));
-            entries.push(reset.icon("undo").danger());
-        }
-        let delete =
-            MenuEntry::press(texts::clients::delete(language), asking(What::Delete)).icon("trash").danger();
-        entries.push(if client.state == ClientState::Prepared { delete.line_before() } else { delete });
-        entries
     }
 
     /// Does what was asked.
@@ -351,138 +325,25 @@ impl Actions {
     }
 }
 
+/// A plan that puts back what differs from the desired values.
+///
+/// # Errors
+/// As [`Call::answer`].
+pub(super) async fn converge(targets: Targets) -> Result<PlanView, Failure> {
+    let new = NewPlan { kind: PlanKind::Converge, targets, changes: Vec::new(), send_secrets_again: false };
+    Call::post("/plans").once(&idempotency_key()).json(&new)?.answer().await
+}
+
 fn say_job(text: String, job: &JobView) {
     toast::show_link(text, texts::clients::show_job(lang()), format!("/jobs/{}", job.id));
     live::touch(Resource::Jobs);
     live::touch(Resource::Clients);
 }
 
-/// For whom, as the API says it; `None` when the filter of the list is none that actions take.
-fn targets(chosen: &Chosen) -> Option<Targets> {
-    match chosen {
-        Chosen::Rows(ids) => {
-            Some(Targets { ids: Some(ids.iter().copied().map(ClientId).collect()), filter: None })
-        }
-        Chosen::Matching { query, .. } => Some(Targets { ids: None, filter: Some(filter(query)?) }),
-    }
-}
-
-fn filter(query: &ListQuery) -> Option<TargetFilter> {
-    let mut fields = serde_json::Map::new();
-    for (name, value) in query.fields() {
-        let value = match (name, value.as_str()) {
-            ("in_job" | "drift" | "not_seen" | "secrets_withheld", "true") => true.into(),
-            ("in_job" | "drift" | "not_seen" | "secrets_withheld", "false") => false.into(),
-            _ => value.into(),
-        };
-        fields.insert(name.to_owned(), value);
-    }
-    // Unknown fields are refused: what is not understood never widens the selection.
-    serde_json::from_value(fields.into()).ok()
-}
-
-/// The dialogs of [`Actions`], once on the page.
-#[component]
-pub(super) fn ActionDialogs(actions: Actions) -> impl IntoView {
-    let asked = actions.asked;
-    let said = move |say: fn(&Asked) -> String| {
-        Signal::derive(move || asked.with(|asked| asked.as_ref().map(say).unwrap_or_default()))
-    };
-    let act = Callback::new(move |consent: Consent| -> Acting {
-        Box::pin(async move {
-            match asked.get_untracked() {
-                Some(asked) => actions.act(asked, consent).await,
-                None => Ok(()),
-            }
-        })
-    });
-    let more = move || {
-        let Some(asked) = asked.get_untracked() else { return ().into_any() };
-        view! { <More asked=asked actions=actions /> }.into_any()
-    };
-    // The look of the button is settled when the dialog is built; a client that is read again does not build it again.
-    let harmless =
-        Memo::new(move |_| asked.with(|asked| asked.as_ref().is_none_or(|asked| !asked.what.is_dangerous())));
-    let dialog = move || {
-        let harmless = harmless.get();
-        view! {
-            <ConfirmDialog
-                open=actions.open
-                title=said(|asked| words::title(asked.what, &asked.subject))
-                text=said(|asked| words::effect(asked.what, &asked.subject))
-                button=said(|asked| words::button(asked.what, &asked.subject))
-                harmless=harmless
-                act=act
-                more=more
-            />
-        }
-    };
-    view! {
-        {dialog}
-        <PrepareDialog open=actions.prepare preparing=actions.preparing />
-        <PlanDialog plan=actions.plan applied=Callback::new(|()| live::touch(Resource::Clients)) />
-        <Dialog open=actions.failed title=texts::clients::not_done(lang()).to_owned()>
-            <FailureNote failure=actions.failure />
-            <DialogButtons>
-                <Button on_press=Callback::new(move |()| {
-                    actions.failed.set(false);
-                })>{texts::common::close(lang())}</Button>
-            </DialogButtons>
-        </Dialog>
-    }
-}
-
-/// What can be chosen with an action.
-#[component]
-fn More(asked: Asked, actions: Actions) -> impl IntoView {
-    let timed = asked.what.kind().is_some()
-        && !matches!((&asked.subject, asked.what), (Subject::One(_), What::Delete));
-    let keep = asked.what == What::Reset
-        && match &asked.subject {
-            Subject::One(client) => client.secure_mode == SecureMode::Secure,
-            Subject::Many(_) => true,
-        };
-    view! {
-        <Differences lines=actions.differs />
-        {keep
-            .then(|| {
-                view! {
-                    <Checkbox
-                        label=texts::clients::keep_certificates(lang()).to_owned()
-                        help=Some(texts::clients::keep_certificates_help(lang()).to_owned())
-                        checked=actions.keep
-                    />
-                }
-            })}
-        {timed.then(|| view! { <WhenField when=actions.when /> })}
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Actions, targets};
-    use crate::components::list::{Chosen, ListQuery};
+    use super::Actions;
     use crate::pages::clients::look::tests::client;
-    use domain::ClientId;
-    use domain::client::ClientState;
-
-    fn matching(filters: Vec<(&'static str, String)>) -> Chosen {
-        Chosen::Matching { query: ListQuery { filters, ..ListQuery::default() }, total: 9 }
-    }
-
-    #[test]
-    fn all_matching_becomes_the_filter_of_the_list() {
-        let chosen = matching(vec![("state", "active".to_owned()), ("drift", "true".to_owned())]);
-        let filter = targets(&chosen).unwrap().filter.unwrap();
-        assert_eq!((filter.state.map(ClientState::as_str), filter.drift), (Some("active"), Some(true)));
-        assert_eq!(targets(&Chosen::Rows(vec![7])).unwrap().ids, Some(vec![ClientId(7)]));
-    }
-
-    #[test]
-    fn a_filter_that_is_not_understood_selects_nobody() {
-        assert!(targets(&matching(vec![("drift", "perhaps".to_owned())])).is_none());
-        assert!(targets(&matching(vec![("colour", "red".to_owned())])).is_none());
-    }
 
     #[test]
     fn nobody_who_is_not_signed_in_may_do_anything() {

@@ -2,17 +2,16 @@
 //! needs none stands among the information.
 
 use api::client::{ClientView, Warning};
-use api::plan::{NewPlan, PlanKind, PlanView};
 use api::targets::Targets;
 use domain::client::ClientState;
 use domain::{ClientId, Permission};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::actions::{Actions, What};
+use super::actions::{Actions, What, converge};
 use super::look;
 use crate::address::with_fields;
-use crate::client::{Call, Failure, idempotency_key};
+use crate::client::Failure;
 use crate::components::button::{Button, ButtonSize};
 use crate::components::states::{FailureNote, Note};
 use crate::components::status::Tone;
@@ -27,6 +26,7 @@ enum Open {
     OtherAddress,
     Drifted(u64),
     NumberInUse,
+    Retired,
     Expected,
     Nothing,
 }
@@ -35,6 +35,8 @@ fn open(client: &ClientView) -> Open {
     let moved = client.trusted_address.is_some() && client.trusted_address != client.peer_address;
     if client.state == ClientState::Quarantined {
         Open::Quarantined
+    } else if client.state == ClientState::Retired {
+        Open::Retired
     } else if client.secrets_withheld {
         if client.approved && moved { Open::OtherAddress } else { Open::SecretsWithheld }
     } else if client.drifted > 0 {
@@ -134,6 +136,10 @@ pub(super) fn Decision(client: Signal<ClientView>, actions: Actions) -> impl Int
                 let text = texts::word(language, "warning", "number-in-use");
                 note(Tone::Warn, words::number_in_use(language).to_owned(), text, act)
             }
+            Open::Retired => {
+                let title = words::retired_title(language).to_owned();
+                note(Tone::Idle, title, words::retired_text(language).to_owned(), ().into_any())
+            }
             Open::Expected => {
                 let title = words::expected_title(language).to_owned();
                 note(Tone::Idle, title, words::expected_text(language).to_owned(), ().into_any())
@@ -150,16 +156,7 @@ fn PutBack(id: ClientId, actions: Actions) -> impl IntoView {
     let plan = move || {
         busy.set(true);
         spawn_local(async move {
-            let new = NewPlan {
-                kind: PlanKind::Converge,
-                targets: Targets { ids: Some(vec![id]), filter: None },
-                changes: Vec::new(),
-                send_secrets_again: false,
-            };
-            let answer = match Call::post("/plans").once(&idempotency_key()).json(&new) {
-                Ok(call) => call.answer::<PlanView>().await,
-                Err(failure) => Err(failure),
-            };
+            let answer = converge(Targets { ids: Some(vec![id]), filter: None }).await;
             let _ = busy.try_set(false);
             match answer {
                 Ok(plan) => actions.show_plan(plan),
@@ -204,6 +201,8 @@ mod tests {
         shown.trusted_address = Some("10.1.2.3".to_owned());
         shown.peer_address = Some("10.1.2.4".to_owned());
         assert_eq!(open(&shown), Open::OtherAddress);
+        shown.state = ClientState::Retired;
+        assert_eq!(open(&shown), Open::Retired);
         shown.state = ClientState::Quarantined;
         assert_eq!(open(&shown), Open::Quarantined);
     }

@@ -121,7 +121,7 @@ pub(super) fn Details(client: Signal<ClientView>, actions: Actions) -> impl Into
         "jobs" => view! { <Jobs client=id jobs=jobs /> }.into_any(),
         "history" => view! { <History client=client /> }.into_any(),
         "reported" => view! { <Reported client=client /> }.into_any(),
-        _ => view! { <Information client=client /> }.into_any(),
+        _ => view! { <Information client=client actions=actions /> }.into_any(),
     };
     view! {
         <Tabs label=texts::clients::one(lang()) tabs=tabs />

@@ -3,6 +3,8 @@
 use api::client::ClientView;
 use leptos::prelude::*;
 
+use super::actions::Actions;
+use super::fleet::Fleet;
 use super::look::{self, dash};
 use crate::address::with_fields;
 use crate::components::icon::Icon;
@@ -21,8 +23,12 @@ pub(super) fn speed(gigabit: Option<bool>) -> Option<String> {
 
 /// What is known of a client.
 #[component]
-pub(super) fn Information(client: Signal<ClientView>) -> impl IntoView {
-    move || client.with(shown)
+pub(super) fn Information(client: Signal<ClientView>, actions: Actions) -> impl IntoView {
+    view! {
+        {move || client.with(shown)}
+        <hr class="sep" />
+        <Fleet client=client actions=actions />
+    }
 }
 
 fn shown(client: &ClientView) -> impl IntoView + use<> {

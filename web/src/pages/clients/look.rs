@@ -67,7 +67,8 @@ pub(super) fn last_contact(client: &ClientView) -> AnyView {
 /// What matters most about a client now: the worst first, "as desired" when there is nothing to say.
 pub(super) fn condition(client: &ClientView) -> (StatusKind, String) {
     let language = lang();
-    if client.state == ClientState::Quarantined {
+    // What is retired has nothing to do any more, whatever it said last.
+    if matches!(client.state, ClientState::Quarantined | ClientState::Retired) {
         let word = texts::word(language, "client-state", client.state.as_str());
         return (StatusKind::of_client(client.state), word);
     }
@@ -94,7 +95,7 @@ pub(super) fn condition(client: &ClientView) -> (StatusKind, String) {
         return (StatusKind::new(Tone::Run, "run", false), texts::clients::in_a_job(language).to_owned());
     }
     match client.state {
-        ClientState::Active if client.configuration_revision > 0 => {
+        ClientState::Active if client.desired => {
             (StatusKind::of_client(client.state), texts::clients::as_desired(language).to_owned())
         }
         state => (StatusKind::of_client(state), texts::word(language, "client-state", state.as_str())),
@@ -213,8 +214,8 @@ pub(super) mod tests {
     pub(in crate::pages::clients) fn client() -> ClientView {
         serde_json::from_value(serde_json::json!({
             "id": 7, "state": "active", "secure_mode": "default", "mobility": "disabled", "access": "direct",
-            "faults": [], "warnings": [], "full_read_wanted": false, "approved": true, "configuration_revision": 3,
-            "open_targets": 0, "drifted": 0, "secrets_withheld": false, "not_seen": false,
+            "faults": [], "warnings": [], "full_read_wanted": false, "approved": true, "configuration_revision": 3, "desired": true,
+            "open_targets": 0, "drifted": 0, "secrets_withheld": false, "not_seen": false, "groups": [], "fields": {},
             "created_at": "2026-11-21T10:00:00Z", "updated_at": "2026-11-21T10:00:00Z", "revision": 4,
         }))
         .unwrap()

@@ -4,16 +4,14 @@
 use api::Code;
 use api::Page;
 use api::client::ClientView;
+use api::client_field::ClientFieldView;
 use api::model::DeviceModelView;
-use api::prepared::{ChangeClient, NewClient};
-use domain::Secret;
-use domain::client::is_e164;
-use domain::device_id::DeviceId;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::actions::differences;
-use super::look;
+use super::fields::{FieldInputs, known_fields};
+use super::{fleet, look};
 use crate::address::with_fields;
 use crate::client::{self, Call, Failure, idempotency_key, renew_key};
 use crate::components::button::{Button, ButtonKind};
@@ -28,6 +26,11 @@ use crate::live::{self, Resource};
 use crate::load::load;
 use crate::texts::{self, lang};
 
+use typed::{Typed, number_fault, pin_fault};
+pub(super) use typed::{device_fault, given};
+
+mod typed;
+
 /// What the form is for.
 #[derive(Clone, Debug)]
 pub(super) enum Preparing {
@@ -40,7 +43,7 @@ pub(super) enum Preparing {
 }
 
 const SOFTWARE: [&str; 2] = ["SIP", "HFA"];
-const FIELDS: [&str; 5] = ["/e164", "/device_id", "/model", "/software_type", "/deployment_pin"];
+const FIELDS: [&str; 6] = ["/e164", "/device_id", "/model", "/software_type", "/deployment_pin", "/template"];
 
 /// The dialog with the form.
 #[component]
@@ -58,111 +61,6 @@ pub(super) fn PrepareDialog(open: RwSignal<bool>, preparing: RwSignal<Option<Pre
             }}
         </Dialog>
     }
-}
-
-/// What is typed.
-#[derive(Clone, Copy)]
-struct Typed {
-    e164: RwSignal<String>,
-    device_id: RwSignal<String>,
-    model: RwSignal<String>,
-    software: RwSignal<String>,
-    pin: RwSignal<String>,
-    force: RwSignal<bool>,
-}
-
-impl Typed {
-    fn begin(preparing: &Preparing) -> Self {
-        let (from, all) = match preparing {
-            Preparing::New => (None, false),
-            Preparing::Like(client) => (Some(client), false),
-            Preparing::Change(client) => (Some(client), true),
-        };
-        let text = |text: Option<&String>| RwSignal::new(text.cloned().unwrap_or_default());
-        let own = from.filter(|_| all);
-        let software = from.and_then(|client| client.software_type.clone());
-        Self {
-            e164: text(own.and_then(|client| client.e164.as_ref())),
-            device_id: text(own.and_then(|client| client.device_id.as_ref())),
-            model: text(from.and_then(|client| client.model.as_ref())),
-            software: RwSignal::new(software.unwrap_or_else(|| SOFTWARE[0].to_owned())),
-            pin: RwSignal::new(String::new()),
-            force: RwSignal::new(false),
-        }
-    }
-
-    fn all(self) -> [String; 5] {
-        [self.e164, self.device_id, self.model, self.software, self.pin].map(|typed| typed.get())
-    }
-
-    fn secret(self) -> Option<Secret> {
-        let pin = self.pin.get_untracked();
-        (!pin.is_empty()).then(|| Secret::new(pin))
-    }
-
-    fn as_new(self) -> NewClient {
-        NewClient {
-            model: given(&self.model.get_untracked()),
-            software_type: given(&self.software.get_untracked()),
-            device_id: given(&self.device_id.get_untracked()),
-            e164: given(&self.e164.get_untracked()),
-            secure_mode: None,
-            deployment_pin: self.secret(),
-            force: self.force.get_untracked(),
-        }
-    }
-
-    /// Somebody else has changed the client: what was not changed here is as it is now, the rest stays as typed.
-    fn follow(self, before: &ClientView, now: &ClientView) {
-        let follow = |typed: RwSignal<String>, before: &Option<String>, now: &Option<String>| {
-            if typed.try_with_untracked(|typed| given(typed) == *before) == Some(true) {
-                let _ = typed.try_set(now.clone().unwrap_or_default());
-            }
-        };
-        follow(self.e164, &before.e164, &now.e164);
-        follow(self.device_id, &before.device_id, &now.device_id);
-        follow(self.model, &before.model, &now.model);
-        follow(self.software, &before.software_type, &now.software_type);
-    }
-
-    /// Only what differs from how the client is.
-    fn as_change(self, client: &ClientView) -> ChangeClient {
-        let changed = |typed: RwSignal<String>, before: &Option<String>| {
-            let now = given(&typed.get_untracked());
-            (now != *before).then_some(now)
-        };
-        ChangeClient {
-            model: changed(self.model, &client.model),
-            software_type: changed(self.software, &client.software_type).flatten(),
-            device_id: changed(self.device_id, &client.device_id),
-            e164: changed(self.e164, &client.e164),
-            secure_mode: None,
-            deployment_pin: self.secret().map(Some),
-            force: self.force.get_untracked(),
-        }
-    }
-}
-
-/// What was typed, without the spaces around it; `None` when nothing was.
-fn given(typed: &str) -> Option<String> {
-    let typed = typed.trim();
-    (!typed.is_empty()).then(|| typed.to_owned())
-}
-
-fn number_fault(typed: &str) -> Option<String> {
-    let typed = given(typed)?;
-    (!is_e164(&typed)).then(|| texts::clients::number_fault(lang()).to_owned())
-}
-
-fn device_fault(typed: &str) -> Option<String> {
-    let typed = given(typed)?;
-    typed.parse::<DeviceId>().is_err().then(|| texts::clients::device_fault(lang()).to_owned())
-}
-
-fn pin_fault(typed: &str) -> Option<String> {
-    let good = typed.is_empty()
-        || (4..=64).contains(&typed.len()) && typed.bytes().all(|byte| byte.is_ascii_graphic());
-    (!good).then(|| texts::clients::pin_fault(lang()).to_owned())
 }
 
 /// The field that holds what another client has already.
@@ -388,6 +286,14 @@ fn Form(open: RwSignal<bool>, dirty: RwSignal<bool>, preparing: Preparing) -> im
                 choices=software_choices
                 error=Signal::derive(move || refused("/software_type"))
             />
+            <Combobox
+                label=texts::clients::onboarding_template(lang()).to_owned()
+                value=typed.template
+                choices=fleet::template_choices()
+                help=Some(texts::clients::onboarding_template_help(lang()).to_owned())
+                error=Signal::derive(move || refused("/template"))
+            />
+            {change.is_none().then(|| view! { <More typed=typed failure=failure /> })}
             <DialogButtons>
                 <Button on_press=Callback::new(move |()| {
                     dirty.set(false);
@@ -405,6 +311,35 @@ fn Form(open: RwSignal<bool>, dirty: RwSignal<bool>, preparing: Preparing) -> im
     }
 }
 
+/// The fields an administrator has added, folded until somebody wants them; of a client that is there they have a dialog of
+/// their own.
+#[component]
+fn More(typed: Typed, failure: RwSignal<Option<Failure>>) -> impl IntoView {
+    let known = known_fields();
+    let wrong = Memo::new(move |_| {
+        failure.with(|failure| {
+            let problem = failure.as_ref().and_then(|failure| failure.problem.as_ref());
+            problem
+                .is_some_and(|problem| problem.errors.iter().any(|error| error.field.starts_with("/fields/")))
+        })
+    });
+    let filled = typed.fields.with_untracked(|fields| !fields.is_empty());
+    let shown = move || {
+        let fields: Vec<ClientFieldView> = known.data.get().map(|page| page.items).unwrap_or_default();
+        (!fields.is_empty()).then(|| {
+            view! {
+                <details class="fold" open=move || filled || wrong.get()>
+                    <summary>{texts::clients::fields(lang())}</summary>
+                    <div class="form">
+                        <FieldInputs fields=fields values=typed.fields failure=failure />
+                    </div>
+                </details>
+            }
+        })
+    };
+    view! { {shown} }
+}
+
 fn say(client: &ClientView, changed: bool) {
     let name = look::name(client);
     let text = if changed {
@@ -417,24 +352,4 @@ fn say(client: &ClientView, changed: bool) {
         texts::clients::configure(lang()),
         format!("/clients/{}/configuration", client.id),
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{device_fault, given, number_fault, pin_fault};
-
-    #[test]
-    fn what_is_typed_is_checked_by_the_rules_of_the_server() {
-        assert!(number_fault("494066969214").is_none() && number_fault("  ").is_none());
-        assert!(number_fault("+49 40").is_some() && number_fault("1234567890123456").is_some());
-        assert!(device_fault("00-1A-E8-75-FE-0A").is_none() && device_fault("a b").is_some());
-        assert!(pin_fault("").is_none() && pin_fault("4711").is_none());
-        assert!(pin_fault("471").is_some() && pin_fault("47 11").is_some());
-    }
-
-    #[test]
-    fn spaces_around_are_nothing() {
-        assert_eq!(given(" 49 "), Some("49".to_owned()));
-        assert_eq!(given("   "), None);
-    }
 }

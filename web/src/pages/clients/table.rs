@@ -9,7 +9,9 @@ use leptos::prelude::*;
 
 use super::actions::{ActionDialogs, Actions, What};
 use super::details::ClientDrawer;
+use super::fleet;
 use super::look::{self, dash};
+use super::scan::Scan;
 use crate::address::use_address;
 use crate::browser;
 use crate::client;
@@ -51,6 +53,7 @@ pub fn ClientsPage() -> impl IntoView {
             {may
                 .then(|| {
                     view! {
+                        <Scan />
                         <Button
                             kind=ButtonKind::Primary
                             icon="plus"
@@ -78,7 +81,7 @@ fn spec(actions: Actions, may: bool) -> ListSpec<ClientView> {
         if what.is_dangerous() { action.danger() } else { action }
     };
     let language = lang();
-    let configure = BulkAction::new(texts::clients::configure(language), "gear", move |chosen| {
+    let configure = BulkAction::new(texts::clients::set_values(language), "gear", move |chosen| {
         actions.configure(&chosen);
     });
     let many = vec![
@@ -86,6 +89,7 @@ fn spec(actions: Actions, may: bool) -> ListSpec<ClientView> {
         bulk(What::Refresh, texts::clients::refresh(language), "refresh"),
         bulk(What::Restart, texts::clients::restart(language), "power"),
         bulk(What::Reset, texts::clients::reset(language), "undo"),
+        BulkAction::new(texts::clients::put_back(language), "undo", move |chosen| actions.put_back(&chosen)),
         bulk(What::Delete, texts::clients::delete(language), "trash"),
     ];
     ListSpec {
@@ -139,6 +143,7 @@ fn columns() -> Vec<Column<ClientView>> {
             .sort("last_contact_at")
             .card(CardPlace::When),
         Column::new("features", texts::clients::features(language), look::features),
+        Column::new("groups", texts::clients::groups(language), fleet::group_cell),
         Column::new("state", texts::clients::state(language), look::condition_status)
             .sort("state")
             .card(CardPlace::Right),
@@ -205,6 +210,8 @@ fn filters() -> Vec<FilterSpec> {
         FilterSpec::choice("state", texts::clients::state(language), states),
         FilterSpec::choice("model", texts::clients::model(language), models),
         FilterSpec::choice("software_type", texts::clients::software_type(language), software),
+        FilterSpec::choice("group", texts::clients::group(language), fleet::group_choices()),
+        FilterSpec::choice("template", texts::clients::template(language), fleet::template_choices()),
         FilterSpec::text("software_version", texts::clients::software_version(language)),
         FilterSpec::choice("drift", texts::clients::changed_at_phone(language), yes_or_no()),
         FilterSpec::choice("in_job", texts::clients::in_a_job(language), yes_or_no()),

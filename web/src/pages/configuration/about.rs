@@ -2,12 +2,15 @@
 
 use api::configuration::ParameterStateView;
 use api::plan::NewChange;
-use domain::catalogue::{Certainty, Parameter, ParameterKey};
-use domain::configuration::{Layer, State};
+use domain::catalogue::{Certainty, Parameter, ParameterKey, Value, ValueType};
+use domain::configuration::State;
 use leptos::prelude::*;
 
 use super::editor::Editor;
-use super::edits::Edit;
+use super::edits::{Edit, text_of};
+use super::layers::Layers;
+use super::target::{Target, template_value};
+use super::variables::written;
 use super::words;
 use crate::components::button::{Button, ButtonKind, ButtonSize};
 use crate::components::states::Note;
@@ -20,7 +23,7 @@ use crate::texts::{self, lang};
 pub fn About(
     /// What the parts share.
     editor: Editor,
-    /// Plans one change at once: putting a value back.
+    /// Plans at once what puts a value back; without a change, everything that is desired.
     plan: Callback<Vec<NewChange>>,
 ) -> impl IntoView {
     move || {
@@ -50,11 +53,19 @@ fn Known(
         None => name.to_owned(),
     });
     let reported = state.as_ref().and_then(|state| words::reported(&parameter, state));
+    let template = editor.is_template();
     let desired = state.as_ref().filter(|state| state.desired_set).map(|state| match &state.desired {
-        Some(value) => words::value(&parameter, value),
-        None => words_of::set_not_shown(language).to_owned(),
+        Some(value) if template && state.variables => written(&text_of(value)),
+        Some(value) => words::value(&parameter, value).into_any(),
+        None => words_of::set_not_shown(language).to_owned().into_any(),
     });
-    let origin = state.as_ref().and_then(|state| state.origin).map(words::layer);
+    let origin = state.as_ref().filter(|_| !template).and_then(|state| {
+        let words = words::origin(state.origin?, state.origin_template.as_ref());
+        Some(match state.origin_template.as_ref().and_then(|template| template.id) {
+            Some(id) => view! { <a href=template_value(id, &parameter.id)>{words}</a> }.into_any(),
+            None => words.into_any(),
+        })
+    });
     let default = parameter.default.as_ref().map(|value| words::value(&parameter, value));
     let status = state.as_ref().and_then(|state| state.reported_status.clone());
     let certainty = match &parameter.delivery {
@@ -66,10 +77,21 @@ fn Known(
     };
     let locked = state.as_ref().is_some_and(|state| state.locked);
     let withheld = state.as_ref().and_then(|state| state.withheld.as_ref()).map(words::reason);
-    let own = state.as_ref().is_some_and(|state| state.origin == Some(Layer::Client));
-    let line = |name: &'static str, value: Option<String>| {
+    let own = state.as_ref().is_some_and(|state| editor.is_own(state));
+    let from_template = state.as_ref().is_some_and(|state| state.origin_template.is_some());
+    let disagree = state.as_ref().is_some_and(|state| !state.conflict.is_empty());
+    let line = |name: &'static str, value: Option<AnyView>| {
         value.map(|value| view! { <dt>{name}</dt><dd>{value}</dd> })
     };
+    let layered = state.as_ref().is_some_and(|state| state.desired_set) || disagree || from_template;
+    let layers = editor.target.with_value(Target::one).filter(|_| layered).map(|client| {
+        view! { <Layers client=client parameter=parameter.clone() key=key.clone() /> }
+    });
+    // An emptied field takes the value away; a text that is to be empty is said so here.
+    let may_be_empty = template
+        && editor.may
+        && !parameter.secret
+        && matches!(parameter.value, ValueType::Text { min_length: 0, .. });
     let place = StoredValue::new(key.clone());
     let not_written = |text: &'static str| view! { <Note tone=Tone::Idle><p>{text}</p></Note> };
     let decision = state.as_ref().filter(|state| state.state == Some(State::Drift)).map(|state| {
@@ -93,6 +115,11 @@ fn Known(
                                 <Button
                                     size=ButtonSize::Small
                                     on_press=Callback::new(move |()| {
+                                        if !own {
+                                            // What a template wants is not to become the client's own.
+                                            plan.run(vec![]);
+                                            return;
+                                        }
                                         let key = place.get_value();
                                         let value = serde_json::to_value(&back).unwrap_or_default();
                                         let change = NewChange {
@@ -128,7 +155,13 @@ fn Known(
     let take = state
         .as_ref()
         .filter(|state| {
-            !state.desired_set && editor.may && !parameter.read_only && !parameter.secret && !locked
+            !template
+                && !state.desired_set
+                && editor.may
+                && editor.is_settable(&parameter)
+                && !parameter.read_only
+                && !parameter.secret
+                && !locked
         })
         .and_then(|state| state.reported.clone())
         .map(|value| {
@@ -148,10 +181,24 @@ fn Known(
                 kind=ButtonKind::Ghost
                 on_press=Callback::new(move |()| place.with_value(|key| editor.set(key, Some(Edit::Remove))))
             >
-                {words_of::remove_here(lang())}
+                {if template { words_of::remove_from_template(lang()) } else { words_of::remove_here(lang()) }}
             </Button>
         }
     });
+    let empty = may_be_empty.then(|| {
+        view! {
+            <Button
+                size=ButtonSize::Small
+                kind=ButtonKind::Ghost
+                on_press=Callback::new(move |()| {
+                    place.with_value(|key| editor.set(key, Some(Edit::Set(Value::Text(String::new())))));
+                })
+            >
+                {words_of::set_empty(lang())}
+            </Button>
+        }
+    });
+    let said = |text: Option<String>| text.map(IntoAny::into_any);
     view! {
         <div class="about">
             <h2>{label}</h2>
@@ -160,14 +207,15 @@ fn Known(
             {withheld.map(|withheld| view! { <Note tone=Tone::Warn><p>{withheld}</p></Note> })}
             <p class="soft">{words::text(&parameter.help).to_owned()}</p>
             <dl class="kv">
-                {line(words_of::desired(language), desired)}
-                {line(words_of::origin(language), origin.map(str::to_owned))}
-                {line(words_of::reported(language), reported)}
-                {line(words_of::status(language), status)}
-                {line(words_of::default(language), default)}
-                {line(words_of::limits(language), words::limits(&parameter))}
+                {line(if template { words_of::value(language) } else { words_of::desired(language) }, desired)}
+                {line(words_of::origin(language), origin)}
+                {line(words_of::reported(language), said(reported))}
+                {line(words_of::status(language), said(status))}
+                {line(words_of::default(language), said(default))}
+                {line(words_of::limits(language), said(words::limits(&parameter)))}
             </dl>
-            <div class="row wrap acts">{take} {remove}</div>
+            {layers}
+            <div class="row wrap acts">{take} {empty} {remove}</div>
             {certainty.map(not_written)}
             {locked.then(|| not_written(words_of::locked_help(language)))}
             {parameter.care.then(|| view! { <Note tone=Tone::Warn><p>{words_of::care_help(language)}</p></Note> })}

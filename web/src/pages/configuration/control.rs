@@ -7,6 +7,7 @@ use super::editor::Editor;
 use super::edits::{Edit, text_of};
 use super::order::OrderList;
 use super::secret::SecretControl;
+use super::variables::InsertVariable;
 use super::words;
 use crate::components::icon::Icon;
 use crate::texts::{self, lang};
@@ -32,7 +33,7 @@ pub fn Control(
 ) -> impl IntoView {
     let id = control_id(&key);
     let locked = editor.states.with_untracked(|states| states.get(&key).is_some_and(|state| state.locked));
-    if parameter.read_only || !editor.may || locked {
+    if parameter.read_only || !editor.may || locked || !editor.is_settable(&parameter) {
         return view! { <ReadOnly editor=editor parameter=parameter key=key id=id described=described /> }
             .into_any();
     }
@@ -145,11 +146,7 @@ fn Chooser(
     let now = Memo::new(move |_| {
         place.with_value(|key| editor.shown(key)).map(|value| text_of(&value)).unwrap_or_default()
     });
-    let nothing = if editor.is_one() {
-        texts::configuration::not_known(lang())
-    } else {
-        texts::configuration::leave_as_it_is(lang())
-    };
+    let nothing = editor.nothing();
     let known: Vec<String> = choices.iter().map(|(value, _)| value.clone()).collect();
     let options = choices.into_iter().map(|(value, label)| {
         let own = value.clone();
@@ -181,7 +178,12 @@ fn Chooser(
                         place
                             .with_value(|key| {
                                 if chosen.is_empty() {
-                                    editor.set(key, Some(Edit::Remove));
+                                    let own = editor
+                                        .states
+                                        .with_untracked(|states| states.get(key).is_some_and(|state| editor.is_own(state)));
+                                    editor.set(key, own.then_some(Edit::Remove));
+                                    // What comes from a template stays chosen.
+                                    event.target().set_value(&now.get_untracked());
                                 } else {
                                     editor.type_in(parameter, key, &chosen);
                                 }
@@ -220,6 +222,14 @@ fn Typing(
     });
     let text = move || typed.get().unwrap_or_else(|| kept.get());
     let wrong = move || left.get() && place.with_value(|key| editor.fault(key)).is_some();
+    // Certificates are the same for everybody.
+    let variables = (editor.is_template() && !lines).then(|| {
+        let (id, text) = (id.clone(), Signal::derive(text));
+        let take = Callback::new(move |text: String| {
+            parameter.with_value(|parameter| place.with_value(|key| editor.type_in(parameter, key, &text)));
+        });
+        view! { <InsertVariable editor=editor id=id text=text take=take /> }
+    });
     let take = move |text: String| {
         parameter.with_value(|parameter| place.with_value(|key| editor.type_in(parameter, key, &text)));
         typed.set(Some(text));
@@ -227,7 +237,10 @@ fn Typing(
     // Something that is no value stays as it was typed.
     let leave = move || typed.set(None);
     let placeholder = move || {
-        let nothing = (!editor.is_one()).then(|| texts::configuration::leave_as_it_is(lang()).to_owned());
+        if editor.is_template() {
+            return String::new();
+        }
+        let nothing = (!editor.is_one()).then(|| editor.nothing().to_owned());
         let default = || parameter.with_value(|parameter| parameter.default.as_ref().map(text_of));
         nothing.or_else(default).unwrap_or_default()
     };
@@ -256,8 +269,8 @@ fn Typing(
                 id=id
                 autocomplete="off"
                 spellcheck="false"
-                inputmode=if numeric { "numeric" } else { "text" }
-                maxlength=most
+                inputmode=if numeric && !editor.is_template() { "numeric" } else { "text" }
+                maxlength=if editor.is_template() { 4_096 } else { most }
                 placeholder=placeholder
                 aria-describedby=described
                 aria-invalid=move || wrong().then_some("true")
@@ -266,6 +279,7 @@ fn Typing(
                 on:blur=move |_| leave()
             />
             {unit.map(|unit| view! { <span class="unit">{unit}</span> })}
+            {variables}
         </span>
     }
     .into_any()

@@ -1,23 +1,27 @@
-//! What the parts of the editor share: the catalogue, what is known of the client, the changes, and what is wrong with
-//! them. Values are checked here by the crate the server checks them with; the server checks them again.
+//! What the parts of the editor share: the catalogue, what is known of the client or the template, the changes, and what
+//! is wrong with them. Values are checked here by the crate the server checks them with; the server checks them again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use api::client::ClientView;
+use api::client_field::ClientFieldView;
 use api::configuration::ParameterStateView;
-use domain::catalogue::rules::check_changes;
-use domain::catalogue::{Area, Catalogue, Kind, Parameter, ParameterKey, Section, Value, ValueType};
-use domain::configuration::{State, kind_of};
+use api::template::TemplateView;
+use domain::catalogue::{Area, Catalogue, Kind, Parameter, ParameterKey, Section, Value};
+use domain::configuration::kind_of;
+use domain::expand::check_value;
 use leptos::prelude::*;
 
+pub use super::checks::differs;
+use super::checks::{changes, faults, is_known, is_own};
 use super::edits::{self, Edit, Edits};
 use super::target::Target;
 use super::words;
 use crate::client::Failure;
 use crate::texts::{self, lang};
 
-/// What is known of a client: its parameters that are desired or reported.
+/// What is known of a client: its parameters that are desired or reported. Of a template: those it has a value for.
 pub type States = HashMap<ParameterKey, ParameterStateView>;
 
 /// Which values a section shows.
@@ -29,7 +33,7 @@ pub enum Filter {
     Changed,
     /// Those the phone does not have as desired.
     Differ,
-    /// Those that are desired for this client.
+    /// Those that are desired for this client alone, or that the template has.
     SetHere,
 }
 
@@ -48,6 +52,17 @@ impl Filter {
     }
 }
 
+/// What the editor works for.
+#[derive(Clone, Copy)]
+pub struct Subject {
+    /// The one client, when it is one.
+    pub client: Signal<Option<ClientView>>,
+    /// The template, when it is one.
+    pub template: Signal<Option<TemplateView>>,
+    /// Fields of clients, for a template.
+    pub fields: Signal<Option<Vec<ClientFieldView>>>,
+}
+
 /// What the parts of the editor share. Copied around freely, like a signal.
 #[derive(Clone, Copy)]
 pub struct Editor {
@@ -57,6 +72,10 @@ pub struct Editor {
     pub target: StoredValue<Target>,
     /// The one client, when it is one.
     pub client: Signal<Option<ClientView>>,
+    /// The template, when it is one.
+    pub template: Signal<Option<TemplateView>>,
+    /// Fields of clients, which are variables of templates. Nothing while they are not known.
+    pub fields: Signal<Option<Vec<ClientFieldView>>>,
     /// Kinds of phones it is for.
     pub kinds: StoredValue<Vec<Kind>>,
     /// What is known of the one client.
@@ -80,41 +99,83 @@ impl Editor {
     pub fn new(
         catalogue: Arc<Catalogue>,
         target: Target,
-        client: Signal<Option<ClientView>>,
+        subject: Subject,
         states: RwSignal<States>,
         edits: RwSignal<Edits>,
         show: Memo<Filter>,
         may: bool,
     ) -> Self {
-        let refused = RwSignal::new(BTreeMap::new());
-        let software = client.get_untracked().and_then(|client| client.software_type);
-        let kinds = match target.one() {
-            Some(_) => vec![kind_of(software.as_deref())],
-            None => vec![Kind::SipClient, Kind::HfaClient],
+        let Subject { client, template, fields } = subject;
+        let kinds = match (target.one(), template.get_untracked()) {
+            (Some(_), _) => {
+                vec![kind_of(client.get_untracked().and_then(|client| client.software_type).as_deref())]
+            }
+            (None, Some(template)) if !template.software_types.is_empty() => {
+                template.software_types.iter().map(|software| kind_of(Some(software))).collect()
+            }
+            (None, _) => vec![Kind::SipClient, Kind::HfaClient],
         };
         let (catalogue, kinds) = (StoredValue::new(catalogue), StoredValue::new(kinds));
+        let of_template = target.template().is_some();
         let faults = Memo::new(move |_| {
+            let known = |name: &str| is_known(fields, name);
+            let variables = of_template.then_some(&known as &dyn Fn(&str) -> bool);
             let check = |edits: &Edits| {
                 states.with(|states| {
-                    kinds.with_value(|kinds| catalogue.with_value(|all| faults(all, kinds, states, edits)))
+                    kinds.with_value(|kinds| {
+                        catalogue.with_value(|all| faults(all, kinds, states, edits, variables))
+                    })
                 })
             };
             edits.with(check)
         });
-        let target = StoredValue::new(target);
         Self {
             catalogue,
-            target,
+            target: StoredValue::new(target),
             client,
+            template,
+            fields,
             kinds,
             states,
             edits,
             faults,
-            refused,
+            refused: RwSignal::new(BTreeMap::new()),
             selected: RwSignal::new(None),
             show,
             may,
         }
+    }
+
+    /// Whether it is for a template, whose values may hold variables.
+    pub fn is_template(&self) -> bool {
+        self.target.with_value(|target| target.template().is_some())
+    }
+
+    /// What is wrong with a value alone.
+    pub fn check(&self, parameter: &Parameter, index: Option<u16>, value: &Value) -> Option<String> {
+        if self.is_template() {
+            let fields = self.fields;
+            let known = |name: &str| is_known(fields, name);
+            check_value(parameter, index, value, &known).err().map(|fault| words::template_fault(&fault))
+        } else {
+            parameter.check(index, value).err().map(|fault| words::fault(&fault))
+        }
+    }
+
+    /// What is said where nothing is set.
+    pub fn nothing(&self) -> &'static str {
+        if self.is_template() {
+            texts::configuration::not_in_template(lang())
+        } else if self.is_one() {
+            texts::configuration::not_known(lang())
+        } else {
+            texts::configuration::leave_as_it_is(lang())
+        }
+    }
+
+    /// Whether the value is this client's own, or this template's: it can be taken away here.
+    pub fn is_own(&self, state: &ParameterStateView) -> bool {
+        is_own(state)
     }
 
     /// Whether it is for one client, of which something is known.
@@ -122,14 +183,36 @@ impl Editor {
         self.target.with_value(|target| target.one().is_some())
     }
 
-    /// Whether clients of this kind have the parameter.
+    /// Whether clients of this kind have the parameter, or the one client gets it from a template.
     ///
     /// For many clients at once what only tells something about one of them is left out.
     pub fn offers(&self, parameter: &Parameter) -> bool {
         if parameter.read_only && !self.is_one() {
             return false;
         }
-        self.kinds.with_value(|kinds| kinds.iter().any(|kind| parameter.is_for(*kind)))
+        if self.is_template() {
+            // What is there for templates alone, or for mobile users, is there for every software.
+            let phones = [Kind::SipClient, Kind::HfaClient];
+            let everywhere = !phones.iter().any(|kind| parameter.is_for(*kind));
+            let fits = self.kinds.with_value(|kinds| kinds.iter().any(|kind| parameter.is_for(*kind)));
+            return parameter.is_for(Kind::Template) && (everywhere || fits);
+        }
+        self.is_settable(parameter) || self.is_given(parameter)
+    }
+
+    /// Whether a value can be set here, and not only shown: what OSEM offers for templates alone no client has of its
+    /// own.
+    pub fn is_settable(&self, parameter: &Parameter) -> bool {
+        self.is_template() || self.kinds.with_value(|kinds| kinds.iter().any(|kind| parameter.is_for(*kind)))
+    }
+
+    /// Whether a template says something of it for the one client.
+    fn is_given(&self, parameter: &Parameter) -> bool {
+        let wished = |state: &ParameterStateView| state.desired_set || state.reason.is_some();
+        self.is_one()
+            && self.states.with_untracked(|states| {
+                states.iter().any(|(key, state)| key.parameter == parameter.id && wished(state))
+            })
     }
 
     /// Areas and sections with their parameters, without what clients of this kind do not have.
@@ -208,13 +291,18 @@ impl Editor {
     pub fn type_in(&self, parameter: &Parameter, key: &ParameterKey, typed: &str) {
         let state = self.states.with_untracked(|states| states.get(key).cloned());
         let desired = state.as_ref().is_some_and(|state| state.desired_set);
+        let own = state.as_ref().is_some_and(is_own);
         let known = desired || state.as_ref().is_some_and(|state| state.reported.is_some());
         let nothing = typed.trim().is_empty();
-        let edit = match edits::read(parameter, typed) {
-            None if desired => Some(Edit::Remove),
+        let edit = match edits::read(parameter, typed, self.is_template()) {
+            // What comes from a template comes back.
+            None => own.then_some(Edit::Remove),
             // Nothing known and nothing typed is no change; for a text of the client it clears the text.
             Some(_) if nothing && !known && self.is_one() => None,
-            Some(Edit::Set(Value::Text(_) | Value::List(_))) if nothing && !self.is_one() => None,
+            // A template without a text says nothing of it.
+            Some(Edit::Set(Value::Text(_) | Value::List(_))) if nothing && !self.is_one() => {
+                own.then_some(Edit::Remove)
+            }
             edit => edit,
         };
         self.set(key, edit);
@@ -235,9 +323,7 @@ impl Editor {
             Filter::All => true,
             Filter::Changed => self.edits.with(|edits| edits.get(key).is_some()),
             Filter::Differ => self.states.with(|states| states.get(key).is_some_and(differs)),
-            Filter::SetHere => {
-                self.states.with(|states| states.get(key).is_some_and(|state| state.desired_set))
-            }
+            Filter::SetHere => self.states.with(|states| states.get(key).is_some_and(is_own)),
         }
     }
 
@@ -279,7 +365,7 @@ impl Editor {
             Filter::All => ids.len(),
             Filter::Changed => self.edits.with(|edits| edits.iter().filter(|(key, _)| own(key)).count()),
             Filter::Differ => known(differs),
-            Filter::SetHere => known(|state| state.desired_set),
+            Filter::SetHere => known(is_own),
         }
     }
 
@@ -289,7 +375,9 @@ impl Editor {
         let Some(problem) = &failure.problem else { return false };
         let mut found = BTreeMap::new();
         for error in &problem.errors {
-            let place = error.field.strip_prefix("/changes/").and_then(|rest| rest.split('/').next());
+            // A plan calls them changes, a template values.
+            let rest = error.field.strip_prefix("/changes/").or_else(|| error.field.strip_prefix("/values/"));
+            let place = rest.and_then(|rest| rest.split('/').next());
             let change =
                 place.and_then(|place| place.parse::<usize>().ok()).and_then(|place| sent.get(place));
             let Some((key, was)) = change else { return false };
@@ -307,69 +395,4 @@ impl Editor {
         self.refused.set(found);
         any
     }
-}
-
-/// Whether the phone does not have what is desired.
-pub fn differs(state: &ParameterStateView) -> bool {
-    matches!(state.state, Some(State::Pending | State::Drift | State::LeftOut))
-}
-
-/// Whether a change changes anything: not the value that is desired, or, while nothing is desired, reported.
-fn changes(before: Option<&ParameterStateView>, edit: &Edit) -> bool {
-    let Some(before) = before else { return *edit != Edit::Remove };
-    match edit {
-        Edit::Typed(_) => true,
-        Edit::Remove => before.desired_set,
-        Edit::Set(_) if before.secret => true,
-        Edit::Set(value) if before.desired_set => before.desired.as_ref() != Some(value),
-        Edit::Set(value) => before.reported.as_ref() != Some(value),
-    }
-}
-
-/// What is wrong with the changes: each alone, then together with everything that is known.
-fn faults(
-    catalogue: &Catalogue,
-    kinds: &[Kind],
-    states: &States,
-    edits: &Edits,
-) -> BTreeMap<ParameterKey, String> {
-    let mut faults = BTreeMap::new();
-    let mut changed = Vec::new();
-    for (key, edit) in edits.iter() {
-        let Some(parameter) = catalogue.parameter(&key.parameter) else { continue };
-        match edit {
-            Edit::Remove => {}
-            Edit::Typed(_) => {
-                let text = match parameter.value {
-                    ValueType::Integer { min, max } => texts::common::enter_number_in(lang(), min, max),
-                    _ => texts::common::enter_number(lang()).to_owned(),
-                };
-                faults.insert(key.clone(), text);
-            }
-            Edit::Set(value) => match parameter.check(key.index, value) {
-                Ok(()) => changed.push(key.clone()),
-                Err(fault) => {
-                    faults.insert(key.clone(), words::fault(&fault));
-                }
-            },
-        }
-    }
-    let value_of = |key: &ParameterKey| {
-        let state = states.get(key);
-        match edits.get(key) {
-            Some(Edit::Set(value)) => Some(value.clone()),
-            Some(Edit::Typed(_)) => None,
-            Some(Edit::Remove) => state?.reported.clone(),
-            None => state.and_then(|state| state.desired.clone().or_else(|| state.reported.clone())),
-        }
-    };
-    for kind in kinds {
-        for fault in check_changes(catalogue, *kind, &changed, &value_of) {
-            let text = words::contradiction(catalogue, &fault);
-            for key in fault.parameters.iter().filter(|key| edits.get(key).is_some()) {
-                faults.entry(key.clone()).or_insert_with(|| text.clone());
-            }
-        }
-    }
-    faults
 }

@@ -128,10 +128,14 @@ pub fn text_of(value: &Value) -> String {
     }
 }
 
-/// What typed text is for this parameter; `None` when nothing is there and nothing is no value.
-pub fn read(parameter: &Parameter, typed: &str) -> Option<Edit> {
+/// What typed text is for this parameter; `None` when nothing is there and nothing is no value. In a template a number may
+/// be a text with variables.
+pub fn read(parameter: &Parameter, typed: &str, template: bool) -> Option<Edit> {
     match &parameter.value {
         ValueType::Bool { .. } => typed.parse().ok().map(|on| Edit::Set(Value::Bool(on))),
+        ValueType::Integer { .. } if template && typed.contains('{') => {
+            Some(Edit::Set(Value::Text(typed.trim().to_owned())))
+        }
         ValueType::Integer { .. } => {
             let typed = typed.trim();
             let number = typed.parse().map(Value::Integer);

@@ -53,7 +53,13 @@ pub fn OrderList(
     let set = move |entries: Vec<String>| {
         place.with_value(|key| {
             let nothing = entries.is_empty() && untrack(|| editor.before(key)).is_none();
-            editor.set(key, (!nothing).then_some(Edit::Set(Value::List(entries))));
+            // A template without entries says nothing of the list.
+            let edit = if entries.is_empty() && editor.is_template() {
+                Edit::Remove
+            } else {
+                Edit::Set(Value::List(entries))
+            };
+            editor.set(key, (!nothing).then_some(edit));
         });
     };
     let focus = move |what: &'static str, at: usize| {

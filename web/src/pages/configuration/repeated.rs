@@ -82,7 +82,11 @@ pub fn RepeatedGroup(
             } else if any(entry, &|key| {
                 editor.states.with(|states| states.get(key).is_some_and(|state| state.desired_set))
             }) {
-                state("idle", "check", texts::configuration::as_desired(language))
+                if editor.is_template() {
+                    state("idle", "check", texts::configuration::in_template(language))
+                } else {
+                    state("idle", "check", texts::configuration::as_desired(language))
+                }
             } else {
                 state("idle", "phone", texts::configuration::as_reported(language))
             }

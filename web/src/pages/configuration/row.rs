@@ -7,7 +7,8 @@ use leptos::prelude::*;
 
 use super::control::{Control, control_id};
 use super::editor::Editor;
-use super::edits::Edit;
+use super::edits::{Edit, text_of};
+use super::variables::written;
 use super::words;
 use crate::components::icon::Icon;
 use crate::texts::{self, lang};
@@ -61,12 +62,27 @@ pub fn ParameterRow(
         }
         shown.with_value(words::limits).map(|limits| view! { <span class="lim">{limits}</span> }).into_any()
     };
+    // What a template holds differs from client to client: its variables are told from its letters. Secrets are
+    // never shown.
+    let with_variables = (editor.is_template() && !parameter.secret).then(|| {
+        let text = Memo::new(move |_| {
+            let shown = place.with_value(|key| editor.shown(key));
+            shown.filter(domain::expand::has_variables).map(|value| text_of(&value))
+        });
+        move || text.get().map(|text| view! { <p class="written">{written(&text)}</p> })
+    });
     let was = move || {
         changed.get().then(|| {
             let before = place.with_value(|key| editor.before(key));
             let before = before.map(|before| shown.with_value(|parameter| words::value(parameter, &before)));
             let removed = place.with_value(|key| editor.edit(key)) == Some(Edit::Remove);
-            let words = removed.then(|| texts::configuration::no_longer_desired(lang()));
+            let words = removed.then(|| {
+                if editor.is_template() {
+                    texts::configuration::no_longer_in_template(lang())
+                } else {
+                    texts::configuration::no_longer_desired(lang())
+                }
+            });
             view! {
                 <p class="was">
                     {before.map(|before| view! { <s class="mono clip" title=before.clone()>{before.clone()}</s> })}
@@ -107,6 +123,7 @@ pub fn ParameterRow(
                 <div id=described class="below" aria-live="polite">
                     {below}
                 </div>
+                {with_variables}
                 {was}
             </div>
             <div class="org">
@@ -121,7 +138,10 @@ pub fn ParameterRow(
                         }
                     }
                 >
-                    {move || origin(editor.is_one(), place.with_value(|key| editor.edit(key)), place.with_value(|key| editor.state(key)).as_ref())}
+                    {move || {
+                        let (edit, state) = place.with_value(|key| (editor.edit(key), editor.state(key)));
+                        origin(editor, edit, state.as_ref())
+                    }}
                 </button>
                 {move || {
                     place
@@ -134,30 +154,47 @@ pub fn ParameterRow(
 }
 
 /// Where the value comes from.
-fn origin(one: bool, edit: Option<Edit>, state: Option<&ParameterStateView>) -> impl IntoView + use<> {
+fn origin(editor: Editor, edit: Option<Edit>, state: Option<&ParameterStateView>) -> impl IntoView + use<> {
     let language = lang();
+    let named = |layer: Layer| words::origin(layer, state.and_then(|state| state.origin_template.as_ref()));
+    let said = str::to_owned;
     let (icon, words) = match (edit, state.and_then(|state| state.origin)) {
-        (Some(Edit::Remove), _) => ("struck", texts::configuration::not_desired(language)),
-        (Some(_), _) => ("pencil", texts::configuration::changed_here(language)),
-        (None, Some(Layer::Client)) => ("pencil", words::layer(Layer::Client)),
-        (None, Some(Layer::System)) => ("gear", words::layer(Layer::System)),
+        (Some(Edit::Remove), _) if editor.is_template() => {
+            ("struck", said(texts::configuration::removed_from_template(language)))
+        }
+        (Some(Edit::Remove), _) => ("struck", said(texts::configuration::not_desired(language))),
+        (Some(_), _) => ("pencil", said(texts::configuration::changed_here(language))),
+        (None, _) if editor.is_template() => {
+            if state.is_some_and(|state| state.desired_set) {
+                ("template", said(texts::configuration::in_template(language)))
+            } else {
+                ("blank", said("–"))
+            }
+        }
+        (None, Some(layer @ Layer::Client)) => ("pencil", named(layer)),
+        (None, Some(layer @ Layer::System)) => ("gear", named(layer)),
+        (None, Some(layer)) => ("template", named(layer)),
         (None, None)
             if state.is_some_and(|state| state.reported_text.is_some() || state.reported.is_some()) =>
         {
-            ("phone", texts::configuration::as_reported(language))
+            ("phone", said(texts::configuration::as_reported(language)))
         }
-        (None, None) if one => ("blank", texts::configuration::not_reported(language)),
-        (None, None) => ("blank", texts::configuration::stays(language)),
+        (None, None) if editor.is_one() => ("blank", said(texts::configuration::not_reported(language))),
+        (None, None) => ("blank", said(texts::configuration::stays(language))),
     };
     view! {
         <Icon name=icon />
-        <span class="clip">{words}</span>
+        <span class="clip" title=words.clone()>{words.clone()}</span>
     }
 }
 
 /// How the value stands, when somebody should know: not written yet, different, left out.
 fn standing(parameter: &Parameter, state: &ParameterStateView) -> Option<AnyView> {
     let language = lang();
+    if !state.conflict.is_empty() {
+        let words = texts::configuration::conflict(language, state.conflict.len() as u64);
+        return Some(mark("drift", "drift", words));
+    }
     let reported =
         words::reported(parameter, state).map(|value| texts::configuration::phone_reports(language, value));
     let (class, icon, words) = match state.state? {
@@ -178,13 +215,15 @@ fn standing(parameter: &Parameter, state: &ParameterStateView) -> Option<AnyView
             ("drift", "struck", why.unwrap_or_else(|| texts::configuration::not_written(language).to_owned()))
         }
     };
-    Some(
-        view! {
-            <span class=class>
-                <Icon name=icon />
-                <span>{words}</span>
-            </span>
-        }
-        .into_any(),
-    )
+    Some(mark(class, icon, words))
+}
+
+fn mark(class: &'static str, icon: &'static str, words: String) -> AnyView {
+    view! {
+        <span class=class>
+            <Icon name=icon />
+            <span>{words}</span>
+        </span>
+    }
+    .into_any()
 }

@@ -32,11 +32,12 @@ pub fn SecretControl(
     let edit = move || place.with_value(|key| editor.edit(key));
     let now = move || {
         let words = match edit() {
+            Some(Edit::Remove) if editor.is_template() => texts::configuration::removed_from_template(lang()),
             Some(Edit::Remove) => texts::configuration::will_be_removed(lang()),
             Some(_) => texts::configuration::new_entered(lang()),
             None if is_set() => texts::configuration::set_not_shown(lang()),
-            None if editor.is_one() => texts::configuration::not_set(lang()),
-            None => texts::configuration::leave_as_it_is(lang()),
+            None if editor.is_one() || editor.is_template() => texts::configuration::not_set(lang()),
+            None => editor.nothing(),
         };
         words.to_owned()
     };
@@ -90,9 +91,7 @@ fn NewSecret(editor: Editor, parameter: Parameter, key: ParameterKey, open: RwSi
         if first.with(String::is_empty) {
             return tried.get().then(|| texts::configuration::enter_secret(lang()).to_owned());
         }
-        let checked =
-            parameter.with_value(|parameter| key.with_value(|key| parameter.check(key.index, &value())));
-        checked.err().map(|fault| words::fault(&fault))
+        parameter.with_value(|parameter| key.with_value(|key| editor.check(parameter, key.index, &value())))
     };
     let differs = move || {
         let differs = !lines && again.with(|again| first.with(|first| again != first));
@@ -107,7 +106,7 @@ fn NewSecret(editor: Editor, parameter: Parameter, key: ParameterKey, open: RwSi
         }
     };
     let removable = key.with_value(|key| {
-        editor.states.with_untracked(|states| states.get(key).is_some_and(|state| state.desired_set))
+        editor.states.with_untracked(|states| states.get(key).is_some_and(|state| editor.is_own(state)))
     });
     view! {
         <form on:submit=move |event| {
@@ -162,7 +161,11 @@ fn NewSecret(editor: Editor, parameter: Parameter, key: ParameterKey, open: RwSi
                                     open.set(false);
                                 })
                             >
-                                {texts::configuration::remove_here(lang())}
+                                {if editor.is_template() {
+                                    texts::configuration::remove_from_template(lang())
+                                } else {
+                                    texts::configuration::remove_here(lang())
+                                }}
                             </Button>
                         }
                     })}

@@ -83,7 +83,11 @@ pub fn SectionView(
     }
     let shown: Vec<Filter> = Filter::ALL
         .into_iter()
-        .filter(|show| editor.is_one() || matches!(show, Filter::All | Filter::Changed))
+        .filter(|show| match show {
+            Filter::All | Filter::Changed => true,
+            Filter::SetHere => editor.is_one() || editor.is_template(),
+            Filter::Differ => editor.is_one(),
+        })
         .collect();
     let filter = move |show: Filter| {
         let number = move || {
@@ -93,6 +97,9 @@ pub fn SectionView(
                 Filter::All => texts::configuration::show_all(language, number),
                 Filter::Changed => texts::configuration::show_changed(language, number),
                 Filter::Differ => texts::configuration::show_differ(language, number),
+                Filter::SetHere if editor.is_template() => {
+                    texts::configuration::show_in_template(language, number)
+                }
                 Filter::SetHere => texts::configuration::show_set_here(language, number),
             }
         };

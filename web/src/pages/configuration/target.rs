@@ -1,7 +1,8 @@
-//! For whom the editor works: one client, some, or all of a filter; read from the address and written into it.
+//! For what the editor works: one client, some, all of a filter, or a template; read from the address and written into
+//! it.
 
 use api::targets::{TargetFilter, Targets};
-use domain::ClientId;
+use domain::{ClientId, TemplateId};
 use serde_json::{Map, Value};
 
 use crate::address::with_fields;
@@ -19,10 +20,14 @@ pub enum Target {
     Some(Vec<ClientId>),
     /// All that a filter takes; the fields of the filter as they stand in the address.
     Matching(Vec<(String, String)>),
+    /// No client: a template.
+    Template(TemplateId),
 }
 
 /// Fields of the filter that are yes or no.
 const YES_OR_NO: [&str; 4] = ["in_job", "drift", "not_seen", "secrets_withheld"];
+/// Fields of the filter that are numbers of things.
+const NUMBERS: [&str; 2] = ["group", "template"];
 /// Fields of the filter that are text.
 const TEXTS: [&str; 9] = [
     "search",
@@ -52,7 +57,7 @@ impl Target {
             };
         }
         field("all")?;
-        let names = TEXTS.iter().chain(&YES_OR_NO);
+        let names = TEXTS.iter().chain(&YES_OR_NO).chain(&NUMBERS);
         Some(Self::Matching(names.filter_map(|name| Some(((*name).to_owned(), field(name)?))).collect()))
     }
 
@@ -60,12 +65,23 @@ impl Target {
     pub fn one(&self) -> Option<ClientId> {
         match self {
             Self::One(id) => Some(*id),
-            Self::Some(_) | Self::Matching(_) => None,
+            Self::Some(_) | Self::Matching(_) | Self::Template(_) => None,
+        }
+    }
+
+    /// The template, when it is one.
+    pub fn template(&self) -> Option<TemplateId> {
+        match self {
+            Self::Template(id) => Some(*id),
+            Self::One(_) | Self::Some(_) | Self::Matching(_) => None,
         }
     }
 
     /// The part of the address that does not change while its configuration is edited.
     pub fn base(&self) -> String {
+        if let Self::Template(id) = self {
+            return template_base(*id);
+        }
         let id = self.one().map_or_else(|| SELECTED.to_owned(), |id| id.to_string());
         format!("/clients/{id}/configuration")
     }
@@ -73,7 +89,7 @@ impl Target {
     /// Fields that the address keeps.
     pub fn fields(&self) -> Vec<(String, String)> {
         match self {
-            Self::One(_) => Vec::new(),
+            Self::One(_) | Self::Template(_) => Vec::new(),
             Self::Some(ids) => {
                 let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
                 vec![("ids".to_owned(), ids.join(","))]
@@ -92,15 +108,19 @@ impl Target {
         with_fields(&format!("{}/{section}", self.base()), &fields)
     }
 
-    /// For whom, as the API says it; `None` when the address holds a filter that is none.
+    /// For whom, as the API says it; `None` for a template, and when the address holds a filter that is none.
     pub fn targets(&self) -> Option<Targets> {
         match self {
+            Self::Template(_) => None,
             Self::One(id) => Some(Targets { ids: Some(vec![*id]), filter: None }),
             Self::Some(ids) => Some(Targets { ids: Some(ids.clone()), filter: None }),
             Self::Matching(fields) => {
                 let field = |(name, value): &(String, String)| {
                     let value = if YES_OR_NO.contains(&name.as_str()) {
                         Value::Bool(value == "true")
+                    } else if NUMBERS.contains(&name.as_str()) {
+                        // What is no number makes no filter, never a wider one.
+                        value.parse::<i64>().map_or_else(|_| Value::String(value.clone()), Value::from)
                     } else {
                         Value::String(value.clone())
                     };
@@ -112,6 +132,17 @@ impl Target {
             }
         }
     }
+}
+
+/// The part of the address of a template's editor that does not change.
+pub fn template_base(id: TemplateId) -> String {
+    format!("/templates/{id}/configuration")
+}
+
+/// Address of one value of a template in the editor. The section is the part of the id before its last word.
+pub fn template_value(id: TemplateId, parameter: &str) -> String {
+    let section = parameter.rsplit_once('.').map_or(parameter, |(section, _)| section);
+    with_fields(&format!("{}/{section}", template_base(id)), &[("at", parameter)])
 }
 
 /// Address of the editor for rows that were chosen in the list of clients.
@@ -163,6 +194,22 @@ mod tests {
         assert_eq!(read("/clients/abc/configuration"), None);
         let everybody = read("/clients/selected/configuration?all=1").unwrap();
         assert_eq!(everybody.targets().unwrap().filter, Some(api::targets::TargetFilter::default()));
+    }
+
+    #[test]
+    fn a_group_is_part_of_the_filter() {
+        let filter = |address| read(address).unwrap().targets().and_then(|targets| targets.filter);
+        let group = filter("/clients/selected/configuration?all=1&group=3&template=7").unwrap();
+        assert_eq!((group.group, group.template), (Some(domain::GroupId(3)), Some(domain::TemplateId(7))));
+        assert!(filter("/clients/selected/configuration?all=1&group=x").is_none());
+    }
+
+    #[test]
+    fn a_template_has_an_editor_and_no_clients() {
+        let target = Target::Template(domain::TemplateId(7));
+        assert_eq!(target.href("a.b", Some("a.b.c")), "/templates/7/configuration/a.b?at=a.b.c");
+        assert_eq!(super::template_value(domain::TemplateId(7), "a.b.c"), target.href("a.b", Some("a.b.c")));
+        assert!(target.targets().is_none() && target.one().is_none());
     }
 
     #[test]

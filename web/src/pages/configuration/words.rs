@@ -1,9 +1,11 @@
 //! Values, faults and places of the catalogue in words of the reader's language.
 
 use api::configuration::{ParameterStateView, Reason};
+use api::template::NamedTemplate;
 use domain::catalogue::rules::CrossFault;
 use domain::catalogue::{Catalogue, Parameter, Text, TextFormat, Value, ValueFault, ValueType};
 use domain::configuration::Layer;
+use domain::expand::TemplateValueFault;
 
 use crate::texts::{self, Language, lang};
 
@@ -41,11 +43,39 @@ pub fn reported(parameter: &Parameter, state: &ParameterStateView) -> Option<Str
     known.or_else(|| state.reported_text.clone())
 }
 
-/// Where a desired value comes from.
+/// A layer that values come from.
 pub fn layer(layer: Layer) -> &'static str {
     match layer {
         Layer::Client => texts::configuration::this_client(lang()),
+        Layer::GroupTemplate => texts::configuration::layer_group_template(lang()),
+        Layer::DefaultTemplate => texts::configuration::layer_default_template(lang()),
+        Layer::Onboarding => texts::configuration::layer_onboarding(lang()),
         Layer::System => texts::configuration::by_server(lang()),
+    }
+}
+
+/// Where a desired value comes from: the template by its name, else the layer.
+pub fn origin(layer: Layer, template: Option<&NamedTemplate>) -> String {
+    match (layer, template) {
+        (Layer::GroupTemplate | Layer::DefaultTemplate, Some(template)) => {
+            texts::configuration::from_template(lang(), &template.name)
+        }
+        (Layer::Onboarding, Some(template)) => texts::configuration::from_onboarding(lang(), &template.name),
+        (other, _) => self::layer(other).to_owned(),
+    }
+}
+
+/// What is wrong with a value of a template.
+pub fn template_fault(fault: &TemplateValueFault) -> String {
+    match fault {
+        TemplateValueFault::Value(fault) => self::fault(fault),
+        TemplateValueFault::Syntax(_) => texts::configuration::variable_syntax(lang()).to_owned(),
+        TemplateValueFault::Unknown(name) => {
+            texts::configuration::variable_unknown(lang(), format!("{{{name}}}"))
+        }
+        TemplateValueFault::Loops(name) => {
+            texts::configuration::variable_loops(lang(), format!("{{{name}}}"))
+        }
     }
 }
 

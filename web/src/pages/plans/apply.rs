@@ -1,7 +1,7 @@
 //! Applying a plan: when, what secrets need, the number that has to be typed, and what to do when it is stale.
 
 use api::Code;
-use api::plan::{ApplyPlan, PlanApplied, PlanView};
+use api::plan::{ApplyPlan, PlanApplied, PlanKind, PlanView};
 use domain::{JobId, PlanId};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -36,6 +36,12 @@ pub enum Outcome {
     Before(Option<JobId>),
 }
 
+/// The number somebody has to type before a plan is applied: that of the clients it writes to, beyond their limit.
+fn number_to_type(plan: &PlanView) -> Option<u64> {
+    let writes = plan.summary.writes;
+    (!plan.stale && writes > plan.confirm_beyond).then_some(writes)
+}
+
 /// When, care and the button.
 #[component]
 pub fn Apply(
@@ -58,7 +64,9 @@ pub fn Apply(
     let approve = RwSignal::new(false);
     let again = RwSignal::new(false);
     let typed = RwSignal::new(String::new());
-    let wanted = RwSignal::new(None::<u64>);
+    // The number the server asks for, and before it was asked the one it surely will.
+    let asked = RwSignal::new(None::<u64>);
+    let wanted = Memo::new(move |_| asked.get().or_else(|| plan.with(number_to_type)));
     let tried = RwSignal::new(false);
     let failure = RwSignal::new(None::<Failure>);
     let key = StoredValue::new(idempotency_key());
@@ -118,9 +126,9 @@ pub fn Apply(
                             outcome.try_run(Outcome::Before(job.map(JobId)));
                         }
                         Some(Code::ConfirmationRequired)
-                            if wanted.try_get_untracked().flatten() != problem.number("targets") =>
+                            if asked.try_get_untracked().flatten() != problem.number("targets") =>
                         {
-                            let _ = wanted.try_set(problem.number("targets"));
+                            let _ = asked.try_set(problem.number("targets"));
                         }
                         _ => {
                             let _ = failure.try_set(Some(problem));
@@ -134,6 +142,7 @@ pub fn Apply(
     let shown = Signal::derive(move || failure.get().filter(|failure| !is_asked(Some(failure))));
     let button = move || {
         let (stale, clients, items) = plan.with(|plan| (plan.stale, plan.summary.writes, plan.summary.items));
+        let fleet = plan.with(|plan| plan.kind == PlanKind::ChangeFleet);
         // Secrets count when they are handed out.
         let consented = |reason: &str| match reason {
             NOT_APPROVED => approve.get(),
@@ -147,12 +156,25 @@ pub fn Apply(
         let items = items.saturating_sub(kept);
         if stale {
             texts::plans::check_again(lang()).to_owned()
+        } else if fleet && clients == 0 {
+            texts::plans::save(lang()).to_owned()
+        } else if fleet && later.get() {
+            texts::plans::save_and_write_later(lang(), clients)
+        } else if fleet {
+            texts::plans::save_and_write(lang(), clients)
         } else if clients == 0 || items == 0 {
             texts::plans::apply_desired(lang()).to_owned()
         } else if large {
             texts::plans::apply_to(lang(), clients)
         } else {
             texts::plans::write_values(lang(), items)
+        }
+    };
+    let desired_at_once = move || {
+        if plan.with(|plan| plan.kind == PlanKind::ChangeFleet) {
+            texts::plans::saved_at_once(lang())
+        } else {
+            texts::plans::desired_at_once(lang())
         }
     };
     let choice = move |value: bool, words: &'static str| {
@@ -193,7 +215,7 @@ pub fn Apply(
                                 help=time_help
                                 error=time_error
                             />
-                            <p class="hint">{texts::plans::desired_at_once(lang())}</p>
+                            <p class="hint">{desired_at_once}</p>
                         }
                     })
             }}
@@ -231,10 +253,10 @@ pub fn Apply(
             wanted
                 .get()
                 .map(|wanted| {
+                    let care = plan.with(|plan| plan.summary.care);
                     view! {
-                        <Note tone=Tone::Bad>
-                            <p>{texts::plans::could_cut_off(lang(), plan.with(|plan| plan.summary.care))}</p>
-                        </Note>
+                        {(care > 0)
+                            .then(|| view! { <Note tone=Tone::Bad><p>{texts::plans::could_cut_off(lang(), care)}</p></Note> })}
                         <TextField
                             label=texts::common::type_number(lang(), format::number(wanted))
                             value=typed

@@ -109,6 +109,7 @@ mod tests {
             rows,
             left_out: Vec::new(),
             withheld: Vec::new(),
+            conflicts: Vec::new(),
             excluded: None,
         }
     }

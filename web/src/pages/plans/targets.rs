@@ -28,22 +28,31 @@ pub struct PlanTargets {
 /// # Errors
 /// As [`client::get`].
 pub async fn read(id: PlanId) -> Result<PlanTargets, Failure> {
-    let (written, all_written) = part(id, false).await?;
-    let (excluded, all_excluded) = part(id, true).await?;
+    read_first(id, MOST_READ).await
+}
+
+/// Reads the first clients of a plan, `most` of those that are written to and `most` of the others, in whole pages.
+///
+/// # Errors
+/// As [`client::get`].
+pub async fn read_first(id: PlanId, most: usize) -> Result<PlanTargets, Failure> {
+    let (written, all_written) = part(id, false, most).await?;
+    let (excluded, all_excluded) = part(id, true, most).await?;
     Ok(PlanTargets { written, all_written, excluded, all_excluded })
 }
 
-async fn part(id: PlanId, excluded: bool) -> Result<(Vec<PlanTargetView>, u64), Failure> {
+async fn part(id: PlanId, excluded: bool, most: usize) -> Result<(Vec<PlanTargetView>, u64), Failure> {
     let mut found = Vec::new();
+    let size = MOST_PER_PAGE.min(most as u64);
     let mut query =
-        PlanTargetQuery { size: Some(MOST_PER_PAGE), excluded: Some(excluded), ..PlanTargetQuery::default() };
+        PlanTargetQuery { size: Some(size), excluded: Some(excluded), ..PlanTargetQuery::default() };
     let mut page = 1;
     loop {
         query.page = Some(page);
         let part: Page<PlanTargetView> = client::get_with(&format!("/plans/{id}/targets"), &query).await?;
         let done = part.items.is_empty();
         found.extend(part.items);
-        if done || found.len() as u64 >= part.total || found.len() >= MOST_READ {
+        if done || found.len() as u64 >= part.total || found.len() >= most {
             return Ok((found, part.total));
         }
         page += 1;
