@@ -26,3 +26,19 @@ export async function until(what, isSo) {
 
 /** Clients, by E.164. */
 export const clients = async () => (await api('GET', '/clients?size=100&sort=e164')).items;
+
+/** Saves something of the fleet; when that changes clients, the plan is applied, as somebody would. */
+export async function save(method, path, body, headers = {}) {
+  try {
+    return await api(method, path, body, headers);
+  } catch (error) {
+    const plan = /"plan_required"/.test(error.message) && Number(/"plan":(\d+)/.exec(error.message)?.[1]);
+    if (!plan) throw error;
+    const ready = await until('the plan is drawn up', async () => {
+      const found = await api('GET', `/plans/${plan}`);
+      return found.state !== 'drawing' && found;
+    });
+    await api('POST', `/plans/${plan}/apply`, { confirm: ready.summary.writes });
+    return undefined;
+  }
+}

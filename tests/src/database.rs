@@ -16,7 +16,7 @@ pub enum Backend {
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// Address of a new, empty database; `None` is the built-in default.
-pub(crate) async fn create(backend: Backend) -> Option<String> {
+pub async fn create(backend: Backend) -> Option<String> {
     if backend == Backend::Sqlite {
         return None;
     }

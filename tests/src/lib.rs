@@ -21,7 +21,7 @@ use workpoint::config::Config;
 use workpoint::{App, Server};
 
 pub use api_client::{ApiAnswer, ApiClient};
-pub use database::Backend;
+pub use database::{Backend, create as empty_database};
 pub use phones::{Exchange, connect, items, message, phones, plain_post, raw_phone, reply, tls, tls_stream};
 
 /// Password of the accounts a test makes.

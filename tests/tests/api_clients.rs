@@ -231,6 +231,12 @@ on_both_databases! {
             kinds.collect::<Vec<_>>() == ["secrets-withheld", "jobs-failed", "drift"]
         })
         .await;
+        // Once nothing secret is desired of it, another one's template that holds a secret is nothing to it.
+        desk::set(&api, std::slice::from_ref(&without), SECRET, Value::Null, json!({})).await;
+        let secret = json!([{"parameter": SECRET, "value": "k4nar1envogel"}]);
+        let template = json!({"name": "Others", "kind": "onboarding", "values": secret});
+        api.post("/api/v1/templates", &template).await.expect(201);
+        assert_eq!(list(&api, "secrets_withheld=true").await["total"], 0);
         let until = server.clock.now() + SignedDuration::from_hours(1);
         server.change_setting("server-settings.onboarding.window-until", until.to_string()).await;
         let how = json!({ "approve": true });

@@ -251,4 +251,95 @@ on_both_databases! {
         let audit = server.api(&[Role::Auditor]).await.get("/api/v1/audit?action=client.release").await.expect(200);
         assert_eq!(audit["items"][0]["details"]["before"]["reason"], "other-network");
     }
+
+    what_is_in_use_is_refused_by_name_and_only_the_number_can_be_forced => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        let first = api.post(CLIENTS, &json!({"device_id": MAC, "e164": "4711"})).await.expect(201);
+        let waits = api.post(CLIENTS, &json!({"deployment_pin": "83920175"})).await.expect(201);
+        start_up(server, [127, 30, 1, 9], "00:1A:E8:00:00:09", &[("e164", "4719")]).await;
+        for force in [false, true] {
+            let problem = api.post(CLIENTS, &json!({"device_id": MAC, "force": force})).await.expect_problem(409, "device_id_in_use");
+            assert_eq!(problem["args"]["client"], first["id"]);
+            api.post(CLIENTS, &json!({"device_id": "00-1a-e8-00-00-09", "force": force})).await.expect_problem(409, "device_id_in_use");
+            api.post(CLIENTS, &json!({"deployment_pin": "83920175", "force": force})).await.expect_problem(409, "deployment_pin_in_use");
+            let any = api.clone().if_match("*");
+            let path = format!("{CLIENTS}/{}", waits["id"]);
+            any.patch(&path, &json!({"device_id": MAC, "force": force})).await.expect_problem(409, "device_id_in_use");
+        }
+        for number in ["4711", "4719"] {
+            let problem = api.post(CLIENTS, &json!({"e164": number})).await.expect_problem(409, "number_in_use");
+            assert_eq!(problem["args"]["number"], number);
+            api.post(CLIENTS, &json!({"e164": number, "force": true})).await.expect(201);
+        }
+        assert_eq!(api.get(CLIENTS).await.expect(200)["total"], 5);
+    }
+
+    two_clients_that_wait_for_one_number_find_no_phone => |server| {
+        let until = server.clock.now() + SignedDuration::from_hours(1);
+        server.change_setting("server-settings.onboarding.window-until", until.to_string()).await;
+        let api = server.api(&[Role::Operator]).await;
+        for _ in 0..2 {
+            api.post(CLIENTS, &json!({"e164": "4711", "force": true})).await.expect(201);
+        }
+        start_up(server, [127, 30, 1, 1], MAC, &[("e164", "4711")]).await;
+        let held = api.get(&format!("{CLIENTS}?state=quarantined")).await.expect(200);
+        assert_eq!((&held["total"], &held["items"][0]["quarantine_reason"]), (&json!(1), &json!("several-matches")));
+        assert_eq!(api.get(&format!("{CLIENTS}?state=prepared")).await.expect(200)["total"], 2);
+    }
+
+    a_template_is_chosen_and_another_one_takes_its_place => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        let address = "telephony.sip-settings.server-address";
+        let port = "telephony.sip-settings.server-port";
+        let make = async |name: &str, more: Value, values: Value| {
+            let mut body = json!({"name": name, "kind": "onboarding", "values": values});
+            more.as_object().into_iter().flatten().for_each(|(field, value)| body[field] = value.clone());
+            api.post("/api/v1/templates", &body).await.expect(201)["id"].clone()
+        };
+        let values = json!([{"parameter": address, "value": "one.example.net"}, {"parameter": port, "value": 5070}]);
+        let one = make("One", json!({"models": ["CP600"], "software_types": ["SIP"]}), values).await;
+        let two = make("Two", json!({}), json!([{"parameter": address, "value": "two.example.net"}])).await;
+        let desired = async |client: &Value| {
+            let path = format!("{CLIENTS}/{}/configuration?only=desired", client["id"]);
+            let rows = api.get(&path).await.expect(200)["items"].as_array().expect("rows").clone();
+            rows.iter().map(|row| (row["desired"].clone(), row["origin"].clone(), row["origin_template"]["name"].clone())).collect::<Vec<_>>()
+        };
+        for (body, refused) in [
+            (json!({"e164": "1", "template": 999_999}), "/template: unknown_template"),
+            (json!({"e164": "1", "template": one}), "/template: template_not_for_client"),
+            (json!({"e164": "1", "model": "CP200", "template": one}), "/template: template_not_for_client"),
+            (json!({"e164": "1", "model": "CP600", "software_type": "HFA", "template": one}), "/template: template_not_for_client"),
+            (json!({"e164": "1", "fields": {"site": "Hamburg"}}), "/fields/site: unknown_field"),
+        ] {
+            let answer = api.post(CLIENTS, &body).await;
+            assert_eq!(answer.refused_fields(), [refused], "{body}: {}", answer.text);
+            answer.expect_problem(422, "invalid_fields");
+        }
+        assert_eq!(api.get(CLIENTS).await.expect(200)["total"], 0);
+        let client = api.post(CLIENTS, &json!({"e164": "4711", "model": "CP600", "template": one})).await.expect(201);
+        assert_eq!(client["onboarding_template"], one);
+        let from = |value: Value, name: &str| (value, json!("onboarding"), json!(name));
+        assert_eq!(desired(&client).await, [from(json!("one.example.net"), "One"), from(json!(5070), "One")]);
+        let (any, path) = (api.clone().if_match("*"), format!("{CLIENTS}/{}", client["id"]));
+        let answer = any.patch(&path, &json!({"model": "CP400"})).await;
+        assert_eq!(answer.refused_fields(), ["/template: template_not_for_client"], "{}", answer.text);
+        any.patch(&path, &json!({"e164": "4712"})).await.expect(200);
+        assert_eq!(desired(&client).await.len(), 2, "what is not named stays");
+        let changed = any.patch(&path, &json!({"model": "CP400", "template": two})).await.expect(200);
+        assert_eq!(changed["onboarding_template"], two);
+        assert_eq!(desired(&client).await, [from(json!("two.example.net"), "Two")]);
+        let cleared = any.patch(&path, &json!({"template": null})).await.expect(200);
+        assert_eq!((&cleared["onboarding_template"], desired(&client).await), (&Value::Null, Vec::new()));
+    }
+
+    fields_are_given_when_a_client_is_prepared => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        api.post("/api/v1/client-fields", &json!({"name": "site", "label": "Site"})).await.expect(201);
+        let filter = json!({"test": {"field": "client-field", "name": "site", "is": "Hamburg"}});
+        let group = api.post("/api/v1/groups", &json!({"name": "Hamburg", "filter": filter})).await.expect(201);
+        let answer = api.post(CLIENTS, &json!({"e164": "1", "fields": {"site": "x".repeat(201)}})).await;
+        assert_eq!(answer.refused_fields(), ["/fields/site: too_long"], "{}", answer.text);
+        let client = api.post(CLIENTS, &json!({"e164": "4711", "fields": {"site": "Hamburg"}})).await.expect(201);
+        assert_eq!((&client["fields"], &client["groups"][0]["id"]), (&json!({"site": "Hamburg"}), &group["id"]));
+    }
 }

@@ -62,6 +62,7 @@ async fn a_new_administrator_finds_the_way() {
         .env("WORKPOINT_PASSWORD", PASSWORD)
         .env("WORKPOINT_TOKEN", token.expose())
         .env("WORKPOINT_PHONES", PHONES.to_string())
+        .env("WORKPOINT_PHONE_URL", format!("https://{}", server.phone_port()))
         .env("NODE_EXTRA_CA_CERTS", &authority)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

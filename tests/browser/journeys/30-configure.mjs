@@ -46,7 +46,7 @@ export async function journey(visit) {
   await list.ready();
   await list.row(client.e164).getByRole('checkbox').check();
   await list.bulk.getByRole('button', { name: `Select all ${given.phones}` }).click();
-  await list.bulk.getByRole('button', { name: 'Configure' }).click();
+  await list.bulk.getByRole('button', { name: 'Set values …' }).click();
   await edit.ready();
   await edit.find('Server address', SERVER);
   await edit.control(SERVER).fill('192.0.2.18');

@@ -66,6 +66,9 @@ export async function journey(visit) {
   await again.getByLabel(`Type ${all.length} to go on`).fill(String(all.length));
   await again.getByRole('button', { name: 'Retry job' }).click();
   await page.getByText('The job tries again.').waitFor();
-  await api('POST', `/jobs/${restart.id}/cancel`, {});
+  // The phones may have been faster.
+  await api('POST', `/jobs/${restart.id}/cancel`, {}).catch((error) => {
+    if (!String(error).includes('job_finished')) throw error;
+  });
   await until('what was sent has ended', async () => (await api('GET', `/jobs/${restart.id}`)).finished_at !== null);
 }

@@ -11,8 +11,8 @@ export const stranger = true;
 
 /** Accounts of the test, the places in their menu, and what the clients' page lets them do. */
 const ROLES = {
-  otto: { places: ['Overview', 'Clients', 'Jobs'], changes: true },
-  vito: { places: ['Overview', 'Clients', 'Jobs'], changes: false },
+  otto: { places: ['Overview', 'Clients', 'Groups', 'Templates', 'Jobs'], changes: true },
+  vito: { places: ['Overview', 'Clients', 'Groups', 'Templates', 'Jobs'], changes: false },
   aude: { places: ['Audit', 'Accounts', 'Settings'] },
 };
 
@@ -39,7 +39,7 @@ export async function journey(visit) {
   }
 }
 
-/** The clients' pages, with and without the right to change them. */
+/** The pages of the fleet, with and without the right to change them. */
 async function look(visit, client, changes) {
   const { page } = visit;
   const wanted = changes ? 1 : 0;
@@ -49,6 +49,12 @@ async function look(visit, client, changes) {
   const drawer = page.getByRole('complementary', { name: 'Client' });
   await drawer.getByRole('heading', { name: client.e164 }).waitFor();
   assert.equal(await page.getByRole('button', { name: 'New client' }).count(), wanted);
+  for (const [path, role, name] of [['/groups', 'link', 'New group'], ['/templates', 'button', 'New template'],
+    ['/groups/fields', 'button', 'New field']]) {
+    await visit.goto(path);
+    await visit.settled();
+    assert.equal(await page.getByRole(role, { name }).count(), wanted, name);
+  }
   await visit.goto(`/clients/${client.id}/configuration/telephony.sip-settings`);
   await visit.settled();
   const field = new Configuration(page).control('telephony.sip-settings.server-address');

@@ -156,6 +156,29 @@ async fn configuration(server: &TestServer, api: &ApiClient, canaries: &mut Cana
     [one, two, three, four].iter().map(|plan| plan["id"].clone()).collect()
 }
 
+/// Secrets of templates: of one whose values were copied to a client, and of one that only a plan knows. And what else has to be there so that it can be read. Gives the plans.
+async fn templates(server: &mut TestServer, api: &ApiClient, canaries: &mut Canaries) -> Vec<Value> {
+    const TEMPLATES: &str = "/api/v1/templates";
+    let secret = |secret: &str| json!([{"parameter": PASSWORD, "value": secret}]);
+    let copied = canaries.add("a secret of an onboarding template", "canary-template-529");
+    let mut values = secret(&copied);
+    values.as_array_mut().expect("values").push(json!({"parameter": SERVER, "value": IN_PLAIN_SIGHT}));
+    let body = json!({"name": "Birds", "kind": "onboarding", "values": values});
+    let template = api.post(TEMPLATES, &body).await.expect(201)["id"].clone();
+    let client = json!({"model": "CP600", "e164": "529", "template": template});
+    api.post("/api/v1/clients", &client).await.expect(201);
+    let planned = canaries.add("a secret of a template that only a plan has", "canary-template-530");
+    let body = json!({"name": "Eggs", "kind": "default", "values": secret(&planned)});
+    let problem = api.post(TEMPLATES, &body).await.expect_problem(409, "plan_required");
+    api.post("/api/v1/groups", &json!({"name": "Birds", "filter": {"all": []}})).await.expect(201);
+    server.change_setting("server-settings.scans.allowed-networks", "127.0.0.0/8").await;
+    let address = format!("https://{}", server.phone_port());
+    server.change_setting("server-settings.phones.phone-url", address).await;
+    let [a, b, c] = network(NETWORK);
+    api.post("/api/v1/scans", &json!({"ranges": [format!("{a}.{b}.{c}.250")]})).await.expect(201);
+    vec![problem["args"]["plan"].clone()]
+}
+
 on_both_databases! {
     attack_9_a_secret_stands_nowhere_but_where_it_belongs => |server| {
         keep_log();
@@ -166,11 +189,12 @@ on_both_databases! {
         let mut canaries = Canaries::default();
         reports(server, &mut canaries).await;
         people(server, &api, &mut canaries).await;
-        let plans = configuration(server, &api, &mut canaries).await;
+        let mut plans = configuration(server, &api, &mut canaries).await;
+        plans.extend(templates(server, &api, &mut canaries).await);
         wait_until(async || so_far(&heard).windows(6).any(|text| text == b"\"jobs\"")).await;
 
         let mut places = readable(&api, &plans).await;
-        for path in ["/configuration?", "/revisions?", "/plans/", "/jobs/"] {
+        for path in ["/configuration?", "/revisions?", "/plans/", "/jobs/", "/export"] {
             let shows = |(place, bytes): &Place| place.contains(path) && stands_in(bytes, IN_PLAIN_SIGHT);
             assert!(places.iter().any(shows), "the search finds nothing in {path}");
         }
@@ -183,7 +207,7 @@ on_both_databases! {
         let log = logged();
         assert!(stands_in(&log.1, "workpoint::"), "nothing was logged");
         places.push(log);
-        assert_eq!(canaries.all.len(), 15);
+        assert_eq!(canaries.all.len(), 17);
         assert_eq!(canaries.found_in(&places), Vec::<String>::new());
     }
 }

@@ -9,6 +9,8 @@ use tests::{ApiClient, TestServer};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::impersonation::PASSWORD;
+
 /// A place and what stands in it.
 pub(crate) type Place = (String, Vec<u8>);
 
@@ -63,26 +65,29 @@ async fn addresses(api: &ApiClient, template: &str, plans: &[Value]) -> Vec<Stri
 async fn ids(api: &ApiClient, collection: &str, name: &str) -> Vec<Value> {
     let name = if name == "target" { "id" } else { name };
     let list = api.get(collection).await.expect(200);
-    let rows = if list["next"].is_string() || list["total"].as_u64() > Some(50) {
-        all_pages(api, collection).await
-    } else {
-        list["items"].as_array().or(list.as_array()).cloned().unwrap_or_default()
-    };
+    let first = list["items"].as_array().or(list.as_array()).cloned().unwrap_or_default();
+    // Some collections are always given whole, and know no pages.
+    let is_whole =
+        list["next"].is_null() && list["total"].as_u64().is_none_or(|total| total <= first.len() as u64);
+    let rows = if is_whole { first } else { all_pages(api, collection).await };
     rows.iter().map(|row| row[name].clone()).filter(|id| !id.is_null()).collect()
 }
 
 /// The queries by which an operation says most.
-fn queries(operation: &Value) -> Vec<&'static str> {
+fn queries(operation: &Value) -> Vec<String> {
     let takes = |name: &str| {
         let parameters = operation["parameters"].as_array();
         parameters.is_some_and(|all| all.iter().any(|one| one["name"] == name && one["in"] == "query"))
     };
-    match (takes("only"), takes("format"), takes("size")) {
-        (true, _, _) => vec!["?only=desired&size=500", "?only=reported&size=500"],
-        (_, true, _) => vec!["?format=csv", "?format=json"],
-        (_, _, true) => vec!["?size=500"],
+    let queries = match (takes("only"), takes("format"), takes("size"), takes("parameter")) {
+        (true, _, _, _) => vec!["?only=desired&size=500", "?only=reported&size=500"],
+        (_, true, _, _) => vec!["?format=csv", "?format=json"],
+        (_, _, true, _) => vec!["?size=500"],
+        // The layers of one parameter: of the secret.
+        (_, _, _, true) => return vec![format!("?parameter={PASSWORD}")],
         _ => vec![""],
-    }
+    };
+    queries.into_iter().map(str::to_owned).collect()
 }
 
 /// The database as it is: for SQLite every file of the data directory but the key; for PostgreSQL all rows, where

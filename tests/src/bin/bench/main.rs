@@ -2,10 +2,11 @@
 //! same machine. Prints a table with the machine's description; knows nothing of pass or fail.
 //!
 //! `--quick` takes few phones, for trying the benchmark itself; `--jobs` leaves out what has no jobs in it;
-//! `--console` measures nothing but the console: what a browser loads, what the server answers.
+//! `--fleet` measures templates and groups; `--console` measures nothing but the console: what a browser loads, what the server answers.
 
 mod browser;
 mod console;
+mod fleet;
 mod jobs;
 mod machine;
 mod program;
@@ -38,6 +39,16 @@ async fn main() -> Result<(), Failure> {
             print(&format!("\n== console: PostgreSQL, {sessions} clients =="));
             let database = program::create_database(&cluster, "console").await?;
             console::measure(Some(&database), sessions).await?;
+        }
+        return Ok(());
+    }
+    if std::env::args().any(|argument| argument == "--fleet") {
+        print(&format!("\n== templates and groups: SQLite, {phones} clients =="));
+        fleet::measure(None, phones).await?;
+        if let Ok(cluster) = std::env::var("WORKPOINT_TEST_POSTGRES") {
+            print(&format!("\n== templates and groups: PostgreSQL, {sessions} clients =="));
+            let database = program::create_database(&cluster, "fleet").await?;
+            fleet::measure(Some(&database), sessions).await?;
         }
         return Ok(());
     }

@@ -219,6 +219,29 @@ impl Api {
         Ok(serde_json::from_str(&text)?)
     }
 
+    /// Posts JSON and gives status and answer, also of what is refused.
+    pub(crate) async fn try_post(
+        &self,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<(u16, serde_json::Value), Failure> {
+        let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let response = request.send().await?;
+        Ok((response.status().as_u16(), serde_json::from_str(&response.text().await?)?))
+    }
+
+    /// Fetches JSON; what is refused is a failure.
+    pub(crate) async fn fetch(&self, path: &str) -> Result<serde_json::Value, Failure> {
+        let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let response = request.send().await?;
+        let (status, text) = (response.status(), response.text().await?);
+        if !status.is_success() {
+            return Err(format!("{path} was refused: {text}").into());
+        }
+        Ok(serde_json::from_str(&text)?)
+    }
+
     /// Fetches a path completely; `false` when it is refused.
     pub(crate) async fn get(&self, path: &str) -> Result<bool, Failure> {
         let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token);
