@@ -102,7 +102,8 @@ codes! {
     PlanRequired = "plan_required", 409, "Saving this changes clients";
     /// The plan is still being drawn up. Argument `plan`.
     PlanNotReady = "plan_not_ready", 409, "The plan is not drawn up yet";
-    /// Something still uses the thing. Argument `used_by`, names.
+    /// Something still uses the thing. Arguments `used_by`, names of groups and templates, also of those whose values
+    /// clients were given; `clients`, how many have such values.
     InUse = "in_use", 409, "Still in use";
     /// There are as many as there can be. Argument `most`.
     TooMany = "too_many", 409, "Too many of them";

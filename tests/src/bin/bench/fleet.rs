@@ -10,7 +10,7 @@ use crate::program::{Api, Program};
 use crate::{Failure, load, megabytes, print, row};
 
 /// Times a short question is asked.
-const TIMES: usize = 20;
+const TIMES: usize = 7;
 
 /// Groups there are while members are counted.
 const GROUPS: usize = 25;

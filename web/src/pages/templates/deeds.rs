@@ -8,6 +8,7 @@ use domain::TemplateId;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::used::prepared;
 use super::words;
 use crate::address::{use_address, with_fields};
 use crate::client::{self, Call, Failure, idempotency_key, renew_key};
@@ -275,7 +276,10 @@ fn Depending(wanted: Wanted) -> impl IntoView {
                 }
             })
         };
-        view! { {list} }.into_any()
+        let with = move || {
+            prepared(templates.with(|templates| templates.iter().map(|template| template.prepared_clients).sum()))
+        };
+        view! { {list} {with} }.into_any()
     });
     view! {
         <div class="scroll-x">{list}</div>

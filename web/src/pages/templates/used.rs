@@ -64,6 +64,12 @@ pub(super) fn UsedBy(template: Signal<TemplateView>) -> impl IntoView {
     view! {
         <p class="soft">{move || template.with(|template| words::applies(template.kind, !template.groups.is_empty()))}</p>
         <Clients id=id />
+        {move || prepared(template.with(|template| template.prepared_clients))}
         {list}
     }
+}
+
+/// How many clients were prepared with a template: they need it once more after a reset.
+pub(super) fn prepared(clients: u64) -> impl IntoView {
+    (clients > 0).then(|| view! { <p class="soft">{texts::templates::prepared_with(lang(), clients)}</p> })
 }
