@@ -102,6 +102,25 @@ pub async fn purge(app: &App) -> StoreResult<u64> {
     Ok(forgotten)
 }
 
+/// Keeps the answer of a call whose creation committed by itself, because it might have become a plan instead. A call
+/// that breaks off before makes nothing twice: its repeat finds the name taken.
+pub(super) async fn keep_after<T: Serialize + DeserializeOwned>(
+    app: &App,
+    caller: &Caller,
+    key: Option<&IdempotencyKey>,
+    value: T,
+) -> AppResult<Created<T>> {
+    if key.is_some() {
+        let tx = app.store.begin().await?;
+        if let Some(earlier) = begin(app, &tx, caller, key).await? {
+            return Ok(earlier);
+        }
+        end(app, &tx, caller, key, &value).await?;
+        tx.commit().await?;
+    }
+    Ok(Created { value, replayed: false })
+}
+
 /// Keeps the answer in the transaction of the creation.
 pub(super) async fn end<T: Serialize>(
     app: &App,

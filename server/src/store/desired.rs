@@ -4,7 +4,7 @@ use domain::catalogue::ParameterKey;
 use domain::configuration::Layer;
 use domain::{ClientId, TemplateId};
 use jiff::Timestamp;
-use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Statement, TryGetable, Value};
 
 use super::error::{Attempt, StoreError, StoreResult};
 use super::{Source, Tx};
@@ -66,6 +66,29 @@ pub(super) fn is_one_of(items: &[(i64, Option<u16>)]) -> String {
     let items: Vec<String> =
         items.iter().map(|(item, index)| format!("({item},{})", index_number(*index))).collect();
     format!("(item_id, item_index) IN (VALUES {})", items.join(","))
+}
+
+/// What is kept of items of a client: number of the item's name, index, and the third column of the statement, whose only
+/// place is the client.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub(super) async fn of_items<T: TryGetable>(
+    on: &impl Source,
+    client: ClientId,
+    sql: &str,
+    attempt: &'static str,
+) -> StoreResult<Vec<(i64, Option<u16>, T)>> {
+    let connection = on.connection();
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [client.0.into()]);
+    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
+    rows.iter()
+        .map(|row| {
+            let index: i32 = row.try_get_by_index(1).attempt(attempt)?;
+            let item = row.try_get_by_index(0).attempt(attempt)?;
+            Ok((item, u16::try_from(index).ok(), row.try_get_by_index(2).attempt(attempt)?))
+        })
+        .collect()
 }
 
 /// All desired values of a client, in no order.

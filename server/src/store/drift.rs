@@ -4,7 +4,7 @@ use domain::ClientId;
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, Statement, Value};
 
-use super::desired::{index_number, is_one_of};
+use super::desired::{index_number, is_one_of, of_items};
 use super::error::{Attempt, StoreError, StoreResult};
 use super::{Source, Tx};
 
@@ -39,17 +39,8 @@ pub async fn of_client(
 /// When the database cannot be asked.
 pub async fn about(on: &impl Source, client: ClientId) -> StoreResult<Vec<(i64, Option<u16>, Vec<u8>)>> {
     let attempt = "read what drift is about";
-    let connection = on.connection();
     let sql = "SELECT item_id, item_index, about FROM drift WHERE client_id = $1 AND about IS NOT NULL";
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [client.0.into()]);
-    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
-    rows.iter()
-        .map(|row| {
-            let index: i32 = row.try_get_by_index(1).attempt(attempt)?;
-            let item = row.try_get_by_index(0).attempt(attempt)?;
-            Ok((item, u16::try_from(index).ok(), row.try_get_by_index(2).attempt(attempt)?))
-        })
-        .collect()
+    of_items(on, client, sql, attempt).await
 }
 
 /// An item was changed at the phone. It keeps its time when it had drifted before; `about` is a digest of what is

@@ -5,7 +5,7 @@ use domain::ClientId;
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, Statement, Value};
 
-use super::desired::{index_number, is_one_of};
+use super::desired::{index_number, is_one_of, of_items};
 use super::error::{Attempt, StoreResult};
 use super::{Source, Tx};
 
@@ -15,17 +15,8 @@ use super::{Source, Tx};
 /// When the database cannot be asked.
 pub async fn of_client(on: &impl Source, client: ClientId) -> StoreResult<Vec<(i64, Option<u16>, String)>> {
     let attempt = "read what a phone refuses";
-    let connection = on.connection();
     let sql = "SELECT item_id, item_index, status FROM item_refusal WHERE client_id = $1";
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [client.0.into()]);
-    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
-    rows.iter()
-        .map(|row| {
-            let index: i32 = row.try_get_by_index(1).attempt(attempt)?;
-            let item = row.try_get_by_index(0).attempt(attempt)?;
-            Ok((item, u16::try_from(index).ok(), row.try_get_by_index(2).attempt(attempt)?))
-        })
-        .collect()
+    of_items(on, client, sql, attempt).await
 }
 
 /// What was desired of the items that one phone refused: number of the item's name, index, digest. Those of which it is
@@ -35,18 +26,9 @@ pub async fn of_client(on: &impl Source, client: ClientId) -> StoreResult<Vec<(i
 /// When the database cannot be asked.
 pub async fn about(on: &impl Source, client: ClientId) -> StoreResult<Vec<(i64, Option<u16>, Vec<u8>)>> {
     let attempt = "read what refusals are about";
-    let connection = on.connection();
     let sql = "SELECT item_id, item_index, about FROM item_refusal WHERE client_id = $1 AND about IS NOT NULL \
         AND LOWER(TRIM(status)) <> 'read only'";
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [client.0.into()]);
-    let rows = connection.query_all_raw(statement).await.attempt(attempt)?;
-    rows.iter()
-        .map(|row| {
-            let index: i32 = row.try_get_by_index(1).attempt(attempt)?;
-            let item = row.try_get_by_index(0).attempt(attempt)?;
-            Ok((item, u16::try_from(index).ok(), row.try_get_by_index(2).attempt(attempt)?))
-        })
-        .collect()
+    of_items(on, client, sql, attempt).await
 }
 
 /// A phone refused the present value of an item; `about` is a digest of what was desired of it.

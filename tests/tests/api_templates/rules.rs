@@ -62,7 +62,7 @@ on_both_databases! {
         let mine = plan_of(&api, set(&api, &path, SERVER, "b.example.net").await).await;
         change(&api, &path, &json!({"name": "B"})).await.expect(200);
         let answer = api.post(&format!("/api/v1/plans/{}/apply", mine["id"]), &json!({})).await;
-        assert!([409, 412].contains(&answer.status.as_u16()), "{}", answer.text);
+        answer.expect_problem(412, "precondition_failed");
         let held = api.get(&format!("{path}/configuration?only=desired")).await.expect(200);
         assert_eq!(held["items"][0]["desired"], "a.example.net");
     }

@@ -155,23 +155,7 @@ pub async fn create(
     let change = GroupChange { id: None, revision: 0, after: Some(head) };
     let saved = plans::save_or_plan(app, caller, of_groups(vec![change])).await?;
     let id = saved.groups.first().copied().ok_or_else(AppError::not_found)?;
-    let value = find(app, id).await?;
-    keep(app, caller, key, &value).await?;
-    Ok(Created { value, replayed: false })
-}
-
-/// Keeps the answer for the same call. Not in the transaction of the creation, which also decides whether there has
-/// to be a plan: a call that comes in between finds the name taken and makes nothing twice.
-async fn keep(app: &App, caller: &Caller, key: Option<&IdempotencyKey>, value: &GroupView) -> AppResult<()> {
-    if key.is_none() {
-        return Ok(());
-    }
-    let tx = app.store.begin().await?;
-    if idempotency::begin::<GroupView>(app, &tx, caller, key).await?.is_none() {
-        idempotency::end(app, &tx, caller, key, value).await?;
-        tx.commit().await?;
-    }
-    Ok(())
+    idempotency::keep_after(app, caller, key, find(app, id).await?).await
 }
 
 fn of_groups(groups: Vec<GroupChange>) -> FleetChange {

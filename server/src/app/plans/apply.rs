@@ -39,8 +39,8 @@ const TRIES: u32 = 3;
 /// Applies a plan.
 ///
 /// # Errors
-/// `not_found`; `plan_not_ready`; `precondition_failed` when what it saves was changed since; `plan_applied` with the job; `plan_stale` with the new plan; `confirmation_required` with the
-/// number; `idempotency_key_reused`.
+/// `not_found`; `plan_not_ready`; `precondition_failed` when what it saves was changed since; `plan_applied` with the
+/// job; `plan_stale` with the new plan; `confirmation_required` with the number; `idempotency_key_reused`.
 pub async fn apply(
     app: &App,
     caller: &Caller,

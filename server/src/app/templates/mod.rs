@@ -145,16 +145,7 @@ async fn save_new(
     let change = FleetChange { templates: vec![template], ..FleetChange::default() };
     let saved = plans::save_or_plan(app, caller, change).await?;
     let id = saved.templates.first().copied().ok_or_else(AppError::not_found)?;
-    let value = find(app, id).await?;
-    if key.is_some() {
-        let tx = app.store.begin().await?;
-        if let Some(earlier) = idempotency::begin(app, &tx, caller, key).await? {
-            return Ok(earlier);
-        }
-        idempotency::end(app, &tx, caller, key, &value).await?;
-        tx.commit().await?;
-    }
-    Ok(Created { value, replayed: false })
+    idempotency::keep_after(app, caller, key, find(app, id).await?).await
 }
 
 /// Changes a template; fields and values that are not named stay.
