@@ -8,6 +8,7 @@ mod m20261121_000001_foundation;
 mod m20261121_000002_configuration_and_jobs;
 mod m20261121_000003_console;
 mod m20261121_000004_fleet;
+mod m20261121_000005_files;
 
 pub use sea_orm_migration::{MigratorTrait, sea_orm};
 
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_configuration_and_jobs::Migration),
             Box::new(m20261121_000003_console::Migration),
             Box::new(m20261121_000004_fleet::Migration),
+            Box::new(m20261121_000005_files::Migration),
         ]
     }
 }

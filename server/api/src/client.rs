@@ -152,7 +152,7 @@ pub struct ClientQuery {
     pub after: Option<String>,
     /// Part of the number, of the MAC address in any spelling, or of the software version (OSEM §4.3).
     pub search: Option<String>,
-    /// `SIP`, `HFA` or another word.
+    /// `SIP`, `HFA` or another word; `none`: those that do not say.
     pub software_type: Option<String>,
     /// Short name of the model, or a device type that is not a known one.
     pub model: Option<String>,

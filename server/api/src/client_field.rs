@@ -52,4 +52,7 @@ pub struct ChangeClientField {
 pub struct SetClientFields {
     /// Values by the names of the fields; 1 to 200 characters each.
     pub fields: BTreeMap<String, String>,
+    /// 1 when the client gets files or software by it on its own and somebody has agreed, when the answer asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<u64>,
 }

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChangeEvent {
     /// Word of the resource: `clients`, `jobs`, `plans`, `notifications`, `accounts`, `tokens`, `sessions`,
-    /// `settings`, `templates`, `groups`, `client-fields`, `scans`. Only changes of what the caller may read are told; of sessions, tokens and the account also the
+    /// `settings`, `templates`, `groups`, `client-fields`, `scans`, `files`,
+    /// `storage-providers`. Only changes of what the caller may read are told; of sessions, tokens and the account also the
     /// own ones.
     pub resource: String,
     /// `created`, `updated` or `deleted`.

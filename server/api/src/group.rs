@@ -61,6 +61,9 @@ pub struct NewGroup {
     #[serde(default)]
     #[schema(value_type = Vec<i64>)]
     pub templates: Vec<TemplateId>,
+    /// Number of clients that get files or software by it on their own, typed by somebody, when the answer asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<u64>,
 }
 
 /// A change of a group; an absent field stays.
@@ -83,6 +86,9 @@ pub struct ChangeGroup {
     #[serde(default, deserialize_with = "patch::set", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<i64>, required = false)]
     pub templates: Option<Vec<TemplateId>>,
+    /// Number of clients that get files or software by it on their own, typed by somebody, when the answer asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<u64>,
 }
 
 /// A filter to be tried.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::client::ExportFormat;
+use crate::deployment::DeploymentProgress;
 use crate::plan::RowView;
 use crate::targets::Targets;
 
@@ -180,6 +181,8 @@ pub struct TargetView {
     pub reason_args: serde_json::Value,
     /// What became of its items; those that simply went well are not named.
     pub results: Vec<ResultView>,
+    /// How far the deployment is; of jobs that deploy.
+    pub deployment: Option<DeploymentProgress>,
 }
 
 /// What became of one item.

@@ -1,5 +1,6 @@
 //! Device models as data (D-2): one list for everything that speaks of client types.
 
+use domain::file::{FileFormat, FileType};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,4 +23,27 @@ pub struct DeviceModelView {
     pub key_module: Option<String>,
     /// File types it takes.
     pub file_types: Vec<String>,
+    /// What it takes of these types, as far as that is known; what is not said is allowed.
+    pub file_limits: Vec<FileLimitsView>,
+}
+
+/// What a model takes of a file type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FileLimitsView {
+    /// The type.
+    #[schema(schema_with = crate::schema::word::<FileType>)]
+    pub file_type: FileType,
+    /// Formats it takes.
+    #[schema(schema_with = crate::schema::list_of_words::<FileFormat>)]
+    pub formats: Vec<FileFormat>,
+    /// Width of a picture in pixels: the most of a logo, the best of others.
+    pub width: Option<u32>,
+    /// Height of a picture in pixels, as its width.
+    pub height: Option<u32>,
+    /// Bits of a pixel.
+    pub bits: Option<u16>,
+    /// Most bytes.
+    pub bytes: Option<u64>,
+    /// Whether pictures can be converted to it.
+    pub convertible: bool,
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::configuration::{Reason, value_or_null};
+use crate::deployment::{DeploymentView, NewDeployment};
 use crate::targets::Targets;
 
 /// Most changes of one plan.
@@ -26,6 +27,10 @@ pub enum PlanKind {
     /// Templates, groups or fields of clients are saved, and what that changes is written. Such plans are made by
     /// saving these things, not by `POST /plans`.
     ChangeFleet,
+    /// Files are deployed or deleted; `deployment` says which.
+    DeployFiles,
+    /// Firmware is deployed; `deployment` says which.
+    DeploySoftware,
 }
 
 /// How far a plan is.
@@ -79,6 +84,9 @@ pub struct NewPlan {
     /// Takes secrets as different that the phone has acknowledged, and hands them out again (D-24 d).
     #[serde(default)]
     pub send_secrets_again: bool,
+    /// What is deployed; needed for, and only for, `deploy-files` and `deploy-software`.
+    #[serde(default)]
+    pub deployment: Option<NewDeployment>,
 }
 
 /// A value to be set or removed.
@@ -123,8 +131,17 @@ pub struct PlanSummary {
     /// Clients for which templates of equal rank disagree afterwards, and did not before (D-19).
     #[serde(default)]
     pub conflicts: u64,
-    /// Clients that something is written to.
+    /// Clients that something is written to, or that something is deployed to.
     pub writes: u64,
+    /// Of plans that deploy: clients that change their family (SIP, HFA), and lose what the other one does not have.
+    #[serde(default)]
+    pub family_changes: u64,
+    /// Of plans that deploy: clients that get older firmware.
+    #[serde(default)]
+    pub downgrades: u64,
+    /// Of plans that deploy: bytes that the phones fetch, all together.
+    #[serde(default)]
+    pub bytes: u64,
     /// Items that are written, all clients together.
     pub items: u64,
     /// Clients whose telephony restarts.
@@ -164,6 +181,8 @@ pub struct PlanView {
     pub send_secrets_again: bool,
     /// What is saved when it is applied; of plans that save templates, groups or fields.
     pub fleet: Vec<FleetChangeView>,
+    /// What is deployed; of plans that deploy.
+    pub deployment: Option<DeploymentView>,
     /// How far it is.
     pub state: PlanState,
     /// How far it is drawn up.

@@ -105,6 +105,28 @@ codes! {
     /// Something still uses the thing. Arguments `used_by`, names of groups and templates, also of those whose values
     /// clients were given; `clients`, how many have such values.
     InUse = "in_use", 409, "Still in use";
+    /// The file is larger than files may be. Argument `limit`.
+    FileTooLarge = "file_too_large", 413, "File too large";
+    /// The file is of a kind that phones take none of. Argument `format`.
+    FileNotUsable = "file_not_usable", 422, "No file for phones";
+    /// The file has no such bytes.
+    RangeNotSatisfiable = "range_not_satisfiable", 416, "No such bytes";
+    /// What arrived has another checksum than was said. Argument `sha256`: the one it has.
+    ChecksumMismatch = "checksum_mismatch", 422, "Wrong checksum";
+    /// The piece does not begin where the last one ended. Argument `received`.
+    WrongOffset = "wrong_offset", 409, "Wrong offset";
+    /// Not all pieces have arrived. Arguments `received`, `size`.
+    UploadIncomplete = "upload_incomplete", 409, "Upload not complete";
+    /// No room is left where files are kept.
+    StorageFull = "storage_full", 507, "No room for files";
+    /// The storage provider did not do what was asked. Arguments `provider`, `error`.
+    ProviderFailed = "provider_failed", 502, "Storage provider failed";
+    /// The file cannot be deployed in its state. Arguments `file`, `state`.
+    FileNotReady = "file_not_ready", 409, "The file is not ready";
+    /// The picture cannot be converted. Argument `reason`.
+    NotConvertible = "not_convertible", 422, "The picture cannot be converted";
+    /// The built-in storage provider stays as it is.
+    ProviderBuiltIn = "provider_built_in", 409, "Built-in storage provider";
     /// There are as many as there can be. Argument `most`.
     TooMany = "too_many", 409, "Too many of them";
     /// So many targets need their number typed, in `confirm`. Argument `targets`.

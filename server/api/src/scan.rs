@@ -1,14 +1,17 @@
-//! Scans: networks in which every address is asked to make contact (OSEM §4.2, `wpi.md` §1.4.3).
+//! Scans: networks in which every address is asked to make contact (OSEM §4.2, `wpi.md` §1.4.3), or is looked at for
+//! storage providers (OSEM §10.2).
 
 use std::fmt;
 
 use domain::ScanId;
-use domain::scan::{ScanFailure, ScanState};
+use domain::scan::{FindingKind, ScanFailure, ScanPurpose, ScanState};
 use jiff::Timestamp;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use utoipa::{IntoParams, ToSchema};
+
+use crate::file::NamedProvider;
 
 /// A scan to be started. It goes to the addresses of `ranges` and of the network of `address` and `mask`, to each once.
 /// At most 65,536; all of them must lie in the networks of the setting `server-settings.scans.allowed-networks`.
@@ -27,9 +30,17 @@ pub struct NewScan {
     #[serde(default)]
     #[schema(schema_with = mask_or_null)]
     pub mask: Option<Mask>,
-    /// Port on which phones listen: 8085 (when absent), 80 or 443.
+    /// Port on which phones listen: 8085 (when absent), 80 or 443. Of scans for phones only.
     #[serde(default)]
     pub port: Option<u16>,
+    /// What is looked for; `phones` when absent. `storage-providers` needs the permission to change storage.
+    #[serde(default)]
+    #[schema(schema_with = crate::schema::word_or_null::<ScanPurpose>)]
+    pub purpose: Option<ScanPurpose>,
+    /// Ports that are looked at, up to 8; 443, 9000 and 8443 when there is none. Of scans for storage providers only.
+    #[serde(default)]
+    #[schema(max_items = 8)]
+    pub ports: Vec<u16>,
 }
 
 /// The mask of a network, as people write it: a text or a number.
@@ -74,20 +85,27 @@ pub struct ScanView {
     /// Its id.
     #[schema(value_type = i64)]
     pub id: ScanId,
+    /// What is looked for.
+    #[schema(schema_with = crate::schema::word::<ScanPurpose>)]
+    pub purpose: ScanPurpose,
     /// Where it is in its life.
     #[schema(schema_with = crate::schema::word::<ScanState>)]
     pub state: ScanState,
     /// Its networks, ranges and addresses, as they were given.
     pub ranges: Vec<String>,
-    /// Port on which phones listen.
+    /// Port on which phones listen; of a scan for storage providers the first of its ports.
     pub port: u16,
+    /// All its ports.
+    pub ports: Vec<u16>,
     /// Number of its addresses.
     pub addresses: u64,
-    /// Addresses that had their turn. Known phones that were called a short while ago are left alone then.
+    /// Addresses that had their turn, of a scan for storage providers with all ports. Known phones that were called a
+    /// short while ago are left alone then.
     pub probed: u64,
-    /// Addresses that answered as phones do.
+    /// Addresses that answered as phones do; of a scan for storage providers: ports that answered as web servers do.
     pub answered: u64,
-    /// New clients from these addresses since the scan began; counted for six minutes after its end too.
+    /// New clients from these addresses since the scan began; counted for six minutes after its end too. Of a scan for
+    /// storage providers: its findings.
     pub found: u64,
     /// Name of who started it, at the time.
     pub author: String,
@@ -116,6 +134,42 @@ pub struct ScanQuery {
     /// State.
     #[param(schema_with = crate::schema::word::<ScanState>)]
     pub state: Option<ScanState>,
+    /// What is looked for.
+    #[param(schema_with = crate::schema::word::<ScanPurpose>)]
+    pub purpose: Option<ScanPurpose>,
+}
+
+/// A web server that a scan for storage providers has found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FindingView {
+    /// Its address.
+    pub address: String,
+    /// Its port.
+    pub port: u16,
+    /// What it looks like.
+    #[schema(schema_with = crate::schema::word::<FindingKind>)]
+    pub kind: FindingKind,
+    /// Its address as a storage provider has it.
+    pub url: String,
+    /// What it says of itself: its product, or the title of its page; empty when it says nothing.
+    pub detail: String,
+    /// When it was found.
+    pub found_at: Timestamp,
+    /// The storage provider at this address and port, when there is one.
+    pub known_provider: Option<NamedProvider>,
+}
+
+/// Which findings of a scan are shown: storage first, then by address.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct FindingQuery {
+    /// Page, from 1; reaches row 10,000.
+    #[param(minimum = 1)]
+    pub page: Option<u64>,
+    /// Findings on a page; 50 unless set.
+    #[param(minimum = 1, maximum = 500)]
+    pub size: Option<u64>,
 }
 
 #[cfg(test)]

@@ -4,11 +4,15 @@
 
 use domain::client::{Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode};
 use domain::configuration::Layer;
+use domain::deployment::{DeploymentPhase, FileAction, Priority};
+use domain::file::{
+    FileFormat, FileState, FileType, Listing, ProviderHealth, ProviderKind, ProviderScanState, Serving,
+};
 use domain::job::{JobCause, JobKind, JobState, TargetState};
 use domain::layers::{SecureModeWish, SoftwareUpdate, TemplateKind};
 use domain::notification::NotificationCode;
 use domain::password::{PasswordFault, PasswordPolicy};
-use domain::scan::{ScanFailure, ScanState};
+use domain::scan::{FindingKind, ScanFailure, ScanPurpose, ScanState};
 use domain::second_factor::TotpAlgorithm;
 use domain::{Permission, Role};
 use serde_json::Value;
@@ -47,20 +51,36 @@ words! {
     Access { Direct, Dcmp }
     Mobility { Disabled, Enabled, LoggedOn, Interim }
     ContactReason { StartUp, Solicited, LocalChanges, InventoryChanges, Status }
-    JobKind { WriteConfiguration, Converge, ReadConfiguration, Restart, FactoryReset, DeleteClient }
+    JobKind {
+        WriteConfiguration, Converge, ReadConfiguration, DeployFiles, DeploySoftware, Restart, FactoryReset,
+        DeleteClient,
+    }
     JobState { Created, Active, Paused, PartialSuccessful, Success, Timeout, Failed, Cancelled }
     JobCause { User, StartUp, Templates, System }
     TargetState { Waiting, Scheduled, Active, Sent, Success, Partial, Failed, Timeout, Cancelled, Skipped }
     NotificationCode {
         ClientQuarantined, PhoneFault, JobFinished, FailedSignIns, AccountLocked, CertificateExpiring,
-        HandshakeFailures, OnboardingConflict,
+        HandshakeFailures, OnboardingConflict, StorageProviderFailed,
     }
     TemplateKind { Onboarding, Default }
+    FileType { Software, Ringtone, Screensaver, Logo, LdapTemplate, Dongle, MusicOnHold, Picture }
+    FileFormat { Firmware, Wav, Midi, Mp3, Png, Jpeg, Bmp, Gif, Webp, Text, Archive, Other }
+    FileState { Ready, Incomplete, Missing, Changed }
+    ProviderKind { BuiltIn, S3, Https }
+    Serving { Server, Provider, Ftp }
+    Listing { Automatic, Webdav, IndexPage, IndexFile }
+    ProviderHealth { Unknown, Good, Bad }
+    ProviderScanState { None, Running, Done, Stopped, Failed }
+    Priority { Normal, Immediate }
+    FileAction { Deploy, Delete }
+    DeploymentPhase { Waiting, Offered, Downloading, Downloaded, Verifying, Over }
     SoftwareUpdate { Disabled, Ignored, Always, OnlyNewer }
     SecureModeWish { Off, NoPin, DefaultPin, IndividualPin }
     Layer { Client, GroupTemplate, DefaultTemplate, Onboarding, System }
     ScanState { Running, Interrupted, Finished, Stopped, Failed }
     ScanFailure { NetworkNotAllowed, NoPhoneAddress }
+    ScanPurpose { Phones, StorageProviders }
+    FindingKind { S3, Webdav, IndexPage, Https }
     Fault { SecurityLogArchive, SecurityLogEntry, OcspConnect, AdminPassword, UserPassword }
 }
 

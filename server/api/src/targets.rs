@@ -9,6 +9,9 @@ use utoipa::ToSchema;
 /// Most clients that can be named by their ids; a filter has no such limit.
 pub const MOST_IDS: usize = 100_000;
 
+/// The word of the filter `software_type` for clients that do not say their software type.
+pub const NO_SOFTWARE_TYPE: &str = "none";
+
 /// Clients by their ids, or those of a filter: one of both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -26,7 +29,7 @@ pub struct Targets {
 pub struct TargetFilter {
     /// Part of the number, of the MAC address in any spelling, or of the software version (OSEM §4.3).
     pub search: Option<String>,
-    /// `SIP`, `HFA` or another word.
+    /// `SIP`, `HFA` or another word; `none`: those that do not say.
     pub software_type: Option<String>,
     /// Short name of the model, or a device type that is not a known one.
     pub model: Option<String>,

@@ -38,7 +38,8 @@ pub struct TemplateView {
     pub models: Vec<String>,
     /// Software types it is for, `SIP` or `HFA`; none is all.
     pub software_types: Vec<String>,
-    /// Whether it updates software. Stored; nothing acts on it yet.
+    /// Whether it updates the software of its clients to the newest of its files that fits: `always` also to an older
+    /// one, `only-newer` never, `disabled` keeps weaker templates from it, `ignored` leaves it to them.
     #[schema(schema_with = crate::schema::word::<SoftwareUpdate>)]
     pub software_update: SoftwareUpdate,
     /// Secure mode it wishes for; `null` is no wish. Stored; nothing acts on it yet.
@@ -72,6 +73,9 @@ pub struct TemplateContent {
     pub variables: u64,
     /// Whether it wishes for a secure mode.
     pub secure_mode: bool,
+    /// Files, software among them.
+    #[serde(default)]
+    pub files: u64,
 }
 
 /// A group by its name.
@@ -175,6 +179,9 @@ pub struct ChangeTemplate {
     /// Values to be set, or removed with `null`; the others stay.
     #[serde(default)]
     pub values: Vec<NewChange>,
+    /// Number of clients that get files or software by it, typed by somebody, when the answer asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<u64>,
 }
 
 /// A copy of a template.
@@ -183,6 +190,9 @@ pub struct ChangeTemplate {
 pub struct CopyTemplate {
     /// Name of the copy.
     pub name: String,
+    /// Number of clients that get files or software by it, typed by somebody, when the answer asked for it.
+    #[serde(default)]
+    pub confirm: Option<u64>,
 }
 
 /// A template file to be read in. Its text may hold secrets: it is not written to logs.
@@ -194,6 +204,9 @@ pub struct ImportTemplate {
     /// Name instead of the one in the file.
     #[serde(default)]
     pub name: Option<String>,
+    /// Number of clients that get files or software by it, typed by somebody, when the answer asked for it.
+    #[serde(default)]
+    pub confirm: Option<u64>,
 }
 
 /// Templates or groups to be deleted: by their ids, or all.
@@ -204,6 +217,18 @@ pub struct DeleteMany {
     pub ids: Option<Vec<i64>>,
     /// All that this search takes; an empty text takes all.
     pub search: Option<String>,
+    /// Number of clients that get files or software by it on their own, typed by somebody, when the answer asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<u64>,
+}
+
+/// What comes with the deletion of one template or group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub struct DeleteOne {
+    /// Number of clients that get files or software by it on their own, typed by somebody, when the answer asked for it.
+    pub confirm: Option<u64>,
 }
 
 /// How many were deleted.

@@ -48,6 +48,12 @@ typed_ids! {
     TemplateId;
     /// A group of clients.
     GroupId;
-    /// A scan of networks for phones.
+    /// A scan of networks, for phones or for storage providers.
     ScanId;
+    /// A file for phones.
+    FileId;
+    /// A storage provider.
+    ProviderId;
+    /// An upload that is not complete.
+    UploadId;
 }

@@ -8,7 +8,7 @@
 //!                         │  └───── called ────────^ │
 //!                         └───────── sent ──────────>sent ── reply ──> success, partial, failed
 //!                         ^                           │
-//!                         └── busy, unanswered ───────┘   (restart, reset: stays sent until the start-up)
+//!                         └── busy, unanswered ───────┘   (restart, reset, deployment: stays sent until it is told)
 //!  waiting, active, sent ── time is up ──> timeout;  not sent yet ── user ──> cancelled
 //! ```
 
@@ -28,6 +28,10 @@ words! {
         Converge = "converge",
         /// Reads everything again (OSEM §4.5.2).
         ReadConfiguration = "read-configuration",
+        /// Lets phones fetch or delete files (OSEM §4.5.4).
+        DeployFiles = "deploy-files",
+        /// Lets phones fetch and start firmware.
+        DeploySoftware = "deploy-software",
         /// Restarts the phone.
         Restart = "restart",
         /// Resets the phone to its factory values (OSEM §4.5.7, D-25).
@@ -41,6 +45,22 @@ impl JobKind {
     /// Whether its effect must never be repeated on its own: sent once, then only looked for.
     pub fn is_dangerous(self) -> bool {
         matches!(self, Self::Restart | Self::FactoryReset)
+    }
+
+    /// Whether it is sent once and then only looked for: what is dangerous, and what a phone goes on with after its
+    /// session (`wpi.md` §4.6).
+    pub fn is_fenced(self) -> bool {
+        self.is_dangerous() || self.deploys()
+    }
+
+    /// Whether it takes a phone out of service for a while.
+    pub fn interrupts(self) -> bool {
+        self.is_dangerous() || self == Self::DeploySoftware
+    }
+
+    /// Whether phones fetch something: its end is told in a later session (`wpi.md` §4.6).
+    pub fn deploys(self) -> bool {
+        matches!(self, Self::DeployFiles | Self::DeploySoftware)
     }
 
     /// Whether it waits for a session with the phone. The others are done by the server alone.
@@ -58,6 +78,8 @@ impl JobKind {
         match self {
             Self::WriteConfiguration | Self::Converge => 0,
             Self::ReadConfiguration => 1,
+            Self::DeployFiles => 2,
+            Self::DeploySoftware => 3,
             Self::Restart => 4,
             Self::FactoryReset => 5,
             Self::DeleteClient => 6,
@@ -265,6 +287,8 @@ pub enum Happening {
     Unanswered,
     /// The phone gave up the session (`wpi.md` §4.9).
     GaveUp,
+    /// A part of it is done, and the next part goes out: the next file of a deployment.
+    PartDone,
     /// It came to its end with this result.
     Ended(TargetState),
     /// Its lifetime, or the time for an answer, is over.
@@ -304,8 +328,9 @@ impl Target {
                 Ok(Self { attempts: self.attempts.saturating_sub(1), ..self }.put_back())
             }
             (S::Sent, H::Busy) => Ok(Self { attempts: self.attempts.saturating_sub(1), ..self }.put_back()),
-            // Whether it was done is only known when the phone starts up, or never.
-            (S::Sent, H::Unanswered | H::GaveUp) if self.kind.is_dangerous() => Ok(self),
+            (S::Sent, H::PartDone) if self.kind.deploys() => Ok(self.put_back()),
+            // Whether it was done is only known when the phone starts up or tells its status, or never.
+            (S::Sent, H::Unanswered | H::GaveUp) if self.kind.is_fenced() => Ok(self),
             (S::Sent, H::Unanswered) if self.attempts < MOST_ATTEMPTS => Ok(self.put_back()),
             (S::Sent, H::GaveUp) if self.attempts < 2 => Ok(self.put_back()),
             (S::Sent, H::Unanswered | H::GaveUp) => to(S::Failed),
@@ -365,6 +390,24 @@ mod tests {
             assert_eq!(after(sent, &[H::TimeIsUp]).state, S::Timeout);
             assert_eq!(after(sent, &[H::Ended(S::Success)]).state, S::Success);
         }
+    }
+
+    #[test]
+    fn a_deployment_is_never_put_back_once_the_phone_may_have_begun() {
+        for kind in [JobKind::DeployFiles, JobKind::DeploySoftware] {
+            let sent = after(target(kind, S::Waiting), &[H::Sent, H::Unanswered, H::GaveUp]);
+            assert_eq!((sent.state, sent.attempts), (S::Sent, 1));
+            assert!(sent.apply(H::Sent).is_err());
+            let busy = after(sent, &[H::Busy]);
+            assert_eq!((busy.state, busy.attempts), (S::Waiting, 0));
+            assert_eq!(after(sent, &[H::TimeIsUp]).state, S::Timeout);
+        }
+        let next = after(target(JobKind::DeployFiles, S::Waiting), &[H::Sent, H::PartDone]);
+        assert_eq!((next.state, next.attempts), (S::Waiting, 1));
+        assert_eq!(after(next, &[H::Sent]).attempts, 2);
+        let cancelled = after(target(JobKind::DeployFiles, S::Waiting), &[H::Sent, H::Cancel, H::PartDone]);
+        assert_eq!(cancelled.state, S::Cancelled);
+        assert!(target(JobKind::WriteConfiguration, S::Sent).apply(H::PartDone).is_err());
     }
 
     #[test]

@@ -8,8 +8,10 @@ pub mod catalogue;
 pub mod client;
 pub mod configuration;
 pub mod contact;
+pub mod deployment;
 pub mod device_id;
 pub mod expand;
+pub mod file;
 pub mod group_filter;
 pub mod id;
 pub mod item;
@@ -31,8 +33,8 @@ mod words;
 
 pub use device_id::DeviceId;
 pub use id::{
-    AccountId, AuditId, ClientId, DiffId, GroupId, JobId, NotificationId, PlanId, ScanId, SessionId,
-    TargetId, TemplateId, TokenId,
+    AccountId, AuditId, ClientId, DiffId, FileId, GroupId, JobId, NotificationId, PlanId, ProviderId, ScanId,
+    SessionId, TargetId, TemplateId, TokenId, UploadId,
 };
 pub use role::{Permission, Role, RoleSet};
 pub use secret::Secret;

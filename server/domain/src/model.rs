@@ -1,8 +1,11 @@
 //! Device models as data (D-2): one list used by everything that speaks of "client types".
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+
+use crate::file::{FileFormat, FileType};
 
 /// One of the supported client types (OSEM §3.1).
 #[derive(Clone, Debug, Deserialize)]
@@ -24,8 +27,43 @@ pub struct DeviceModel {
     pub key_modules: u16,
     /// Kind of key module; empty when none.
     pub key_module: String,
-    /// File types the model takes (`wpi.md` §4.6.2).
+    /// File types the model takes, as wire words (`wpi.md` §4.6.2).
     pub file_types: Vec<String>,
+    /// Pixels of the display, width and height; `None` when not known.
+    #[serde(default)]
+    pub screen: Option<(u32, u32)>,
+    /// What it takes of a file type, by wire word, as far as that is known.
+    #[serde(default)]
+    limits: BTreeMap<String, FileLimits>,
+}
+
+/// What a model takes of a file type (`wpi.md` §4.6.2). Nothing said is not known, and allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FileLimits {
+    /// Formats it takes; the first one is what pictures are converted to.
+    pub formats: Vec<FileFormat>,
+    /// Width of a picture in pixels: the most of a logo, the best of others.
+    pub width: Option<u32>,
+    /// Height of a picture in pixels, as its width.
+    pub height: Option<u32>,
+    /// Bits of a pixel.
+    pub bits: Option<u16>,
+    /// Most bytes.
+    pub bytes: Option<u64>,
+}
+
+impl DeviceModel {
+    /// Whether the model takes files of this type. All take software; key files are for service at any of them.
+    pub fn takes(&self, file_type: FileType) -> bool {
+        matches!(file_type, FileType::Software | FileType::Dongle)
+            || self.file_types.iter().any(|word| word == file_type.wire())
+    }
+
+    /// What it takes of a file type; `None` when nothing is known.
+    pub fn limits(&self, file_type: FileType) -> Option<&FileLimits> {
+        self.limits.get(file_type.wire())
+    }
 }
 
 #[derive(Deserialize)]
@@ -94,6 +132,20 @@ fn fold(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{model_of, models};
+    use crate::file::{FileFormat, FileType};
+
+    #[test]
+    fn limits_of_files_are_read() {
+        let logo = |name| model_of(name).unwrap().limits(FileType::Logo).unwrap();
+        assert_eq!(logo("OpenStage 40").formats, [FileFormat::Bmp]);
+        assert_eq!((logo("OpenStage 40").width, logo("OpenStage 40").bits), (Some(144), Some(1)));
+        assert_eq!((logo("OpenStage 60").width, logo("OpenStage 60").height), (Some(240), Some(70)));
+        assert_eq!(model_of("OpenStage 80").unwrap().screen, Some((640, 480)));
+        let takes = |name, file_type| model_of(name).unwrap().takes(file_type);
+        assert!(takes("OpenStage 15", FileType::Software) && takes("CP100", FileType::Dongle));
+        assert!(!takes("OpenStage 20", FileType::Logo) && takes("CP710", FileType::Screensaver));
+        assert_eq!(model_of("CP710").unwrap().limits(FileType::Logo), None);
+    }
 
     #[test]
     fn models_are_complete() {
@@ -101,6 +153,10 @@ mod tests {
         for model in models() {
             assert_eq!(model_of(&model.device_type).map(|found| &found.name), Some(&model.name));
             assert_eq!(model_of(&model.name).map(|found| &found.name), Some(&model.name));
+            for word in model.limits.keys() {
+                assert!(model.file_types.contains(word), "{}: {word}", model.name);
+            }
+            assert!(model.file_types.iter().all(|word| FileType::from_wire(word).is_some()));
         }
     }
 

@@ -138,6 +138,11 @@ impl Networks {
         self.0.iter().any(|network| network.contains(address))
     }
 
+    /// All of them, in the order of the list.
+    pub fn iter(&self) -> impl Iterator<Item = &Network> {
+        self.0.iter()
+    }
+
     /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -31,6 +31,8 @@ words! {
         /// Onboarding templates of equal rank want different values, so a phone that came got none of them (D-19):
         /// `templates` (their names), `values` (how many).
         OnboardingConflict = "onboarding-conflict",
+        /// A storage provider with files does not do what it should: `provider`, `error`.
+        StorageProviderFailed = "storage-provider-failed",
     }
 }
 
@@ -38,9 +40,11 @@ impl NotificationCode {
     /// What one must be allowed to read to be told.
     pub fn permission(self) -> Permission {
         match self {
-            Self::ClientQuarantined | Self::PhoneFault | Self::JobFinished | Self::OnboardingConflict => {
-                Permission::ReadClients
-            }
+            Self::ClientQuarantined
+            | Self::PhoneFault
+            | Self::JobFinished
+            | Self::OnboardingConflict
+            | Self::StorageProviderFailed => Permission::ReadClients,
             Self::FailedSignIns | Self::AccountLocked => Permission::ReadAccounts,
             Self::CertificateExpiring | Self::HandshakeFailures => Permission::ReadSettings,
         }

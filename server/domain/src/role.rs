@@ -28,6 +28,10 @@ pub enum Permission {
     ChangeClients,
     /// Change templates, groups and the fields that clients can have.
     ChangeTemplates,
+    /// Upload, describe and delete files.
+    ChangeFiles,
+    /// Change storage providers, and scan for them.
+    ChangeStorage,
     /// Read accounts and other people's tokens.
     ReadAccounts,
     /// Change accounts and other people's tokens.
@@ -42,11 +46,13 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission, for tables and tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Own,
         Self::ReadClients,
         Self::ChangeClients,
         Self::ChangeTemplates,
+        Self::ChangeFiles,
+        Self::ChangeStorage,
         Self::ReadAccounts,
         Self::ChangeAccounts,
         Self::ReadSettings,
@@ -78,7 +84,7 @@ impl Role {
         use Permission as P;
         match (self, permission) {
             (Self::Admin, _) | (_, P::Own) => true,
-            (Self::Operator, P::ReadClients | P::ChangeClients | P::ChangeTemplates) => true,
+            (Self::Operator, P::ReadClients | P::ChangeClients | P::ChangeTemplates | P::ChangeFiles) => true,
             (Self::Viewer, P::ReadClients) => true,
             (Self::Auditor, P::ReadAudit | P::ReadAccounts | P::ReadSettings) => true,
             (Self::Operator | Self::Viewer | Self::Auditor, _) => false,

@@ -1,12 +1,16 @@
-//! Scanning networks for phones whose DHCP data name no server (`wpi.md` §1.4.3, OSEM §4.2): which addresses a scan
-//! has and in which order, where one may go at all, and what becomes of it.
+//! Scanning networks for phones whose DHCP data name no server (`wpi.md` §1.4.3, OSEM §4.2), or for storage providers
+//! (OSEM §10.2): which addresses a scan has and in which order, where one may go at all, and what becomes of it. What a
+//! web server is that answers is [`judge`]d in `finding.rs`.
 //!
 //! Pure code: no sockets, no database, no clock. A scan sends requests to addresses that somebody has typed; that it
 //! is no way into other people's networks is decided by [`Allowed`] and nowhere else.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+pub use self::finding::{Answer, Finding, FindingKind, LONGEST_DETAIL, judge};
 use crate::words::words;
+
+mod finding;
 
 /// Most addresses of a scan.
 pub const MOST_ADDRESSES: u64 = 65_536;
@@ -22,6 +26,22 @@ pub const USUAL_PORT: u16 = 8085;
 
 /// Most scans that are not over at one time; they share one pace.
 pub const MOST_ACTIVE: u64 = 16;
+
+/// Ports that a scan for storage providers looks at unless it names others: HTTPS, MinIO's, the usual second one.
+pub const STORAGE_PORTS: [u16; 3] = [443, 9000, 8443];
+
+/// Most ports of a scan for storage providers.
+pub const MOST_PORTS: usize = 8;
+
+words! {
+    /// What a scan looks for.
+    ScanPurpose {
+        /// Phones: each address is sent a contact-me.
+        Phones = "phones",
+        /// Storage providers: each port of each address is asked once over TLS.
+        StorageProviders = "storage-providers",
+    }
+}
 
 words! {
     /// Where a scan is in its life.

@@ -263,6 +263,32 @@ settings! {
         "Clients up to which saving a template, a group or fields waits for its plan; of more clients the plan is drawn up in the background.";
     ExtensionDigits: "templates.extension-digits", count(1, 15), D::Integer(4), false,
         "Digits at the end of a number that are its extension, the variable {extension} of templates.";
+    FileServerEnabled: "other.integrated-file-server-enabled", K::Bool, D::Bool(true), false,
+        "Whether this server gives files to phones. When it does not, only files of providers that serve phones themselves can be deployed.";
+    FileServerBandwidth: "other.integrated-file-server-bandwidth-limit", K::Integer { min: 0, max: 10_000_000, unit: "kilobytes per second" }, D::Integer(0), false,
+        "Most kilobytes per second that each node gives to phones, all downloads together; they share it fairly. 0 is no limit.";
+    FileServerBoundToAddress: "files.bound-to-address", K::Bool, D::Bool(true), false,
+        "Whether a download address works only from the address of the phone it was made for. Switch it off where phones come from changing addresses, for instance behind several balancers.";
+    FilesCacheSize: "files.cache-size", K::Integer { min: 16, max: 1_048_576, unit: "megabytes" }, D::Integer(4_096), false,
+        "Most megabytes of files of other storage providers that each node keeps for phones.";
+    FilesLargest: "files.largest", K::Integer { min: 1, max: 4_096, unit: "megabytes" }, D::Integer(512), false,
+        "Largest file that is taken.";
+    FilesOpenUploads: "files.open-uploads", K::Integer { min: 1, max: 16_777_216, unit: "megabytes" }, D::Integer(10_240), false,
+        "Most megabytes of all uploads together that have not ended.";
+    FilesReserve: "files.reserve", K::Integer { min: 0, max: 16_777_216, unit: "megabytes" }, D::Integer(512), false,
+        "Megabytes of the disk with the uploads that stay free; what would take them is refused.";
+    FilesUploadLifetime: "files.upload-lifetime", seconds(60, 604_800), D::Integer(86_400), false,
+        "Time without a piece after which an unfinished upload is forgotten.";
+    StorageValidation: "security.storage-provider-connection-validation", K::Bool, D::Bool(true), false,
+        "Whether certificates of storage providers are checked. Without it somebody between the two can change what phones get.";
+    StorageAllowedNetworks: "storage.allowed-networks", K::Networks, D::Text(""), false,
+        "Networks in which storage providers may be besides all others: loopback and link-local addresses only by a network that names them.";
+    DeploymentsParallelSoftware: "deployments.parallel-software", count(1, 10_000), D::Integer(50), false,
+        "Most phones that fetch or start firmware at the same time.";
+    DeploymentsParallelFiles: "deployments.parallel-files", count(1, 10_000), D::Integer(200), false,
+        "Most phones that fetch other files at the same time.";
+    DeploymentsByRule: "deployments.by-rule", K::Choice(&["contact", "night", "off"]), D::Text("contact"), false,
+        "When templates bring their files and software to phones: whenever a phone is in contact and every night (contact), every night only (night), or not on their own (off).";
     OnboardingWindowUntil: "onboarding.window-until", K::Instant, D::Text(""), false,
         "Until when new phones are matched by their number and may get secrets in default mode; empty is closed.";
     OnboardingNetworks: "onboarding.networks", K::Networks, D::Text(""), false,

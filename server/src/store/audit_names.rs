@@ -14,9 +14,10 @@ use super::error::{Attempt, StoreResult};
 pub type Names = HashMap<(String, String), String>;
 
 /// Kind, its table, and how a row of it is called.
-const KINDS: [(&str, &str, &str); 5] = [
+const KINDS: [(&str, &str, &str); 7] = [
     ("account", "account", "user_name"),
     ("client", "client", "COALESCE(e164, device_id_text, device_id, '')"),
+    ("file", "file", "name"),
     ("group", "client_group", "name"),
     // Its ranges, which are stored as a list of texts; many of them make no name.
     (
@@ -24,6 +25,7 @@ const KINDS: [(&str, &str, &str); 5] = [
         "scan",
         "SUBSTR(REPLACE(REPLACE(REPLACE(ranges, '[\"', ''), '\"]', ''), '\",\"', ', '), 1, 100)",
     ),
+    ("storage-provider", "storage_provider", "name"),
     ("template", "template", "name"),
 ];
 

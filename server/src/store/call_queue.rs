@@ -87,7 +87,10 @@ async fn due_by(store: &Store, comparison: &str, at: Timestamp, limit: u64) -> S
          client.contact_me_uri, client.last_contact_at, reported_item.value, \
          EXISTS (SELECT 1 FROM job_target WHERE job_target.client_id = client.id \
          AND job_target.state IN ('waiting', 'active', 'sent') AND job_target.state <> 'sent' \
-         AND job_target.due_at <= $1), \
+         AND job_target.due_at <= $1) OR EXISTS (SELECT 1 FROM job_target JOIN deployment \
+         ON deployment.target_id = job_target.id WHERE job_target.client_id = client.id \
+         AND job_target.state IN ('waiting', 'active', 'sent') AND job_target.state = 'sent' \
+         AND deployment.phase = 'verifying'), \
          (SELECT COALESCE(MAX(job_target.id), 0) FROM job_target WHERE job_target.client_id = client.id) \
          FROM client_call JOIN client ON client.id = client_call.client_id AND client.access {comparison} 'direct' \
          LEFT JOIN reported_item ON reported_item.client_id = client.id AND reported_item.item_id = {gap} \
@@ -221,12 +224,17 @@ pub async fn polling(on: &impl Source, all: bool, at: Timestamp) -> StoreResult<
     let attempt = "list polling phones with work";
     let connection = on.connection();
     let who = if all { "" } else { "AND access = 'dcmp'" };
-    // The states as the partial index has them; what is sent needs no call.
+    // The states as the partial index has them; what is sent needs no call. What is deployed waits until the pump
+    // says so, and a phone that said nothing of it is looked at once more.
     let sql = format!(
         "SELECT device_id, COALESCE(last_contact_at, 0) FROM client WHERE state = 'active' {who} \
          AND device_id IS NOT NULL AND id IN (SELECT client_id FROM job_target \
          WHERE state IN ('waiting', 'active', 'sent') AND state <> 'sent' AND due_at <= $1 \
-         AND client_id IS NOT NULL)"
+         AND client_id IS NOT NULL AND (kind NOT IN ('deploy-files', 'deploy-software') OR EXISTS (SELECT 1 \
+         FROM deployment WHERE deployment.target_id = job_target.id AND deployment.dispatched_at IS NOT NULL)) \
+         UNION SELECT job_target.client_id FROM job_target JOIN deployment \
+         ON deployment.target_id = job_target.id WHERE job_target.state = 'sent' AND job_target.deadline_at > 0 \
+         AND deployment.phase = 'verifying')"
     );
     let values: [Value; 1] = [at.as_millisecond().into()];
     let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);

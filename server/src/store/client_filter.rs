@@ -48,7 +48,7 @@ pub enum FaultFilter {
 pub struct ClientFilter {
     /// Part of the number, of the MAC address in any spelling, or of the software version.
     pub search: Option<String>,
-    /// `SIP`, `HFA` or another word.
+    /// `SIP`, `HFA` or another word; an empty one: those that do not say.
     pub software_type: Option<String>,
     /// Software version, exactly.
     pub software_version: Option<String>,
@@ -116,8 +116,10 @@ impl Condition {
         if let Some(search) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             condition.search(search);
         }
+        let says = filter.software_type.as_ref().is_none_or(|word| !word.is_empty());
+        let software_type = if says { "software_type" } else { "TRIM(COALESCE(software_type, ''))" };
         let equal = [
-            ("software_type", &filter.software_type),
+            (software_type, &filter.software_type),
             ("software_version", &filter.software_version),
             ("COALESCE(model, device_type, '')", &filter.model),
         ];

@@ -7,6 +7,10 @@
 //! When a change of a group fails, the group is rolled back and each change runs again in a transaction of
 //! its own: one bad change must not take others with it. Changes therefore have no effect but on the
 //! transaction, and may run twice.
+//!
+//! A change whose caller has given up is not made: the phone was told to come again, and says all of it again. Nobody
+//! would send the piece of work it takes. Where the caller gives up while it is being committed,
+//! [`Change::unheard`] undoes what only the caller could have gone on with.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -37,6 +41,28 @@ pub trait Change: Send + Sync + 'static {
 
     /// Makes the change. May be called twice; must not do anything but use the transaction.
     fn run(&self, tx: &Tx) -> impl Future<Output = StoreResult<Self::Output>> + Send;
+
+    /// The change was committed, and its caller has gone without taking the output. Must not wait for anything.
+    fn unheard(&self, _output: Self::Output) {}
+}
+
+/// A change that was made, on its way to the caller. Wherever it gets lost, the change is told.
+struct Letter<C: Change> {
+    content: Option<(C, C::Output)>,
+}
+
+impl<C: Change> Letter<C> {
+    fn open(mut self) -> Option<C::Output> {
+        self.content.take().map(|(_, output)| output)
+    }
+}
+
+impl<C: Change> Drop for Letter<C> {
+    fn drop(&mut self) {
+        if let Some((change, output)) = self.content.take() {
+            change.unheard(output);
+        }
+    }
 }
 
 /// Sends changes to the writers. Cheap to clone.
@@ -67,15 +93,18 @@ impl GroupWriter {
     /// [`StoreError::Stopped`] when the server is shutting down.
     pub async fn submit<C: Change>(&self, key: u64, change: C) -> StoreResult<C::Output> {
         let (answer, wait) = oneshot::channel();
-        let queued: Box<dyn Queued> = Box::new(Entry { change, output: None, answer: Some(answer) });
+        let queued: Box<dyn Queued> =
+            Box::new(Entry { change: Some(change), output: None, answer: Some(answer) });
         let count = self.lanes.len().max(1) as u64;
         let lane = usize::try_from(key % count).ok().and_then(|lane| self.lanes.get(lane));
         let lane = lane.ok_or(StoreError::Stopped)?;
         let written = async {
             lane.send(queued).await.map_err(|_| StoreError::Stopped)?;
-            wait.await.map_err(|_| StoreError::Stopped)?
+            let letter: Letter<C> = wait.await.map_err(|_| StoreError::Stopped)??;
+            letter.open().ok_or(StoreError::Stopped)
         };
-        // A change given up here may still be made; the phone repeats it, and it is the same then.
+        // A change given up here is not begun any more. One that is being made stays; the phone repeats it, and it is
+        // the same then.
         tokio::time::timeout(PATIENCE, written).await.unwrap_or(Err(StoreError::Unavailable))
     }
 }
@@ -111,29 +140,39 @@ fn run_writer(store: &Store, receiver: mpsc::Receiver<Box<dyn Queued>>) {
 
 /// A change with its waiting caller, of whatever type.
 trait Queued: Send {
+    /// Whether somebody still waits for it.
+    fn is_awaited(&self) -> bool;
     fn run<'a>(&'a mut self, tx: &'a Tx) -> Pin<Box<dyn Future<Output = StoreResult<()>> + Send + 'a>>;
     fn committed(&mut self);
     fn failed(&mut self, error: StoreError);
 }
 
 struct Entry<C: Change> {
-    change: C,
+    change: Option<C>,
     output: Option<C::Output>,
-    answer: Option<oneshot::Sender<StoreResult<C::Output>>>,
+    answer: Option<oneshot::Sender<StoreResult<Letter<C>>>>,
 }
 
 impl<C: Change> Queued for Entry<C> {
     fn run<'a>(&'a mut self, tx: &'a Tx) -> Pin<Box<dyn Future<Output = StoreResult<()>> + Send + 'a>> {
         Box::pin(async move {
-            self.output = Some(self.change.run(tx).await?);
+            if let Some(change) = &self.change {
+                self.output = Some(change.run(tx).await?);
+            }
             Ok(())
         })
     }
 
+    fn is_awaited(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| !answer.is_closed())
+    }
+
     fn committed(&mut self) {
-        if let (Some(answer), Some(output)) = (self.answer.take(), self.output.take()) {
+        if let (Some(answer), Some(change), Some(output)) =
+            (self.answer.take(), self.change.take(), self.output.take())
+        {
             // The caller may have gone (its connection closed); the change stays.
-            let _ = answer.send(Ok(output));
+            let _ = answer.send(Ok(Letter { content: Some((change, output)) }));
         }
     }
 
@@ -155,6 +194,10 @@ enum Broken {
 async fn write(store: Store, mut queue: mpsc::Receiver<Box<dyn Queued>>) {
     let mut group = Vec::with_capacity(GROUP);
     while queue.recv_many(&mut group, GROUP).await > 0 {
+        group.retain(|entry| entry.is_awaited());
+        if group.is_empty() {
+            continue;
+        }
         match together(&store, &mut group).await {
             Ok(()) => {}
             Err(Broken::Database(error)) => {
@@ -202,3 +245,6 @@ async fn commit(store: &Store, group: &mut [Box<dyn Queued>]) -> Result<(), Brok
     group.iter_mut().for_each(|entry| entry.committed());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

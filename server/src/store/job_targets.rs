@@ -363,7 +363,8 @@ pub async fn without_phone(on: &impl Source, at: Timestamp, limit: u64) -> Store
     select(on, &condition, vec![at.as_millisecond().into()]).await
 }
 
-/// Writes a target that was in state `before` with so many attempts; `false` when somebody else was faster.
+/// Writes a target that was in state `before` with so many attempts; `false` when somebody else was faster. With a target
+/// that deploys its deployment comes to its end, whoever ends it.
 ///
 /// # Errors
 /// When the database refuses.
@@ -396,7 +397,11 @@ pub async fn write(tx: &Tx, target: &JobTarget, before: Target) -> StoreResult<b
         count(before.attempts).into(),
     ];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
-    Ok(tx.inner.execute_raw(statement).await.attempt(attempt)?.rows_affected() > 0)
+    let written = tx.inner.execute_raw(statement).await.attempt(attempt)?.rows_affected() > 0;
+    if written && target.kind.deploys() && target.state.is_terminal() {
+        super::deployments::end(tx, target.id).await?;
+    }
+    Ok(written)
 }
 
 /// Lets the same happen to all open targets of a client that take it; gives their jobs.
@@ -422,6 +427,21 @@ pub async fn apply_for_client(
         }
     }
     Ok(jobs)
+}
+
+/// Number of targets of a job that failed and could be tried again: those whose client is still there.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn failed_with_client(on: &impl Source, job: JobId) -> StoreResult<u64> {
+    let attempt = "count the failures of a job";
+    let connection = on.connection();
+    let sql = "SELECT COUNT(*) FROM job_target WHERE job_id = $1 AND state IN ('failed', 'timeout') \
+        AND client_id IS NOT NULL";
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [job.0.into()]);
+    let row = connection.query_one_raw(statement).await.attempt(attempt)?;
+    let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
+    Ok(count.unsigned_abs())
 }
 
 /// Whether the engine tried to write this diff to a client since a time, without success.

@@ -227,6 +227,16 @@ pub async fn set_stopping(
     tx.inner.execute_raw(statement).await.attempt("end a job").map(|_| ())
 }
 
+/// Marks a job as ended on its own; `false` when it is being ended already.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn begin_stopping(tx: &Tx, id: JobId) -> StoreResult<bool> {
+    let sql = "UPDATE job SET stopping = TRUE, counts = NULL, revision = revision + 1 WHERE id = $1 AND NOT stopping";
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [id.0.into()]);
+    Ok(tx.inner.execute_raw(statement).await.attempt("end a job")?.rows_affected() > 0)
+}
+
 /// Deletes a job with its targets.
 ///
 /// # Errors

@@ -29,3 +29,14 @@ pub async fn insert(tx: &Tx, key: &str, value: &str) -> StoreResult<bool> {
     let done = tx.inner.execute_raw(statement).await.attempt("keep a value of the installation")?;
     Ok(done.rows_affected() > 0)
 }
+
+/// Sets a key, whatever its value was.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set(tx: &Tx, key: &str, value: &str) -> StoreResult<()> {
+    let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    let values: [Value; 2] = [key.into(), value.into()];
+    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
+    tx.inner.execute_raw(statement).await.attempt("keep a value of the installation").map(|_| ())
+}

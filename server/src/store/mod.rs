@@ -18,10 +18,18 @@ pub mod client_filter;
 pub mod client_list;
 pub mod clients;
 pub mod contact_counts;
+pub mod deployments;
 pub mod desired;
 pub mod diffs;
+pub mod downloads;
 pub mod drift;
 pub mod error;
+pub mod file_history;
+pub mod file_list;
+pub mod file_offers;
+pub mod file_uploads;
+pub mod files;
+pub mod firmware;
 pub mod fleet;
 pub mod group;
 pub mod group_counts;
@@ -39,17 +47,21 @@ pub mod notifications;
 pub mod onboarding;
 pub mod plans;
 pub mod prepared;
+pub mod provider_scans;
 pub mod refusals;
 pub mod replaced;
 pub mod revisions;
 pub mod scan_clients;
+pub mod scan_findings;
 pub mod scans;
 pub mod second_factors;
 pub mod secret_writes;
 pub mod sessions;
 pub mod settings;
 pub mod standing;
+pub mod storage_providers;
 pub mod tasks;
+pub mod template_files;
 pub mod templates;
 pub mod tokens;
 
@@ -262,6 +274,11 @@ impl Tx {
     pub async fn commit(self) -> StoreResult<()> {
         audit::close(&self).await?;
         self.inner.commit().await.attempt("commit a transaction")
+    }
+
+    /// Whether other nodes may work on the same database at this moment.
+    pub fn is_shared(&self) -> bool {
+        self.is_postgres()
     }
 
     fn is_postgres(&self) -> bool {

@@ -4,7 +4,7 @@
 //! A node works on a scan by a lease: when it dies, another one goes on when the lease is over. This file decides
 //! nothing: which state follows on which is `domain::scan`.
 
-use domain::scan::{ScanFailure, ScanState};
+use domain::scan::{ScanFailure, ScanPurpose, ScanState};
 use domain::{AccountId, ScanId};
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
@@ -15,8 +15,8 @@ use super::{Source, Tx};
 /// Key of the lock that starting scans take one after the other.
 const STARTING: i64 = 8_418_444;
 
-const COLUMNS: &str = "id, state, ranges, port, addresses, probed, answered, found, author, created_at, started_at, \
-    finished_at, failure";
+const COLUMNS: &str = "id, purpose, state, ranges, port, ports, addresses, probed, answered, found, author, created_at, \
+    started_at, finished_at, failure";
 
 /// States in which a scan is not over.
 const ACTIVE: &str = "('running', 'interrupted')";
@@ -26,19 +26,21 @@ const ACTIVE: &str = "('running', 'interrupted')";
 pub struct Scan {
     /// Its id.
     pub id: ScanId,
+    /// What it looks for.
+    pub purpose: ScanPurpose,
     /// Where it is in its life.
     pub state: ScanState,
     /// Its ranges, as they were given.
     pub ranges: Vec<String>,
-    /// Port on which phones listen.
-    pub port: u16,
+    /// Its ports; of a scan for phones the one on which phones listen.
+    pub ports: Vec<u16>,
     /// Number of its addresses.
     pub addresses: u64,
     /// Addresses that had their turn, from the first on.
     pub probed: u64,
-    /// Addresses that answered.
+    /// Addresses that answered; of a scan for storage providers ports that did.
     pub answered: u64,
-    /// New clients from its addresses.
+    /// New clients from its addresses, or its findings.
     pub found: u64,
     /// Name of who started it, at the time.
     pub author: String,
@@ -55,9 +57,11 @@ pub struct Scan {
 #[derive(FromQueryResult)]
 struct Row {
     id: i64,
+    purpose: String,
     state: String,
     ranges: String,
     port: i32,
+    ports: String,
     addresses: i64,
     probed: i64,
     answered: i64,
@@ -74,11 +78,18 @@ impl Row {
         let corrupt = |what| StoreError::Corrupt { attempt: "read a scan", what };
         let time = |ms: i64| Timestamp::from_millisecond(ms).map_err(|_| corrupt("scan time"));
         let failure = |word: String| ScanFailure::parse(&word).ok_or(corrupt("scan.failure"));
+        let port = |text: &str| text.parse::<u16>().map_err(|_| corrupt("scan.ports"));
+        // Scans of before there were others have the one port only.
+        let ports = match self.ports.as_str() {
+            "" => vec![u16::try_from(self.port).map_err(|_| corrupt("scan.port"))?],
+            ports => ports.split(',').map(port).collect::<StoreResult<_>>()?,
+        };
         Ok(Scan {
             id: ScanId(self.id),
+            purpose: ScanPurpose::parse(&self.purpose).ok_or(corrupt("scan.purpose"))?,
             state: ScanState::parse(&self.state).ok_or(corrupt("scan.state"))?,
             ranges: serde_json::from_str(&self.ranges).map_err(|_| corrupt("scan.ranges"))?,
-            port: u16::try_from(self.port).map_err(|_| corrupt("scan.port"))?,
+            ports,
             addresses: self.addresses.unsigned_abs(),
             probed: self.probed.unsigned_abs(),
             answered: self.answered.unsigned_abs(),
@@ -129,10 +140,12 @@ pub async fn lock_starting(tx: &Tx) -> StoreResult<()> {
 /// A scan to be stored.
 #[derive(Clone, Debug)]
 pub struct NewScan<'a> {
+    /// What it looks for.
+    pub purpose: ScanPurpose,
     /// Its ranges, as they were given.
     pub ranges: &'a [String],
-    /// Port on which phones listen.
-    pub port: u16,
+    /// Its ports, at least one.
+    pub ports: &'a [u16],
     /// Number of its addresses.
     pub addresses: u64,
     /// Who starts it.
@@ -150,16 +163,19 @@ pub struct NewScan<'a> {
 pub async fn insert(tx: &Tx, scan: &NewScan<'_>) -> StoreResult<ScanId> {
     let attempt = "store a scan";
     let sql = "INSERT INTO scan (state, ranges, port, addresses, probed, answered, found, account_id, author, \
-        created_at) VALUES ('running', $1, $2, $3, 0, 0, 0, $4, $5, $6) RETURNING id";
+        created_at, purpose, ports) VALUES ('running', $1, $2, $3, 0, 0, 0, $4, $5, $6, $7, $8) RETURNING id";
     let ranges = serde_json::to_string(scan.ranges);
     let ranges = ranges.map_err(|_| StoreError::Corrupt { attempt, what: "ranges of a scan" })?;
-    let values: [Value; 6] = [
+    let ports: Vec<String> = scan.ports.iter().map(u16::to_string).collect();
+    let values: [Value; 8] = [
         ranges.into(),
-        i32::from(scan.port).into(),
+        scan.ports.first().copied().map_or(0, i32::from).into(),
         number(scan.addresses),
         scan.account.0.into(),
         scan.author.into(),
         scan.at.as_millisecond().into(),
+        scan.purpose.as_str().into(),
+        ports.join(",").into(),
     ];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     let row = tx.inner.query_one_raw(statement).await.attempt(attempt)?;
@@ -176,30 +192,36 @@ pub async fn by_id(on: &impl Source, id: ScanId) -> StoreResult<Option<Scan>> {
     Ok(ask(on, &sql, vec![id.0.into()], "read a scan").await?.pop())
 }
 
-/// Scans of a state when it is given, newest first, after leaving out some.
+/// Which scans: of a state and of a purpose, when they are given.
+pub type Filter = (Option<ScanState>, Option<ScanPurpose>);
+
+/// The condition of a filter: our own words, no text of a user.
+fn condition((state, purpose): Filter) -> String {
+    let state = state.map(|state| format!("state = '{}'", state.as_str()));
+    let purpose = purpose.map(|purpose| format!("purpose = '{}'", purpose.as_str()));
+    let parts: Vec<String> = state.into_iter().chain(purpose).collect();
+    if parts.is_empty() { String::new() } else { format!("WHERE {}", parts.join(" AND ")) }
+}
+
+/// Scans of a filter, newest first, after leaving out some.
 ///
 /// # Errors
 /// When the database cannot be asked, or a row is damaged.
-pub async fn list(
-    on: &impl Source,
-    state: Option<ScanState>,
-    skip: u64,
-    size: u64,
-) -> StoreResult<Vec<Scan>> {
-    let filter = state.map(|state| format!("WHERE state = '{}'", state.as_str())).unwrap_or_default();
+pub async fn list(on: &impl Source, filter: Filter, skip: u64, size: u64) -> StoreResult<Vec<Scan>> {
+    let filter = condition(filter);
     let sql = format!(
         "SELECT {COLUMNS} FROM scan {filter} ORDER BY created_at DESC, id DESC LIMIT {size} OFFSET {skip}"
     );
     ask(on, &sql, Vec::new(), "list scans").await
 }
 
-/// Number of scans of a state, or of all.
+/// Number of scans of a filter.
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn total(on: &impl Source, state: Option<ScanState>) -> StoreResult<u64> {
+pub async fn total(on: &impl Source, filter: Filter) -> StoreResult<u64> {
     let attempt = "count scans";
-    let filter = state.map(|state| format!("WHERE state = '{}'", state.as_str())).unwrap_or_default();
+    let filter = condition(filter);
     let connection = on.connection();
     let sql = format!("SELECT COUNT(*) FROM scan {filter}");
     let row = connection
@@ -330,7 +352,7 @@ mod tests {
     use super::{NewScan, advance, any_to_take, by_id, end, insert, purge, release, set_found, take, total};
     use crate::store::{Store, StoreOptions};
     use domain::AccountId;
-    use domain::scan::{ScanFailure, ScanState};
+    use domain::scan::{ScanFailure, ScanPurpose, ScanState};
     use jiff::Timestamp;
 
     async fn store(directory: &tempfile::TempDir) -> Store {
@@ -347,7 +369,15 @@ mod tests {
     const RANGES: [&str; 2] = ["192.0.2.0/24", "2001:db8::1"];
 
     fn scan(ranges: &[String]) -> NewScan<'_> {
-        NewScan { ranges, port: 8085, addresses: 255, account: AccountId(1), author: "anna", at: time(5) }
+        NewScan {
+            purpose: ScanPurpose::Phones,
+            ranges,
+            ports: &[8085],
+            addresses: 255,
+            account: AccountId(1),
+            author: "anna",
+            at: time(5),
+        }
     }
 
     #[tokio::test]
@@ -397,7 +427,7 @@ mod tests {
         insert(&tx, &scan(&ranges)).await.unwrap();
         assert_eq!(purge(&tx, time(12), 10).await.unwrap(), 0);
         assert_eq!(purge(&tx, time(13), 10).await.unwrap(), 1);
-        assert_eq!(total(&tx, None).await.unwrap(), 1, "what goes on is not old");
+        assert_eq!(total(&tx, (None, None)).await.unwrap(), 1, "what goes on is not old");
         tx.commit().await.unwrap();
         store.close().await;
     }

@@ -4,6 +4,7 @@
 //! and of what is known of the client. Knows nothing of how they are stored or of jobs.
 
 mod resolve;
+pub mod wanted;
 pub mod words;
 
 #[cfg(test)]
@@ -18,7 +19,7 @@ use crate::catalogue::{ParameterKey, Value};
 use crate::configuration::Layer;
 use crate::expand;
 use crate::group_filter::{Facts, Filter};
-use crate::{GroupId, Secret, TemplateId};
+use crate::{FileId, GroupId, Secret, TemplateId};
 
 /// A value a template wishes for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,10 @@ pub struct Template {
     pub software_types: BTreeSet<String>,
     /// Its values.
     pub values: BTreeMap<ParameterKey, Wish>,
+    /// Its files.
+    pub files: BTreeSet<FileId>,
+    /// Whether it updates software.
+    pub software_update: SoftwareUpdate,
 }
 
 impl Template {

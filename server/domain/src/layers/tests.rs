@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{Applied, Group, Layers, Outcome, Template, TemplateKind, Wish, outcomes, winners};
+use super::{
+    Applied, Group, Layers, Outcome, SoftwareUpdate, Template, TemplateKind, Wish, outcomes, winners,
+};
 use crate::catalogue::{ParameterKey, Value};
 use crate::configuration::Layer;
 use crate::group_filter::{Facts, Filter, NumberTest, Test};
@@ -26,6 +28,8 @@ fn template(id: i64, rank: u16, values: &[(u8, i64)]) -> Template {
             .iter()
             .map(|(number, value)| (key(*number), Wish::Plain(Value::Integer(*value))))
             .collect(),
+        files: BTreeSet::new(),
+        software_update: SoftwareUpdate::Ignored,
     }
 }
 

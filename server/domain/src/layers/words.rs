@@ -5,7 +5,7 @@ use crate::words::words;
 words! {
     /// What a template is for (OSEM §6).
     TemplateKind {
-        /// Its values are copied once to a phone that comes for the first time (D-20).
+        /// Its values are copied, and its files brought, once to a phone that comes for the first time (D-20).
         Onboarding = "onboarding",
         /// Its values are desired of every client it applies to, as long as it applies (D-19).
         Default = "default",
@@ -13,7 +13,7 @@ words! {
 }
 
 words! {
-    /// Whether a template updates the software of its clients. Stored; acted on when firmware is deployed.
+    /// Whether a template updates the software of its clients (OSEM §6.3).
     SoftwareUpdate {
         /// Its clients are not updated.
         Disabled = "disabled",

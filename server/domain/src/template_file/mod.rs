@@ -28,6 +28,9 @@ pub const MOST_FILE_BYTES: usize = 1_048_576;
 /// Most values in a file, and most names of secrets.
 pub const MOST_PARAMETERS: usize = 2_000;
 
+/// Most files for phones that are named in a file.
+pub const MOST_FILES: usize = 100;
+
 /// Most models and software types in a file.
 pub const MOST_CLIENTS: usize = 100;
 
@@ -39,6 +42,15 @@ pub const MOST_DESCRIPTION_LENGTH: usize = 4_096;
 
 /// Weakest rank; 1 is the strongest (D-19).
 pub const LAST_RANK: u16 = 999;
+
+/// A file for phones, as a template's file names it: its content is not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its content in lower-case hexadecimal digits; `None` when it was never worked out.
+    pub sha256: Option<String>,
+}
 
 /// A template as it stands in a file. A file that somebody wrote may hold secrets: `Debug` names the parameters alone.
 #[derive(Clone, PartialEq, Eq)]
@@ -63,6 +75,8 @@ pub struct TemplateFile {
     pub parameters: BTreeMap<ParameterKey, Value>,
     /// Secrets the template has and the file does not.
     pub secrets: BTreeSet<ParameterKey>,
+    /// Files the template brings to phones.
+    pub files: Vec<NamedFile>,
 }
 
 impl fmt::Debug for TemplateFile {

@@ -8,10 +8,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    FORMAT, FileFault, LAST_RANK, MOST_CLIENTS, MOST_DESCRIPTION_LENGTH, MOST_FILE_BYTES, MOST_NAME_LENGTH,
-    MOST_PARAMETERS, TemplateFile, VERSION,
+    FORMAT, FileFault, LAST_RANK, MOST_CLIENTS, MOST_DESCRIPTION_LENGTH, MOST_FILE_BYTES, MOST_FILES,
+    MOST_NAME_LENGTH, MOST_PARAMETERS, NamedFile, TemplateFile, VERSION,
 };
 use crate::catalogue::{ParameterKey, Value};
+use crate::file::LONGEST_FILE_NAME;
 use crate::layers::{SecureModeWish, SoftwareUpdate, TemplateKind};
 
 const KEYS: &[&str] = &[
@@ -27,6 +28,7 @@ const KEYS: &[&str] = &[
     "secure-mode",
     "secrets",
     "parameters",
+    "files",
 ];
 
 /// Reads a file. What is left out has its usual value: no description, rank 1, all clients, software update
@@ -69,6 +71,7 @@ pub fn read(text: &str) -> Result<TemplateFile, FileFault> {
         secure_mode: head.word("secure-mode", mode_words, SecureModeWish::parse)?,
         parameters: head.parameters()?,
         secrets: head.secrets()?,
+        files: head.files()?,
     })
 }
 
@@ -179,6 +182,42 @@ impl<'a, 't> Head<'a, 't> {
             parameter_key(text).ok_or_else(|| self.wrong(entry, "secrets", expected))
         };
         self.texts("secrets", MOST_PARAMETERS, expected)?.into_iter().map(secret).collect()
+    }
+
+    fn files(&self) -> Result<Vec<NamedFile>, FileFault> {
+        let Some(value) = self.get("files") else { return Ok(Vec::new()) };
+        let expected = "tables: [[files]]";
+        let entries = value.get_ref().as_array().ok_or_else(|| self.wrong(value, "files", expected))?;
+        if entries.len() > MOST_FILES {
+            let line = line_of(self.text, &value.span());
+            return Err(FileFault::TooMany { line, key: "files", most: MOST_FILES });
+        }
+        entries.iter().map(|entry| self.file(entry)).collect()
+    }
+
+    fn file(&self, entry: &Spanned<DeValue<'_>>) -> Result<NamedFile, FileFault> {
+        let expected = "tables: [[files]]";
+        let table = entry.get_ref().as_table().ok_or_else(|| self.wrong(entry, "files", expected))?;
+        if let Some(key) = table.keys().find(|key| !matches!(key.get_ref().as_ref(), "name" | "sha256")) {
+            return Err(FileFault::Unknown {
+                line: line_of(self.text, &key.span()),
+                key: short(key.get_ref()),
+            });
+        }
+        let name = table.get("name").ok_or(FileFault::Missing { key: "files.name" })?;
+        let good = |text: &&str| {
+            !text.trim().is_empty() && text.len() <= LONGEST_FILE_NAME && !text.contains(char::is_control)
+        };
+        let text = name.get_ref().as_str().filter(good);
+        let text =
+            text.ok_or_else(|| self.wrong(name, "files.name", "a text of 1 to 120 bytes in one line"))?;
+        let Some(digits) = table.get("sha256") else {
+            return Ok(NamedFile { name: text.to_owned(), sha256: None });
+        };
+        let hex = |text: &&str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let sha256 = digits.get_ref().as_str().filter(hex);
+        let sha256 = sha256.ok_or_else(|| self.wrong(digits, "files.sha256", "64 hexadecimal digits"))?;
+        Ok(NamedFile { name: text.to_owned(), sha256: Some(sha256.to_ascii_lowercase()) })
     }
 
     fn parameters(&self) -> Result<BTreeMap<ParameterKey, Value>, FileFault> {

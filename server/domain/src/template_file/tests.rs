@@ -31,6 +31,10 @@ fn template() -> TemplateFile {
         ]
         .into(),
         secrets: [ParameterKey::plain("telephony.sip-settings.sip-credentials-password")].into(),
+        files: vec![
+            NamedFile { name: "logo \"80\".png".into(), sha256: Some("ab".repeat(32)) },
+            NamedFile { name: "marimba.mp3".into(), sha256: None },
+        ],
     }
 }
 
@@ -53,6 +57,7 @@ fn a_file_is_readable_and_in_the_order_of_the_catalogue() {
             "\"audio.codec-settings.slot-codec[10]\" = \"G.722\" # Codec of the slot",
             "# Not in the catalogue",
             "\"zzz.not.there\" = -1",
+            "# Files for phones; upload them before importing this where they are not.",
         ]
     );
     assert_eq!(read(&text), Ok(template()));
@@ -72,6 +77,7 @@ fn what_is_left_out_has_its_usual_value() {
         secure_mode: None,
         parameters: BTreeMap::new(),
         secrets: BTreeSet::new(),
+        files: Vec::new(),
     };
     assert_eq!(read, usual);
 }
@@ -103,6 +109,11 @@ fn every_fault_has_its_code_and_line() {
         ("[parameters]\n\"a\" = 99999999999999999999", ("template_file_wrong", Some(6))),
         ("[parameters]\n\n\"a\" = ", ("template_file_form", Some(7))),
         ("parameters = 1", ("template_file_wrong", Some(5))),
+        ("files = [\"a.png\"]", ("template_file_wrong", Some(5))),
+        ("[[files]]\nname = \"a.png\"\nsize = 1", ("template_file_unknown", Some(7))),
+        ("[[files]]\nsha256 = \"00\"", ("template_file_missing", None)),
+        ("[[files]]\nname = \"a.png\"\nsha256 = \"00\"", ("template_file_wrong", Some(7))),
+        ("[[files]]\nname = \"\"", ("template_file_wrong", Some(6))),
     ] {
         assert_eq!(of(more), fault, "{more}");
     }
@@ -132,6 +143,8 @@ fn reading_is_bounded() {
     assert_eq!(many(MOST_PARAMETERS + 1).unwrap_err().code(), "template_file_too_many");
     let clients = vec!["\"m\""; MOST_CLIENTS + 1].join(",");
     assert_eq!(read(&format!("{LEAST}clients = [{clients}]")).unwrap_err().code(), "template_file_too_many");
+    let files = "[[files]]\nname = \"n\"\n".repeat(MOST_FILES + 1);
+    assert_eq!(read(&format!("{LEAST}{files}")).unwrap_err().code(), "template_file_too_many");
     let deep = format!("{LEAST}rank = {}", "[".repeat(500_000));
     assert_eq!(read(&deep).unwrap_err().code(), "template_file_form");
 }
@@ -162,7 +175,9 @@ proptest! {
         clients in proptest::collection::vec("[A-Za-z0-9]{1,8}", 0..3),
         parameters in proptest::collection::btree_map(key(), value(), 0..8),
         secrets in proptest::collection::btree_set(key(), 0..4),
+        files in proptest::collection::vec(("[^\\p{C}\\s]{1,30}", proptest::option::of("[0-9a-f]{64}")), 0..3),
     ) {
+        let files = files.into_iter().map(|(name, sha256)| NamedFile { name, sha256 }).collect();
         let file = TemplateFile {
             name,
             description,
@@ -174,6 +189,7 @@ proptest! {
             secure_mode: wish,
             parameters,
             secrets,
+            files,
         };
         let text = write(&file, Catalogue::built_in());
         prop_assert_eq!(read(&text), Ok(file), "{}", text);

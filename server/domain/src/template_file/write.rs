@@ -26,6 +26,17 @@ pub fn write(template: &TemplateFile, catalogue: &Catalogue) -> String {
     }
     out.push_str("\n[parameters]\n");
     parameters(&mut out, &template.parameters, catalogue);
+    for (place, file) in template.files.iter().enumerate() {
+        out.push_str(if place == 0 {
+            "\n# Files for phones; upload them before importing this where they are not.\n[[files]]\n"
+        } else {
+            "\n[[files]]\n"
+        });
+        put(&mut out, format_args!("name = {}\n", quoted(&file.name)));
+        if let Some(sha256) = &file.sha256 {
+            put(&mut out, format_args!("sha256 = {}\n", quoted(sha256)));
+        }
+    }
     out
 }
 
