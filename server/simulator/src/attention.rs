@@ -26,6 +26,8 @@ pub(crate) struct Attention {
     pub(crate) obeys_override: bool,
     /// The phone is restarting and neither hears nor polls.
     pub(crate) is_off: bool,
+    /// It fetches what a deployment told it to; it still hears, polls and has sessions.
+    pub(crate) is_deploying: bool,
     ignore_every: u32,
     dcmp_url: Option<Arc<str>>,
     dcmp_interval: Duration,
@@ -40,6 +42,7 @@ impl Attention {
             listening: behaviour.listening,
             obeys_override: true,
             is_off: false,
+            is_deploying: false,
             ignore_every: behaviour.ignore_every,
             dcmp_url: None,
             dcmp_interval: behaviour.dcmp_interval.max(SHORTEST_INTERVAL),

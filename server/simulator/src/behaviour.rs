@@ -133,6 +133,51 @@ pub struct Behaviour {
     pub keeps_dcmp_url: bool,
     /// Whether items that DHCP delivers are read only while it does (`wpi.md` §1.4, §7.5).
     pub locks_dhcp_items: bool,
+    /// How files and firmware are fetched.
+    pub deployments: DeploymentManners,
+}
+
+/// How a phone deals with files and firmware (`wpi.md` §4.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeploymentManners {
+    /// Every deployment is answered `failed`.
+    pub refuses: bool,
+    /// A deployment is answered `accepted` before it begins; otherwise the phone just leaves.
+    pub replies: bool,
+    /// Most bytes a second of a download; `None` is as fast as it comes.
+    pub download_rate: Option<u64>,
+    /// The phone asks for the head of a file first.
+    pub head_first: bool,
+    /// The next so many downloads are given up in the middle and reported as failed; `u32::MAX`: all.
+    pub failing: u32,
+    /// The next so many downloads (after the failing ones) lose their connection in the middle and go on.
+    pub breaking: u32,
+    /// No deployment is reported with `status`.
+    pub no_status: bool,
+    /// Deletions, and messages with several files, are reported with `status` as well; not all firmware does
+    /// (`wpi.md` §4.6.4).
+    pub status_for_deletes: bool,
+    /// Time from the end of a download of firmware to the `start-up` with it. Real phones take minutes.
+    pub update_time: Duration,
+    /// After a download of firmware the phone starts up with what it had.
+    pub stays_on_old_version: bool,
+}
+
+impl Default for DeploymentManners {
+    fn default() -> Self {
+        Self {
+            refuses: false,
+            replies: false,
+            download_rate: None,
+            head_first: false,
+            failing: 0,
+            breaking: 0,
+            no_status: false,
+            status_for_deletes: false,
+            update_time: Duration::from_secs(5),
+            stays_on_old_version: false,
+        }
+    }
 }
 
 impl Default for Behaviour {
@@ -163,6 +208,7 @@ impl Default for Behaviour {
             dcmp_interval: Duration::from_secs(60),
             keeps_dcmp_url: false,
             locks_dhcp_items: true,
+            deployments: DeploymentManners::default(),
         }
     }
 }

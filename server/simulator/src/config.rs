@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::address::{MacAddress, NetworkGuard, SourceBlock};
-use crate::behaviour::{Behaviour, CookieEcho, Listening, Mishap, ReplyNonce};
+use crate::behaviour::{Behaviour, CookieEcho, DeploymentManners, Listening, Mishap, ReplyNonce};
 use crate::danger_tls::TlsVersions;
+use crate::dice::share_of;
 use crate::identity::IdentityRules;
 use crate::models::{Family, ModelRef};
 use crate::refusal::Refusal;
@@ -101,6 +102,13 @@ pub struct SimulateConfig {
     /// Let servers write what DHCP delivers.
     pub unlock_dhcp_items: bool,
 
+    /// How the phones deal with files and firmware; of phones whose downloads fail, `failing` is replaced.
+    pub deployments: DeploymentManners,
+    /// Share of the phones, 0 to 1, whose downloads fail; which ones follows from the seed.
+    pub failing_downloads: f64,
+    /// After so many failures they work; `None`: never.
+    pub failing_times: Option<u32>,
+
     /// TLS versions offered.
     pub tls_versions: TlsVersions,
     /// Reuse TLS sessions.
@@ -162,6 +170,9 @@ impl Default for SimulateConfig {
             mishaps: behaviour.mishaps,
             refuse: Vec::new(),
             unlock_dhcp_items: !behaviour.locks_dhcp_items,
+            deployments: behaviour.deployments,
+            failing_downloads: 0.0,
+            failing_times: None,
             tls_versions: TlsVersions::default(),
             tls_resumption: false,
             connect_timeout: Duration::from_secs(10),
@@ -193,6 +204,17 @@ impl SimulateConfig {
         }
     }
 
+    /// How the phone with this number behaves.
+    #[must_use]
+    pub fn behaviour_of(&self, number: u32) -> Behaviour {
+        let mut behaviour = self.behaviour();
+        // Another draw than those of the rounds: who changes items is not who fails.
+        if share_of(self.seed ^ 0xF11E, number) < self.failing_downloads {
+            behaviour.deployments.failing = self.failing_times.unwrap_or(u32::MAX);
+        }
+        behaviour
+    }
+
     /// How the phones behave.
     #[must_use]
     pub fn behaviour(&self) -> Behaviour {
@@ -221,6 +243,7 @@ impl SimulateConfig {
             mishap: self.mishap,
             mishaps: self.mishaps,
             locks_dhcp_items: !self.unlock_dhcp_items,
+            deployments: self.deployments,
             ..Behaviour::default()
         }
     }

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
@@ -41,6 +42,8 @@ pub struct Dialler {
     pub connect_timeout: Duration,
     /// Wait for the whole answer to a request.
     pub request_timeout: Duration,
+    /// Receive buffer of connections in bytes; `None` is what the system gives.
+    pub receive_buffer: Option<u32>,
 }
 
 impl Dialler {
@@ -62,6 +65,7 @@ impl Dialler {
             guard,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
+            receive_buffer: None,
         })
     }
 
@@ -88,6 +92,9 @@ impl Dialler {
         let tcp = |source| ConnectError::Tcp { server, source };
         let socket = if server.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
         let socket = socket.map_err(tcp)?;
+        if let Some(bytes) = self.receive_buffer {
+            socket.set_recv_buffer_size(bytes).map_err(tcp)?;
+        }
         if let Some(address) = self.source {
             socket
                 .bind(SocketAddr::new(IpAddr::V4(address), 0))
@@ -203,14 +210,28 @@ impl Connection {
         timeout(self.request_timeout, self.exchange(request)).await.map_err(|_| RequestError::Timeout)?
     }
 
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, RequestError> {
+    /// Send any request and wait for the head of the answer; the body is read while it comes.
+    ///
+    /// # Errors
+    /// As [`Connection::post`].
+    pub(crate) async fn open(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Incoming>, RequestError> {
+        timeout(self.request_timeout, self.begin(request)).await.map_err(|_| RequestError::Timeout)?
+    }
+
+    async fn begin(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, RequestError> {
         self.sender.ready().await.map_err(|source| RequestError::NotSent { source })?;
-        let response = self.sender.try_send_request(request).await.map_err(|mut error| {
+        self.sender.try_send_request(request).await.map_err(|mut error| {
             let not_sent = error.take_message().is_some();
             let source = error.into_error();
             if not_sent { RequestError::NotSent { source } } else { RequestError::Http { source } }
-        })?;
-        let (head, body) = response.into_parts();
+        })
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, RequestError> {
+        let (head, body) = self.begin(request).await?.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT)
             .collect()
             .await

@@ -17,8 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::attention::Attention;
 use crate::behaviour::Listening;
-use crate::machine::Opening;
-use crate::simulated_phone::{SessionSink, SimulatedPhone};
+use crate::simulated_phone::{Following, SessionSink, SimulatedPhone};
 
 /// Most bytes of a request, head and body together.
 const REQUEST_LIMIT: usize = 8 * 1024;
@@ -193,14 +192,15 @@ async fn follow(
     sink: Arc<dyn SessionSink>,
     stop: CancellationToken,
 ) {
+    let mut following = Following::new(Arc::clone(&phone), permits, sink, stop);
     while let Some(order) = waiting.recv().await {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let server = match phone.attention().borrow().obeys_override {
             true => order.server(phone.server()),
             false => phone.server(),
         };
-        // A session is large and rare: in a box, a phone that waits does not keep room for it.
-        Box::pin(phone.contact(Opening::Solicited, server, permit, &permits, &*sink, &stop)).await;
+        if !following.come(server).await {
+            return;
+        }
     }
 }
 

@@ -20,8 +20,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::address::NetworkGuard;
 use crate::connection::{ConnectError, Dialler, RequestError};
 use crate::contact_log::PollOutcome;
-use crate::machine::Opening;
-use crate::simulated_phone::{SessionSink, SimulatedPhone};
+use crate::simulated_phone::{Following, SessionSink, SimulatedPhone};
 
 /// The polling of one phone. Stops when dropped.
 pub struct DcmpPoller {
@@ -48,6 +47,7 @@ async fn poll(
     stop: CancellationToken,
 ) {
     let mut attention = phone.attention();
+    let mut following = Following::new(Arc::clone(&phone), permits, sink, stop);
     loop {
         let Some((url, due)) = attention.borrow_and_update().next_poll() else {
             if attention.changed().await.is_err() {
@@ -76,11 +76,8 @@ async fn poll(
             }
         };
         phone.polled(outcome);
-        if outcome == PollOutcome::Work {
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-            // Large and rare: in a box, a phone that waits does not keep room for it.
-            Box::pin(phone.contact(Opening::Solicited, phone.server(), permit, &permits, &*sink, &stop))
-                .await;
+        if outcome == PollOutcome::Work && !following.come(phone.server()).await {
+            return;
         }
     }
 }

@@ -49,6 +49,13 @@ pub fn mix(a: u64, b: u64) -> u64 {
     scramble(scramble(a.wrapping_add(0x9E37_79B9_7F4A_7C15)) ^ b.wrapping_mul(0xD134_2543_DE82_EF95))
 }
 
+/// A number from 0 to just below 1 that follows from the two, evenly spread: who of many does something.
+#[must_use]
+pub fn share_of(seed: u64, number: u32) -> f64 {
+    let drawn = mix(seed, u64::from(number)) >> 11;
+    drawn as f64 / (1_u64 << 53) as f64
+}
+
 fn scramble(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

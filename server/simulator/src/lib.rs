@@ -28,9 +28,12 @@ pub mod contact_log;
 pub mod contact_me;
 pub mod danger_tls;
 pub mod dcmp;
+mod deployment;
 pub mod dice;
+mod download;
 pub mod fleet_file;
 pub mod identity;
+mod image;
 pub mod machine;
 pub mod models;
 pub mod orders;
@@ -48,7 +51,9 @@ pub mod totals;
 
 pub use address::{AddressError, MacAddress, NetworkGuard, SourceBlock};
 pub use attendance::Attendance;
-pub use behaviour::{Behaviour, CookieEcho, FragmentAction, Listening, Mishap, ReplyNonce};
+pub use behaviour::{
+    Behaviour, CookieEcho, DeploymentManners, FragmentAction, Listening, Mishap, ReplyNonce,
+};
 pub use channel::{ChannelError, PhoneChannel};
 pub use config::SimulateConfig;
 pub use connection::{Answer, ConnectError, Connection, Dialler, LOGIN_PATH, RequestError};
@@ -62,9 +67,9 @@ pub use fleet_file::{FleetFile, FleetFileError, FleetFileErrorKind, StoredPhone}
 pub use identity::{Identity, IdentityRules};
 pub use machine::{Opening, PhoneMachine, SessionEnd, Step};
 pub use models::{Family, MODELS, Model, ModelRef};
-pub use orders::{ItemCount, OrderCount, OrderLog};
+pub use orders::{DownloadCount, ItemCount, OrderCount, OrderLog};
 pub use pattern::Place;
-pub use phone::{ChangedValue, Phone};
+pub use phone::{ChangedValue, Phone, StoredFile};
 pub use refusal::{Refusal, RefuseFileError, RefuseFileErrorKind, load_refusals};
 pub use run::{Fleet, RunError, run_fleet};
 pub use session::{SessionError, SessionOutcome, run_session};

@@ -9,8 +9,11 @@ use std::collections::VecDeque;
 use wire::{Action, Fragment, Item, PhoneMessage, Reason, ReplyStatus, ServerMessage};
 
 use crate::behaviour::{Behaviour, FragmentAction, Mishap, ReplyNonce};
+use crate::deployment::{Deployment, is_immediate};
 use crate::orders::OrderLog;
 use crate::phone::Phone;
+
+mod deploying;
 
 /// The public code that confirms a factory reset (`wpi.md` §4.5.8).
 const RESET_PASSWORD: &str = "124816";
@@ -61,6 +64,8 @@ pub enum SessionEnd {
     Restart,
     /// The phone restarts as it came out of the box.
     FactoryReset,
+    /// The phone left to carry out a deployment (`wpi.md` §4.6.3).
+    Deploying,
     /// The server had nothing to say: an empty answer (`wpi.md` §2.2).
     NothingMore,
     /// The phone went away without an answer ([`Mishap`]).
@@ -101,7 +106,15 @@ pub struct PhoneMachine {
     failed_writes: u32,
     mishap: Option<Mishap>,
     mishaps: u32,
+    failing_downloads: u32,
+    breaking_downloads: u32,
     orders: OrderLog,
+    /// What it was told to fetch in this session.
+    deployment: Option<Deployment>,
+    /// It is still at what it was told to fetch before.
+    is_deploying: bool,
+    /// How often it was switched on; what goes on meanwhile ends when this changes.
+    starts: u64,
     /// It was busy in this session.
     was_busy: bool,
     /// It has said `clean-up` in this session.
@@ -123,8 +136,13 @@ impl PhoneMachine {
             failed_writes: behaviour.failed_writes,
             mishap: behaviour.mishap,
             mishaps: behaviour.mishaps,
+            failing_downloads: behaviour.deployments.failing,
+            breaking_downloads: behaviour.deployments.breaking,
             behaviour,
             orders: OrderLog::default(),
+            deployment: None,
+            is_deploying: false,
+            starts: 0,
             was_busy: false,
             gave_up: false,
             parts: None,
@@ -183,7 +201,7 @@ impl PhoneMachine {
 
     /// Open a session. Whatever an earlier session left behind is dropped (`wpi.md` §2.3).
     pub fn open(&mut self, opening: &Opening, nonce: String) -> PhoneMessage {
-        self.parts = None;
+        (self.parts, self.deployment) = (None, None);
         (self.was_busy, self.gave_up) = (false, false);
         self.opened_for_local_changes = *opening == Opening::LocalChanges;
         let mut items = self.phone.basic_items();
@@ -224,7 +242,7 @@ impl PhoneMachine {
             self.parts = None;
         }
         self.orders.received(&action, &message.items);
-        if self.is_busy(&action) {
+        if self.is_busy(&action, &message.items) {
             self.was_busy = true;
             return self.reply(action, ReplyStatus::Busy, vec![], nonce);
         }
@@ -243,9 +261,9 @@ impl PhoneMachine {
             Action::Restart => self.restart(action, &message.items, nonce),
             Action::GetNextFragment => self.next_part(nonce),
             Action::CleanUp => self.clean_up(&message.items),
-            Action::FileDeployment | Action::SoftwareDeployment | Action::Unknown(_) => {
-                self.deploy(action, nonce)
-            }
+            Action::FileDeployment | Action::SoftwareDeployment => self.deploy(action, &message.items, nonce),
+            // Actions that are not public.
+            Action::Unknown(_) => self.reply(action, ReplyStatus::Failed, vec![], nonce),
         }
     }
 
@@ -261,11 +279,16 @@ impl PhoneMachine {
         self.message(Reason::CleanUp, vec![Item::new("cleanup-reason", reason)], nonce)
     }
 
-    fn is_busy(&mut self, action: &Action) -> bool {
+    fn is_busy(&mut self, action: &Action, items: &[Item]) -> bool {
         let asked = match action {
             Action::ReadAllItems | Action::ReadItems => self.behaviour.busy_reads,
-            Action::WriteItems | Action::Restart | Action::FileDeployment | Action::SoftwareDeployment => {
-                true
+            Action::WriteItems | Action::Restart => true,
+            Action::FileDeployment | Action::SoftwareDeployment => {
+                // One at a time; a call is only disturbed by what must be done at once (`wpi.md` §4.6.1).
+                if self.is_deploying {
+                    return true;
+                }
+                !is_immediate(items)
             }
             Action::GetNextFragment | Action::CleanUp | Action::Unknown(_) => false,
         };
@@ -312,7 +335,7 @@ impl PhoneMachine {
 
     fn vanish(&mut self) -> Step {
         if self.behaviour.returns_after_vanishing {
-            self.phone.restart(self.behaviour.keeps_dcmp_url);
+            self.start_again();
         }
         Step::End(SessionEnd::Vanished)
     }
@@ -322,24 +345,18 @@ impl PhoneMachine {
         match (value("restart-type"), value("restart-password")) {
             (None, _) => {
                 self.orders.obeyed(&action, items);
-                self.phone.restart(self.behaviour.keeps_dcmp_url);
+                self.start_again();
                 Step::End(SessionEnd::Restart)
             }
             (Some("FactoryReset"), Some(RESET_PASSWORD)) => {
                 self.orders.obeyed(&action, items);
+                self.starts += 1;
                 self.phone.factory_reset();
                 Step::End(SessionEnd::FactoryReset)
             }
             // What a phone does with a wrong code is not documented; refusing is the harmless guess.
             (Some(_), _) => self.reply(action, ReplyStatus::Failed, vec![], nonce),
         }
-    }
-
-    /// Files and firmware are refused for now: downloading is work of its own, and it begins here.
-    /// A refusal is what a phone says that cannot take the file (`wpi.md` §4.6.3, §4.6.6). Actions that
-    /// are not public end here, too.
-    fn deploy(&mut self, action: Action, nonce: String) -> Step {
-        self.reply(action, ReplyStatus::Failed, vec![], nonce)
     }
 
     fn clean_up(&mut self, items: &[Item]) -> Step {

@@ -31,6 +31,21 @@ pub struct ItemCount {
     pub refused: u32,
 }
 
+/// Downloads of a phone, and what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DownloadCount {
+    /// Begun.
+    pub started: u32,
+    /// Ended with the whole file.
+    pub completed: u32,
+    /// Ended without it.
+    pub failed: u32,
+    /// Times one went on after its connection broke.
+    pub resumed: u32,
+    /// Bytes received, repeated ones included.
+    pub bytes: u64,
+}
+
 /// The orders one phone has received.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OrderLog {
@@ -44,6 +59,10 @@ pub struct OrderLog {
     pub factory_resets: OrderCount,
     /// FileDeployment and SoftwareDeployment.
     pub deployments: OrderCount,
+    /// Downloads that followed from them.
+    pub downloads: DownloadCount,
+    /// Start-ups with the firmware of a deployment.
+    pub updates: u32,
     /// Each written item.
     pub items: BTreeMap<ItemKey, ItemCount>,
     /// Items that arrived after so many different ones that they are not counted one by one.

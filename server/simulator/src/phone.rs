@@ -15,6 +15,10 @@ use crate::pattern::{Place, initial_value};
 use crate::refusal::{Refusal, Refusals};
 use crate::table::{ItemTable, ItemTables, Missing, Slot, SlotId};
 
+mod storage;
+
+pub use storage::StoredFile;
+
 /// The value pattern of an item that can only be reported as failed.
 const FAILED: &str = "!failed";
 

@@ -20,7 +20,7 @@ use crate::config::SimulateConfig;
 use crate::connection::Dialler;
 use crate::contact_me::ListenError;
 use crate::danger_tls::{TlsOptions, TlsSetupError, tls_settings};
-use crate::dice::{Dice, mix};
+use crate::dice::{Dice, share_of};
 use crate::fleet_file::{FleetFile, FleetFileError, StoredPhone};
 use crate::identity::Identity;
 use crate::machine::{Opening, PhoneMachine};
@@ -60,7 +60,7 @@ impl Fleet {
         let mut stored = stored.map_or_else(Vec::new, |file| file.phones);
         let resting = stored.split_off(stored.len().min(config.phones as usize));
         let mut stored = stored.into_iter();
-        let (rules, behaviour) = (config.identity_rules(), config.behaviour());
+        let rules = config.identity_rules();
         let tables = ItemTables::default();
         let refusals: Arc<[Refusal]> = config.refuse.clone().into();
         let nonce_seed = config.nonce_seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
@@ -89,7 +89,7 @@ impl Fleet {
                 Dialler::new(Arc::clone(&tls), source, config.guard()).map_err(RunError::Address)?;
             dialler.connect_timeout = config.connect_timeout;
             dialler.request_timeout = config.request_timeout;
-            let machine = PhoneMachine::new(phone, behaviour.clone());
+            let machine = PhoneMachine::new(phone, config.behaviour_of(number));
             let phone = SimulatedPhone::new(machine, dialler, server, nonce_seed);
             phones.push(Arc::new(phone.with_back_off(config.back_off)));
         }
@@ -281,8 +281,7 @@ fn changes(config: &SimulateConfig, number: u32, round: u32) -> Option<usize> {
     if round == 0 || config.change_items == 0 {
         return None;
     }
-    let drawn = mix(config.seed ^ u64::from(round), u64::from(number)) >> 11;
-    let share = drawn as f64 / (1_u64 << 53) as f64;
+    let share = share_of(config.seed ^ u64::from(round), number);
     (share < config.change_share).then_some(config.change_items)
 }
 

@@ -22,6 +22,11 @@ use crate::machine::{Opening, PhoneMachine, SessionEnd};
 use crate::orders::OrderLog;
 use crate::session::{SessionError, SessionOutcome, run_session};
 
+mod deploying;
+mod following;
+
+pub(crate) use following::Following;
+
 /// Most complete sessions that follow one another without a new cause; a server that asks for more is
 /// caught in a loop.
 const MOST_FOLLOW_UPS: u32 = 50;
@@ -267,6 +272,7 @@ impl SimulatedPhone {
     ) -> Result<SessionOutcome, SessionError> {
         let State { machine, dice } = state;
         let mut channel = self.channel_to(server, machine);
+        machine.set_deploying(self.attention.borrow().is_deploying);
         self.attention.send_modify(|attention| {
             attention.is_off = false;
             attention.contacted(Instant::now());
@@ -285,7 +291,10 @@ impl SimulatedPhone {
         match end {
             SessionEnd::Restart | SessionEnd::FactoryReset => true,
             SessionEnd::Vanished => self.returns_after_vanishing,
-            SessionEnd::CleanUp { .. } | SessionEnd::NothingMore | SessionEnd::GaveUp => false,
+            SessionEnd::CleanUp { .. }
+            | SessionEnd::Deploying
+            | SessionEnd::NothingMore
+            | SessionEnd::GaveUp => false,
         }
     }
 
@@ -300,9 +309,9 @@ impl SimulatedPhone {
         }
     }
 
-    /// A session with `server` and all that follows from it. Each session holds one of `permits`
-    /// (the first one `permit`), waits between them hold none. `stop` ends waits, not sessions. A phone
-    /// that is off, because it restarts, does nothing but start up.
+    /// A session with `server` and all that follows from it, downloads included. Each session holds one of
+    /// `permits` (the first one `permit`), waits and downloads between them hold none. `stop` ends waits and
+    /// downloads, not sessions. A phone that is off, because it restarts, does nothing but start up.
     pub async fn contact(
         &self,
         opening: Opening,
@@ -332,16 +341,30 @@ impl SimulatedPhone {
             tried += 1;
             let result = self.hold_session(&mut state, server, &opening, |end| self.turns_off(end)).await;
             let was_busy = state.machine.was_busy();
+            let deployment = result.is_ok().then(|| self.begin_deployment(&mut state.machine)).flatten();
             let back_off = self.back_off.wait(tried, &mut state.dice);
             off = self.attention.borrow().is_off.then(|| Off { attention: &self.attention });
             drop((state, held));
             sink.session(self.number, &result);
+            if let Some(deployment) = deployment {
+                // Large and rare: in a box, a phone that has nothing to fetch does not keep room for it.
+                let Some(done) = stop.run_until_cancelled(Box::pin(self.carry_out(deployment))).await else {
+                    return ContactEnd::GivenUp;
+                };
+                if let Some(done) = done {
+                    (opening, tried, complete, off) = (done.opening, 0, complete + 1, done.off);
+                    continue;
+                }
+            }
             let wait = match result.as_ref().map(|outcome| &outcome.end) {
                 Err(_) if self.back_off.after_errors => back_off,
                 Err(_) => return ContactEnd::Failed,
                 Ok(end) if end.is_overload() => back_off,
                 Ok(end) => {
                     let Some((next, wait)) = self.follow_up(end, was_busy) else { return ContactEnd::Done };
+                    if was_busy && stop.run_until_cancelled(self.no_more_deploying()).await.is_none() {
+                        return ContactEnd::GivenUp;
+                    }
                     (opening, tried, complete) = (next, 0, complete + 1);
                     Some(wait)
                 }

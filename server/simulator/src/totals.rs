@@ -35,6 +35,22 @@ pub struct OrderTotals {
     pub factory_resets_refused: u64,
     /// Phones that were reset more than once.
     pub phones_reset_twice: u64,
+    /// Deployments of files and firmware received.
+    pub deployments: u64,
+    /// Deployments that were refused, or came to a busy phone.
+    pub deployments_refused: u64,
+    /// Downloads begun.
+    pub downloads_started: u64,
+    /// Downloads that ended with the whole file.
+    pub downloads_completed: u64,
+    /// Downloads that ended without it.
+    pub downloads_failed: u64,
+    /// Times a download went on after its connection broke.
+    pub downloads_resumed: u64,
+    /// Bytes of downloads.
+    pub download_bytes: u64,
+    /// Start-ups with the firmware of a deployment.
+    pub updates: u64,
 }
 
 /// Contact-me requests and polls of all phones.
@@ -97,6 +113,14 @@ impl OrderTotals {
         self.factory_resets += u64::from(log.factory_resets.received);
         self.factory_resets_refused += refused(log.factory_resets);
         self.phones_reset_twice += u64::from(log.factory_resets.obeyed > 1);
+        self.deployments += u64::from(log.deployments.received);
+        self.deployments_refused += refused(log.deployments);
+        self.downloads_started += u64::from(log.downloads.started);
+        self.downloads_completed += u64::from(log.downloads.completed);
+        self.downloads_failed += u64::from(log.downloads.failed);
+        self.downloads_resumed += u64::from(log.downloads.resumed);
+        self.download_bytes += log.downloads.bytes;
+        self.updates += u64::from(log.updates);
     }
 }
 

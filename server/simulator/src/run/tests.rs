@@ -275,3 +275,49 @@ async fn what_a_phone_of_the_file_refuses_only_that_phone_refuses() {
     let kept = FleetFile::load(&path).await.unwrap().unwrap();
     assert_eq!(kept.phones[1].refuse, file.phones[1].refuse);
 }
+
+#[tokio::test]
+async fn the_same_share_of_a_fleet_fails_to_download_and_the_file_keeps_what_came() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fleet.json");
+    let server = ScriptedServer::start(|seen: &Seen| {
+        if seen.method == http::Method::GET {
+            return answered(StatusCode::OK, vec![7; 1000]);
+        }
+        let message = seen.message();
+        let url = format!("https://{}/file/a/bell.wav", seen.header("host").unwrap());
+        match message.reason {
+            Reason::StartUp => {
+                let items = vec![Item::new("file-https-base-url", url), Item::new("file-type", "MOH")];
+                order(&message, Action::FileDeployment, items)
+            }
+            _ => order(&message, Action::CleanUp, vec![]),
+        }
+    })
+    .await;
+    let config = SimulateConfig {
+        phones: 60,
+        rounds: 3,
+        failing_downloads: 0.2,
+        failing_times: Some(2),
+        fleet_file: Some(path.clone()),
+        ..config(&server)
+    };
+    let failing: Vec<_> =
+        (0..60).filter(|number| config.behaviour_of(*number).deployments.failing == 2).collect();
+    assert!((5..20).contains(&failing.len()), "{failing:?}");
+    let summary = run(&config).await.unwrap();
+    let orders = &summary.orders;
+    assert_eq!((summary.sessions_ok, summary.chains_complete), (360, 180));
+    assert_eq!((orders.deployments, orders.deployments_refused, orders.downloads_started), (180, 0, 180));
+    assert_eq!(orders.downloads_failed, 2 * failing.len() as u64);
+    assert_eq!(orders.downloads_completed + orders.downloads_failed, 180);
+    assert!(orders.download_bytes >= 1000 * orders.downloads_completed);
+    let kept = FleetFile::load(&path).await.unwrap().unwrap();
+    let stored = |phone: &StoredPhone| phone.values.iter().any(|value| value.value == "bell.wav");
+    assert!(kept.phones.iter().all(stored), "all work at the third time");
+    let always = SimulateConfig { failing_times: None, ..config.clone() };
+    let same: Vec<_> =
+        (0..60).filter(|number| always.behaviour_of(*number).deployments.failing == u32::MAX).collect();
+    assert_eq!(same, failing);
+}

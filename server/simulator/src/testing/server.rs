@@ -31,6 +31,7 @@ pub(crate) struct Seen {
     pub(crate) peer: SocketAddr,
     /// Which connection it came on, from 1.
     pub(crate) connection: u32,
+    pub(crate) method: http::Method,
     pub(crate) path: String,
     pub(crate) headers: http::HeaderMap,
     pub(crate) body: Bytes,
@@ -39,6 +40,11 @@ pub(crate) struct Seen {
 impl Seen {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The reason of a message; `None` of a request that is none.
+    pub(crate) fn message_reason(&self) -> Option<Reason> {
+        PhoneMessage::parse(&self.body, &Limits::default()).ok().map(|message| message.reason)
     }
 
     pub(crate) fn message(&self) -> PhoneMessage {
@@ -104,7 +110,8 @@ impl ScriptedServer {
                             let (head, body) = request.into_parts();
                             let body = body.collect().await.unwrap().to_bytes();
                             let path = head.uri.path().to_owned();
-                            let seen = Seen { peer, connection, path, headers: head.headers, body };
+                            let (method, headers) = (head.method, head.headers);
+                            let seen = Seen { peer, connection, method, path, headers, body };
                             let reply = script(&seen);
                             log.lock().unwrap().push(seen);
                             Ok::<_, Infallible>(reply)
