@@ -37,6 +37,10 @@ pub enum Resource {
     ClientFields,
     /// A scan: begun, further on, or over.
     Scans,
+    /// A file.
+    Files,
+    /// A storage provider: changed, tried or scanned.
+    StorageProviders,
 }
 
 /// What happened to it.

@@ -13,6 +13,7 @@ pub mod config;
 pub mod dcmp;
 pub mod device;
 pub mod events;
+pub mod fileserver;
 pub mod http;
 pub mod net;
 pub mod routes;
@@ -20,6 +21,7 @@ mod server;
 pub mod settings;
 pub mod signals;
 pub mod status;
+pub mod storage;
 pub mod store;
 pub mod vault;
 
@@ -64,6 +66,14 @@ pub struct App {
     pub layers: Arc<app::layers::Kept>,
     /// Figures of the welcome page, kept for a moment.
     pub dashboard: Arc<app::dashboard::Kept>,
+    /// Directories in which files are kept.
+    pub places: Arc<storage::Places>,
+    /// Gives files to phones.
+    pub file_server: Arc<fileserver::FileServer>,
+    /// Whose turn it is at uploads and other things of files that only one may do at a time.
+    pub uploads: Arc<app::files::Turns>,
+    /// Whether the directory for files is the one the installation has its files in.
+    pub home: Arc<app::files::home::Home>,
     /// Certificates in use, once they are loaded.
     pub certificates: Arc<std::sync::OnceLock<certificates::Certificates>>,
 }

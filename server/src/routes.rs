@@ -13,9 +13,10 @@ use utoipa_axum::routes;
 use crate::App;
 use crate::http::document::{base, needs, pages, public};
 use crate::http::{
-    ApiState, accounts, actions, audit, auth, client_fields, client_layers, clients, configuration, copies,
-    dashboard, device_models, diagnosis, events, finish, groups, health, jobs, notifications, parameters,
-    plans, prepared, scans, second_factor, sessions, settings, templates, tokens,
+    ApiState, accounts, actions, audit, auth, client_fields, client_files, client_layers, clients,
+    configuration, copies, dashboard, device_models, diagnosis, events, files, finish, firmware, groups,
+    health, jobs, notifications, parameters, plans, prepared, scans, second_factor, sessions, settings,
+    storage_providers, template_files, templates, tokens, uploads,
 };
 
 /// Prefix of the operations of the first version.
@@ -93,7 +94,20 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(needs(P::ReadClients, routes!(scans::list_scans))) // GET /api/v1/scans
         .routes(needs(P::ChangeClients, routes!(scans::create_scan))) // POST /api/v1/scans
         .routes(needs(P::ReadClients, routes!(scans::get_scan))) // GET /api/v1/scans/{id}
+        .routes(needs(P::ReadClients, routes!(scans::list_scan_findings))) // GET /api/v1/scans/{id}/findings
         .routes(needs(P::ChangeClients, routes!(scans::stop_scan))) // POST /api/v1/scans/{id}/stop
+        // storage providers
+        .routes(needs(P::ReadClients, routes!(storage_providers::list_storage_providers))) // GET /api/v1/storage-providers
+        .routes(needs(P::ChangeStorage, routes!(storage_providers::create_storage_provider))) // POST /api/v1/storage-providers
+        .routes(needs(P::ReadClients, routes!(storage_providers::export_storage_providers))) // GET /api/v1/storage-providers/export
+        .routes(needs(P::ChangeStorage, routes!(storage_providers::delete_storage_providers))) // POST /api/v1/storage-providers/delete
+        .routes(needs(P::ChangeStorage, routes!(storage_providers::try_storage_provider))) // POST /api/v1/storage-providers/check
+        .routes(needs(P::ReadClients, routes!(storage_providers::get_storage_provider))) // GET /api/v1/storage-providers/{id}
+        .routes(needs(P::ChangeStorage, routes!(storage_providers::update_storage_provider))) // PATCH /api/v1/storage-providers/{id}
+        .routes(needs(P::ChangeStorage, routes!(storage_providers::delete_storage_provider))) // DELETE /api/v1/storage-providers/{id}
+        .routes(needs(P::ChangeStorage, routes!(storage_providers::check_storage_provider))) // POST /api/v1/storage-providers/{id}/check
+        .routes(needs(P::ChangeStorage, routes!(storage_providers::scan_storage_provider))) // POST /api/v1/storage-providers/{id}/scan
+        .routes(needs(P::ChangeStorage, routes!(storage_providers::stop_storage_provider_scan))) // POST /api/v1/storage-providers/{id}/scan/stop
         // templates
         .routes(needs(P::ReadClients, routes!(templates::list_templates))) // GET /api/v1/templates
         .routes(needs(P::ChangeTemplates, routes!(templates::create_template))) // POST /api/v1/templates
@@ -107,6 +121,12 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(needs(P::ChangeTemplates, routes!(templates::delete_templates))) // POST /api/v1/templates/delete
         .routes(needs(P::ReadClients, routes!(templates::list_template_starters))) // GET /api/v1/template-starters
         .routes(needs(P::ReadClients, routes!(client_layers::list_client_layers))) // GET /api/v1/clients/{id}/layers
+        .routes(needs(P::ReadClients, routes!(template_files::list_template_files))) // GET /api/v1/templates/{id}/files
+        .routes(needs(P::ChangeTemplates, routes!(template_files::replace_template_files))) // PUT /api/v1/templates/{id}/files
+        // firmware, and files of clients
+        .routes(needs(P::ReadClients, routes!(firmware::get_firmware))) // GET /api/v1/firmware
+        .routes(needs(P::ChangeClients, routes!(firmware::plan_firmware))) // POST /api/v1/firmware/plan
+        .routes(needs(P::ReadClients, routes!(client_files::list_client_files))) // GET /api/v1/clients/{id}/files
         // groups, and the fields clients can have
         .routes(needs(P::ReadClients, routes!(groups::list_groups))) // GET /api/v1/groups
         .routes(needs(P::ChangeTemplates, routes!(groups::create_group))) // POST /api/v1/groups
@@ -120,6 +140,22 @@ fn v1() -> OpenApiRouter<ApiState> {
         .routes(needs(P::ChangeTemplates, routes!(client_fields::update_client_field))) // PATCH /api/v1/client-fields/{name}
         .routes(needs(P::ChangeTemplates, routes!(client_fields::delete_client_field))) // DELETE /api/v1/client-fields/{name}
         .routes(needs(P::ChangeClients, routes!(client_fields::set_client_fields))) // PUT /api/v1/clients/{id}/fields
+        // files, and uploads of them in pieces
+        .routes(needs(P::ReadClients, routes!(files::list_files))) // GET /api/v1/files
+        .routes(needs(P::ReadClients, routes!(files::export_files))) // GET /api/v1/files/export
+        .routes(needs(P::ChangeFiles, routes!(files::create_file))) // POST /api/v1/files
+        .routes(needs(P::ReadClients, routes!(files::get_file))) // GET /api/v1/files/{id}
+        .routes(needs(P::ChangeFiles, routes!(files::update_file))) // PATCH /api/v1/files/{id}
+        .routes(needs(P::ChangeFiles, routes!(files::delete_file))) // DELETE /api/v1/files/{id}
+        .routes(needs(P::ReadClients, routes!(files::get_file_content))) // GET /api/v1/files/{id}/content
+        .routes(needs(P::ChangeFiles, routes!(files::convert_file))) // POST /api/v1/files/{id}/convert
+        .routes(needs(P::ChangeFiles, routes!(files::delete_files))) // POST /api/v1/files/delete
+        .routes(needs(P::ChangeFiles, routes!(uploads::create_upload))) // POST /api/v1/uploads
+        .routes(needs(P::ChangeFiles, routes!(uploads::list_uploads))) // GET /api/v1/uploads
+        .routes(needs(P::ChangeFiles, routes!(uploads::get_upload))) // GET /api/v1/uploads/{token}
+        .routes(needs(P::ChangeFiles, routes!(uploads::update_upload))) // PATCH /api/v1/uploads/{token}
+        .routes(needs(P::ChangeFiles, routes!(uploads::finish_upload))) // POST /api/v1/uploads/{token}/finish
+        .routes(needs(P::ChangeFiles, routes!(uploads::delete_upload))) // DELETE /api/v1/uploads/{token}
         // jobs
         .routes(needs(P::ReadClients, routes!(jobs::list_jobs))) // GET /api/v1/jobs
         .routes(needs(P::ReadClients, routes!(jobs::export_jobs))) // GET /api/v1/jobs/export
@@ -204,8 +240,9 @@ mod tests {
             assert!(operation["x-permission"].is_string(), "{id}");
             assert!(operation["responses"]["default"].is_object(), "{id}");
             assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{id}");
-            let changes =
-                place.starts_with("PATCH") || (place.starts_with("PUT") && !place.contains("/auth/"));
+            // A piece of an upload names what it expects by its offset.
+            let changes = (place.starts_with("PATCH") && !place.contains("/uploads/"))
+                || (place.starts_with("PUT") && !place.contains("/auth/"));
             let asks = operation["parameters"]
                 .as_array()
                 .is_some_and(|all| all.iter().any(|p| p["name"] == "If-Match"));

@@ -16,13 +16,16 @@ use crate::App;
 use crate::app::calling::polls::Board;
 use crate::app::jobs::pulse;
 use crate::app::tasks::schedule::{Schedule, ScheduleError};
-use crate::app::{accounts, calling, contact_counts, scans, tasks, watch};
+use crate::app::{
+    AppError, accounts, calling, contact_counts, files, scans, storage_providers, tasks, watch,
+};
 use crate::certificates::{CertificateError, Certificates, Workshop};
 use crate::clock::{Clock, Entropy, EntropyError};
 use crate::config::{Config, KeyError, load_key};
 use crate::dcmp::Dcmp;
 use crate::device::Device;
 use crate::events::Events;
+use crate::fileserver::{self, FileServer};
 use crate::net::{
     BindError, CertificateStore, HttpDialect, Listener, ListenerSettings, NetLimits, NowFn, TlsProfile,
     TlsServer, TlsSetupError, Transport,
@@ -30,6 +33,7 @@ use crate::net::{
 use crate::routes;
 use crate::settings::Settings;
 use crate::status::causes;
+use crate::storage::Places;
 use crate::store::group::GroupWriter;
 use crate::store::{Store, StoreError, item_names, meta};
 use crate::vault::{Vault, VaultError};
@@ -39,6 +43,9 @@ const SWEEP: Duration = Duration::from_secs(1);
 
 /// Sweeps between two looks at the settings: another node may have changed them.
 const RELOAD: u64 = 5;
+
+/// Sweeps between two looks at the directory for files: it may be the right one by now, or another one.
+const LOOK_AT_FILES: u64 = 60;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +89,12 @@ pub enum StartError {
     /// The schedule of background tasks.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
+    /// The directories for files.
+    #[error("could not make the directories for files")]
+    FilePlaces(#[source] std::io::Error),
+    /// The database, when the directory for files was compared with it.
+    #[error("could not look at the directory for files")]
+    FileHome(#[source] Box<AppError>),
     /// The parameter catalogue, or the file that overrides it.
     #[error(transparent)]
     Catalogue(#[from] CatalogueError),
@@ -201,6 +214,11 @@ impl Server {
         item_names::resolve(&store, &names).await?;
         let settings = Settings::load(&store, config.overrides.clone()).await?;
         let node_name: [u8; 8] = entropy.bytes()?;
+        let node = hex::encode(node_name);
+        let places = Arc::new(Places::make(&config.data_dir).await.map_err(StartError::FilePlaces)?);
+        let file_server =
+            FileServer::start(&places, &settings, &node).await.map_err(StartError::FilePlaces)?;
+        let file_server = Arc::new(file_server);
         let app = App {
             reports: GroupWriter::start(&store),
             store,
@@ -213,14 +231,19 @@ impl Server {
             stop: CancellationToken::new(),
             catalogue,
             signals: Arc::default(),
-            node: hex::encode(node_name).into(),
+            node: node.into(),
             pins: Arc::default(),
             handshake_failures: Arc::default(),
             contact_counts: Arc::default(),
             layers: Arc::default(),
             dashboard: Arc::default(),
+            places,
+            file_server,
+            uploads: Arc::default(),
+            home: Arc::default(),
             certificates: Arc::default(),
         };
+        files::home::look(&app).await.map_err(|error| StartError::FileHome(Box::new(error)))?;
         let certificates = Certificates::load(&Workshop {
             store: &app.store,
             vault: &app.vault,
@@ -291,6 +314,9 @@ impl Server {
         if let Err(error) = contact_counts::flush(&self.app).await {
             tracing::warn!(error = causes(&error), "the last contacts were not written down");
         }
+        if let Err(error) = fileserver::flush(&self.app).await {
+            tracing::warn!(error = causes(&error), "the progress of the last downloads was not written down");
+        }
         self.app.store.close().await;
     }
 }
@@ -319,6 +345,11 @@ async fn sweep(app: App, device: Device) {
         {
             tracing::warn!(error = causes(&error), "the settings could not be read again");
         }
+        if round.is_multiple_of(LOOK_AT_FILES)
+            && let Err(error) = files::home::look(&app).await
+        {
+            tracing::warn!(error = causes(&error), "the directory for files could not be looked at");
+        }
     }
 }
 
@@ -327,8 +358,10 @@ fn background(app: &App, board: &Arc<Board>, polled: bool) -> Vec<JoinHandle<()>
     let mut running = vec![
         tokio::spawn(call(app.clone(), Arc::clone(board))),
         tokio::spawn(scan(app.clone())),
+        tokio::spawn(storage_providers::run::run(app.clone())),
         tokio::spawn(tasks::run(app.clone())),
         tokio::spawn(watch::run(app.clone())),
+        tokio::spawn(fileserver::run(app.clone())),
     ];
     if polled {
         let (app, board) = (app.clone(), Arc::clone(board));

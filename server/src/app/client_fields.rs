@@ -269,7 +269,7 @@ pub(super) fn checked_values(
 /// Sets the fields of a client: all of them, what is not named is cleared.
 ///
 /// # Errors
-/// `not_found`, `precondition_failed`, `invalid_fields`, `plan_required` with the plan that sets them.
+/// `not_found`, `precondition_failed`, `invalid_fields`, `plan_required` with the plan that sets them, `confirmation_required`.
 pub async fn set_of_client(
     app: &App,
     caller: &Caller,
@@ -287,7 +287,7 @@ pub async fn set_of_client(
         let name = client.e164.or(client.device_id_text).or(device).unwrap_or_else(|| id.to_string());
         let fields = FieldsChange { client: id, name, before, fields };
         let change = FleetChange { fields: Some(fields), ..FleetChange::default() };
-        plans::save_or_plan(app, caller, change).await?;
+        plans::save_or_plan(app, caller, change, request.confirm).await?;
     }
     clients::find(app, id).await
 }

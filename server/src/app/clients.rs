@@ -165,7 +165,7 @@ impl Order {
         let (sort, descending) = sort(query.sort.as_deref(), &SORTS)?;
         let filter = ClientFilter {
             search: text(&query.search),
-            software_type: text(&query.software_type),
+            software_type: selection::software_type(query.software_type.as_deref()),
             model: text(&query.model),
             state: query.state,
             software_version: text(&query.software_version),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use domain::calling;
 use domain::catalogue::{ParameterKey, Value};
 use domain::client::{Access, ClientState, SecureMode};
-use domain::configuration::{Content, Desired, ItemKey, Layer, Picture, Row, kind_of};
+use domain::configuration::{Content, Desired, HandOut, ItemKey, Layer, Picture, Row, kind_of};
 use domain::setting::SettingKey;
 use domain::{ClientId, Secret, item};
 use sha2::{Digest, Sha256};
@@ -303,6 +303,21 @@ pub fn system_items(app: &App, client: &Client) -> BTreeMap<ItemKey, String> {
 /// Whether both sides of a session with this client are authenticated.
 pub fn is_secure(client: &Client) -> bool {
     client.secure_mode == SecureMode::Secure
+}
+
+/// What decides about the secrets of a client, if it answers our call from its own network (D-24).
+pub fn expected_hand_out(client: &Client, window_open: bool) -> HandOut {
+    HandOut {
+        secure: is_secure(client),
+        approved: client.approved,
+        known_network: true,
+        // A client without an address gets its own with the first contact.
+        known_address: client.trusted_address.is_none() || client.trusted_address == client.peer_address,
+        answers_call: true,
+        window_open,
+        handed_out_before: false,
+        send_again: false,
+    }
 }
 
 /// Digest of what a plan was made of: the items it touches with what was reported of them (D-27).

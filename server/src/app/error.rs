@@ -115,6 +115,13 @@ impl AppError {
         self
     }
 
+    /// Keeps the cause, for the log only.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
     /// The stable code.
     pub fn code(&self) -> Code {
         self.0.code

@@ -1,6 +1,9 @@
 //! Jobs as administrators see them: lists, one job, its targets (OSEM §12.1, §12.2). What happens to jobs is in
 //! `jobs`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use api::Page;
 use api::job::{
     DeleteJobs, JobQuery, JobView, JobsDeleted, ResultView, TargetDetails, TargetQuery, TargetView,
@@ -12,6 +15,7 @@ use futures_util::{Stream, stream};
 
 use super::caller::Caller;
 use super::cursor;
+use super::deployments::{offer, view as view_deployment};
 use super::error::{AppError, AppResult};
 use super::jobs;
 use super::paging::{Paging, sort};
@@ -38,6 +42,7 @@ fn view(app: &App, job: Job, targets: Counts) -> JobView {
     let until = job.finished_at.unwrap_or_else(|| app.clock.now());
     // The state in the row follows the targets with the pulse; who asks shall not see an older one.
     let state = if targets.total() > 0 { targets.job_state(job.stopping) } else { job.state };
+    let options = view_deployment::job_options(&job);
     JobView {
         id: job.id,
         kind: job.kind,
@@ -45,7 +50,7 @@ fn view(app: &App, job: Job, targets: Counts) -> JobView {
         cause: job.cause,
         initiator_kind: job.initiator_kind,
         initiator: job.initiator_name,
-        options: job.options,
+        options,
         plan: job.plan,
         stopping: job.stopping,
         created_at: job.created_at,
@@ -168,6 +173,24 @@ pub(super) async fn of(app: &App, tx: &Tx, id: JobId) -> AppResult<JobView> {
     Ok(view(app, job, counts))
 }
 
+/// Views of targets; how far their deployments are is read for all of them at once.
+async fn target_views(app: &App, targets: Vec<JobTarget>) -> StoreResult<Vec<TargetView>> {
+    let mut files = HashMap::new();
+    for job in targets.iter().filter(|target| target.kind.deploys()).map(|target| target.job) {
+        if let Entry::Vacant(place) = files.entry(job)
+            && let Some(job) = rows::by_id(&app.store, job).await?
+        {
+            place.insert(offer::options_of(&job).map_or(0, |options| options.files.len()));
+        }
+    }
+    let mut progress = view_deployment::progress(&app.store, &targets, &files).await?;
+    let view = |target: JobTarget| {
+        let deployment = progress.remove(&target.id);
+        TargetView { deployment, ..target_view(target) }
+    };
+    Ok(targets.into_iter().map(view).collect())
+}
+
 fn target_view(target: JobTarget) -> TargetView {
     TargetView {
         id: target.id,
@@ -187,6 +210,7 @@ fn target_view(target: JobTarget) -> TargetView {
         finished_at: target.finished_at,
         reason: target.reason,
         reason_args: target.reason_args,
+        deployment: None,
         results: target
             .results
             .into_iter()
@@ -217,7 +241,7 @@ pub async fn targets(app: &App, id: JobId, query: &TargetQuery) -> AppResult<Pag
     let full = found.len() as u64 == paging.size;
     let more = if paged { full && paging.has_more(total) } else { full };
     let next = found.last().filter(|_| more).map(|last| cursor::encode(&order, &last.id)).transpose()?;
-    let items = found.into_iter().map(target_view).collect();
+    let items = target_views(app, found).await?;
     Ok(Page { items, total, page: paged.then_some(paging.page), size: paging.size, next })
 }
 
@@ -238,7 +262,7 @@ pub async fn export_targets(
         let found = job_list::targets(&app.store, id, state, after, 0, CHUNK).await?;
         let done = (found.len() as u64) < CHUNK;
         let last = found.last().map(|target| target.id);
-        let views = found.into_iter().map(target_view).collect();
+        let views = target_views(&app, found).await?;
         Ok::<_, AppError>(Some((views, (app, last, done))))
     }))
 }
@@ -251,7 +275,8 @@ pub async fn target(app: &App, id: JobId, target: TargetId) -> AppResult<TargetD
     let found = job_targets::by_id(&app.store, target).await?.filter(|target| target.job == id);
     let found = found.ok_or_else(AppError::not_found)?;
     let rows = diffs::read(&app.store, found.diff).await?;
-    Ok(TargetDetails { target: target_view(found), rows: rows.iter().cloned().map(Into::into).collect() })
+    let view = target_views(app, vec![found]).await?.pop().ok_or_else(AppError::not_found)?;
+    Ok(TargetDetails { target: view, rows: rows.iter().cloned().map(Into::into).collect() })
 }
 
 /// Deletes several jobs; those that have not come to their end are left and named. Unknown ones are no error:

@@ -156,6 +156,8 @@ impl Burst {
             | Resource::Plans
             | Resource::Settings
             | Resource::Scans
+            | Resource::Files
+            | Resource::StorageProviders
             | Resource::Templates
             | Resource::Groups
             | Resource::ClientFields
@@ -182,6 +184,8 @@ fn may_hear(caller: &Caller, event: &Event) -> bool {
         | Resource::Jobs
         | Resource::Plans
         | Resource::Scans
+        | Resource::Files
+        | Resource::StorageProviders
         | Resource::Templates
         | Resource::Groups
         | Resource::ClientFields => caller.roles.may(Permission::ReadClients),

@@ -1,6 +1,6 @@
 //! Whom a plan or an action is for: ids, or all that a filter takes.
 
-use api::targets::{MOST_IDS, TargetFilter, Targets};
+use api::targets::{MOST_IDS, NO_SOFTWARE_TYPE, TargetFilter, Targets};
 use api::{FieldError, field};
 use domain::client::Fault;
 use domain::group_filter::Filter;
@@ -37,7 +37,7 @@ async fn client_filter(app: &App, filter: &TargetFilter) -> AppResult<ClientFilt
     let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     Ok(ClientFilter {
         search: text(&filter.search),
-        software_type: text(&filter.software_type),
+        software_type: software_type(filter.software_type.as_deref()),
         software_version: text(&filter.software_version),
         model: text(&filter.model),
         state: filter.state,
@@ -83,6 +83,12 @@ pub(super) async fn among(
         among.push(layers.reach_of(id).unwrap_or_else(nobody));
     }
     Ok(among)
+}
+
+/// The filter for the software type; those that do not say have an empty one.
+pub(super) fn software_type(word: Option<&str>) -> Option<String> {
+    let word = word.filter(|word| !word.is_empty())?;
+    Some(if word == NO_SOFTWARE_TYPE { String::new() } else { word.to_owned() })
 }
 
 /// The filter for faults: `any`, or one of them.

@@ -90,6 +90,7 @@ pub(super) async fn run(config: &Config, output: Output) -> Result<ExitCode, Fai
     advice::calling(&settings, &mut findings);
     advice::polling(&settings, &mut findings);
     advice::onboarding(&settings, crate::clock::Clock::system().now(), &mut findings);
+    advice::files(&settings, &mut findings);
     report(&findings, output);
     Ok(if findings.healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

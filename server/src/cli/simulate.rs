@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::Args;
 use simulator::{
-    BackOff, ContactTotals, Family, Latency, Listening, MacAddress, Mishap, ModelRef, OrderTotals, Phase,
-    Progress, SimulateConfig, SourceBlock, Summary, load_refusals, run_fleet,
+    BackOff, ContactTotals, DeploymentManners, Family, Latency, Listening, MacAddress, Mishap, ModelRef,
+    OrderTotals, Phase, Progress, SimulateConfig, SourceBlock, Summary, load_refusals, run_fleet,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -120,6 +120,8 @@ pub(super) struct SimulateArguments {
     /// (the power fails after or before the values are stored) or give-up (it ends the session).
     #[arg(long)]
     mishap: Option<Mishap>,
+    #[command(flatten)]
+    deployments: DeploymentArguments,
     /// Seconds between a restart and the start-up after it.
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0, value_parser = seconds)]
     restart_time: f64,
@@ -147,6 +149,61 @@ pub(super) struct SimulateArguments {
     /// Allow addresses outside 127.0.0.0/8; only for a network of your own.
     #[arg(long)]
     allow_any_target: bool,
+}
+
+/// How the phones deal with files and firmware.
+#[derive(Args)]
+struct DeploymentArguments {
+    /// Most kB a second of a download at each phone.
+    #[arg(long, value_name = "KB")]
+    download_rate: Option<u64>,
+    /// Ask for the head of a file before the file.
+    #[arg(long)]
+    head_before_download: bool,
+    /// Downloads of each phone whose connection breaks in the middle and that go on from there.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    breaking_downloads: u32,
+    /// Share of the phones (0 to 1) whose downloads end in the middle and are reported as failed.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    failing_downloads: f64,
+    /// After so many failures the downloads of these phones work.
+    #[arg(long, value_name = "NUMBER", requires = "failing_downloads")]
+    failing_times: Option<u32>,
+    /// Tell no result of a deployment.
+    #[arg(long)]
+    no_status: bool,
+    /// Tell the result of deletions, and of messages with several files, as well.
+    #[arg(long, conflicts_with = "no_status")]
+    status_for_deletes: bool,
+    /// Answer that a deployment is accepted before it begins.
+    #[arg(long, conflicts_with = "refuse_deployments")]
+    accept_deployments: bool,
+    /// Refuse every deployment.
+    #[arg(long)]
+    refuse_deployments: bool,
+    /// Seconds from the end of a download of firmware to the start-up with it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, value_parser = seconds)]
+    update_time: f64,
+    /// Start up with the old firmware after a download of firmware.
+    #[arg(long)]
+    stays_on_old_version: bool,
+}
+
+impl DeploymentArguments {
+    fn manners(&self) -> DeploymentManners {
+        DeploymentManners {
+            refuses: self.refuse_deployments,
+            replies: self.accept_deployments,
+            download_rate: self.download_rate.map(|rate| rate.saturating_mul(1000)),
+            head_first: self.head_before_download,
+            failing: 0,
+            breaking: self.breaking_downloads,
+            no_status: self.no_status,
+            status_for_deletes: self.status_for_deletes,
+            update_time: Duration::from_secs_f64(self.update_time),
+            stays_on_old_version: self.stays_on_old_version,
+        }
+    }
 }
 
 impl SimulateArguments {
@@ -190,6 +247,9 @@ impl SimulateArguments {
             refuse,
             unlock_dhcp_items: self.unlock_dhcp_items,
             mishap: self.mishap,
+            deployments: self.deployments.manners(),
+            failing_downloads: self.deployments.failing_downloads,
+            failing_times: self.deployments.failing_times,
             restart_time: Duration::from_secs_f64(self.restart_time),
             fragment_size: self.fragment_size,
             max_items: self.max_items,
@@ -212,6 +272,12 @@ impl SimulateArguments {
 fn seconds(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     if (0.0..=86_400.0).contains(&number) { Ok(number) } else { Err("not between 0 and 86400".to_owned()) }
+}
+
+/// A share from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("not between 0 and 1".to_owned()) }
 }
 
 pub(super) async fn run(arguments: SimulateArguments, output: Output) -> Result<ExitCode, Failure> {
@@ -350,6 +416,20 @@ fn orders(totals: &OrderTotals) -> Vec<String> {
             totals.factory_resets,
             totals.factory_resets_refused,
             totals.phones_reset_twice
+        ));
+    }
+    if totals.deployments > 0 {
+        lines.push(format!(
+            "deployments: {} ({} refused); downloads: {} of {} complete, {} failed, {} went on after a break, {} bytes; \
+             {} updates",
+            totals.deployments,
+            totals.deployments_refused,
+            totals.downloads_completed,
+            totals.downloads_started,
+            totals.downloads_failed,
+            totals.downloads_resumed,
+            totals.download_bytes,
+            totals.updates
         ));
     }
     lines

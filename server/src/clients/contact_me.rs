@@ -84,14 +84,7 @@ impl Sender {
     /// # Errors
     /// When the TLS library refuses the settings.
     pub fn new() -> Result<Self, SenderError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(SenderError)?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(DangerAnyCertificate(provider)))
-            .with_no_client_auth();
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)) })
+        any_certificate().map(|tls| Self { tls }).map_err(SenderError)
     }
 
     /// Sends one contact-me and waits for its answer; tried once, whatever happens.
@@ -168,6 +161,20 @@ where
     response.map(|response| response.status()).map_err(SendError::Http)
 }
 
+/// TLS that takes any certificate: only for what carries nothing secret and trusts no answer.
+///
+/// # Errors
+/// When the TLS library refuses the settings.
+pub(super) fn any_certificate() -> Result<TlsConnector, rustls::Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(DangerAnyCertificate(provider)))
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
 /// Takes any certificate: a phone's web server has one of its own making (`wpi.md` §1.5), and a contact-me
 /// carries nothing secret.
 #[derive(Debug)]
@@ -209,7 +216,7 @@ impl ServerCertVerifier for DangerAnyCertificate {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::{Outcome, Sender, aws_lc_rs, request};
     use domain::calling::{Destination, PATH};
     use futures_util::FutureExt as _;
@@ -279,7 +286,7 @@ mod tests {
     }
 
     /// A phone's web server: a certificate of its own making, for another name.
-    fn phone() -> tokio_rustls::TlsAcceptor {
+    pub(in crate::clients) fn phone() -> tokio_rustls::TlsAcceptor {
         let now = "2027-03-01T12:00:00Z".parse().unwrap();
         let subject = Subject::new("Phone", None).unwrap();
         let (seed, lifetime) = (SerialSeed::new([1; 16]), std::time::Duration::from_hours(24));

@@ -4,3 +4,4 @@
 //! Refuses to know why it is asked: destinations come from `domain`, orders from `app`.
 
 pub mod contact_me;
+pub mod storage_probe;

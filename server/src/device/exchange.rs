@@ -4,7 +4,7 @@
 //! answered with CleanUp (`wpi.md` §9).
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use domain::DeviceId;
@@ -33,6 +33,8 @@ pub(super) struct Request<'a> {
     pub(super) connection: u64,
     /// Address of the peer.
     pub(super) peer: IpAddr,
+    /// Our address and port, by which the phone came.
+    pub(super) local: SocketAddr,
 }
 
 /// The answer to it.
@@ -78,6 +80,7 @@ impl Exchange {
             cookie: request.cookie,
             connection: request.connection,
             peer: request.peer,
+            local: request.local,
         };
         let by_address = self.app.settings.bool(SettingKey::LookupByAddress);
         match self.sessions.place(signs, fingerprint, by_address, now).await {
@@ -240,6 +243,7 @@ impl Exchange {
             device: session.device.clone(),
             device_text: session.device_text.clone(),
             peer: session.peer,
+            local: session.local,
             reason: translate::contact_reason(opening.reason),
             attached_complete: translate::attached_complete(opening.changes),
             items: translate::opening_items(opening),
@@ -372,10 +376,14 @@ fn unfinished(end: &End) -> Option<(Attempt, JobResult)> {
     Some((Attempt::from_number(id.0), translate::result(outcome.result.clone())))
 }
 
-/// Records what became of a piece of work when no answer depends on it. A failure is mended by the pulse.
+/// Records what became of a piece of work when no answer depends on it, also when the phone's connection breaks
+/// meanwhile. A failure is mended by the pulse.
 async fn settle(app: &App, session: &Session, attempt: Attempt, result: JobResult) {
     let Some(visit) = session.visit() else { return };
-    if let Err(error) = contacts::record_result(app, visit, attempt, result, Then::Leave).await {
+    let (app, then) = (app.clone(), Then::Leave);
+    let recording =
+        tokio::spawn(async move { contacts::record_result(&app, visit, attempt, result, then).await });
+    if let Ok(Err(error)) = recording.await {
         log_failure(session, &error);
     }
 }

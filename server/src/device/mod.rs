@@ -1,7 +1,7 @@
 //! The phones' side: HTTP as `wpi.md` §2 has it, and the session driver behind it.
 //!
 //! ```text
-//! mod       HTTP: method, type, bounded body, cookie, the headers of answers
+//! mod       HTTP: method, type, bounded body, cookie, the headers of answers; files are `crate::fileserver`
 //! exchange  one message and its answer
 //! sessions  which session a message belongs to (D-7)
 //! translate wire <-> domain
@@ -14,6 +14,7 @@ mod sessions;
 mod translate;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::App;
+use crate::fileserver;
 use crate::net::Peer;
 use exchange::Exchange;
 
@@ -78,6 +80,13 @@ impl Device {
             .get::<Peer>()
             .cloned()
             .ok_or(Refusal::new(StatusCode::BAD_REQUEST, "no_peer"))?;
+        let is_fetch = matches!(*request.method(), Method::GET | Method::HEAD);
+        if is_fetch && fileserver::is_file_path(request.uri().path()) {
+            let (head, _) = request.into_parts();
+            let from = peer.address.ip().to_canonical();
+            let answer = fileserver::serve(&self.app, &head.method, head.uri.path(), &head.headers, from);
+            return Ok(answer.await.map(Body::new));
+        }
         if request.method() != Method::POST {
             return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method"));
         }
@@ -100,6 +109,7 @@ impl Device {
             cookie: cookie.as_deref(),
             connection: peer.connection,
             peer: peer.address.ip().to_canonical(),
+            local: SocketAddr::new(peer.local.ip().to_canonical(), peer.local.port()),
         };
         let answer = self.exchange.take(request).await.map_err(|error| {
             tracing::info!(peer = %peer.address, %error, bytes = body.len(), "a request is not WPI");

@@ -4,7 +4,7 @@
 //! lock of its own, held while its message is worked on, so that two messages of one phone take turns.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,6 +24,7 @@ pub(super) struct Session {
     pub(super) device_text: String,
     /// Where it came from.
     pub(super) peer: IpAddr,
+    pub(super) local: SocketAddr,
     /// The conversation; `None` until the first message was taken.
     pub(super) conversation: tokio::sync::Mutex<Option<Conversation>>,
     /// What the engine knows of the visit, once the opening message was recorded.
@@ -84,6 +85,7 @@ pub(super) struct Signs<'a> {
     pub(super) connection: u64,
     /// Address of the peer.
     pub(super) peer: IpAddr,
+    pub(super) local: SocketAddr,
 }
 
 /// Where a message belongs.
@@ -282,6 +284,7 @@ impl Sessions {
             device,
             device_text,
             peer: signs.peer,
+            local: signs.local,
             conversation: tokio::sync::Mutex::default(),
             visit: Mutex::default(),
             awaited: Mutex::default(),

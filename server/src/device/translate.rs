@@ -55,6 +55,8 @@ pub(super) fn work(piece: Piece) -> Work {
         |(key, value): (ItemKey, String)| Item { name: key.name, index: key.index, status: None, value };
     let order = match piece.order {
         JobOrder::ReadAll => Order::ReadAll,
+        JobOrder::DeployFile(items) => Order::DeployFile(items.into_iter().map(item).collect()),
+        JobOrder::DeploySoftware(items) => Order::DeploySoftware(items.into_iter().map(item).collect()),
         JobOrder::Restart(items) => Order::Restart(items.into_iter().map(item).collect()),
         JobOrder::Write(records) => Order::Write(
             records

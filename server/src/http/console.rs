@@ -21,7 +21,7 @@ use crate::app::AppError;
 /// Scripts and styles of this server alone, nothing inline, no frames; WebAssembly may be compiled.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
-     connect-src 'self'; font-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+     media-src 'self'; connect-src 'self'; font-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 );
 /// What the console never uses.
 const PERMISSIONS: HeaderValue = HeaderValue::from_static(

@@ -28,6 +28,14 @@ const DOCS_POLICY: HeaderValue = HeaderValue::from_static(
 /// Everything else is data, which no browser has a reason to run.
 const DATA_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
+/// What somebody has uploaded, opened by itself: nothing of it runs, and it is a stranger to the console.
+const STORED_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; sandbox; frame-ancestors 'none'");
+
+/// Marks an answer with content that somebody has uploaded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StoredContent;
+
 /// Puts around the routes what every request gets.
 pub(crate) fn finish(router: Router<ApiState>, state: ApiState) -> Router {
     router
@@ -61,7 +69,11 @@ async fn around(State(state): State<ApiState>, request: Request, next: Next) -> 
             response.headers_mut().insert(REQUEST_ID, value);
         }
         let console = response.extensions().get::<ConsoleFile>().is_some();
+        let stored = response.extensions().get::<StoredContent>().is_some();
         secure(response.headers_mut(), docs, console);
+        if stored {
+            response.headers_mut().insert(CONTENT_SECURITY_POLICY, STORED_POLICY);
+        }
         response
     }
     .instrument(span)

@@ -136,7 +136,7 @@ impl<S: Send + Sync, T: DeserializeOwned, const MOST: usize> FromRequest<S> for 
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> AppResult<Option<String>> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> AppResult<Option<String>> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| {
         (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -159,8 +159,8 @@ async fn body_bytes(headers: &HeaderMap, body: HttpBody, most: usize) -> AppResu
             "Send JSON, with Content-Type: application/json.",
         ));
     }
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > most) {
+    let announced = announced_length(headers);
+    if announced.is_some_and(|length| length > most as u64) {
         return Err(too_large(most));
     }
     let read = tokio::time::timeout(BODY_TIME, to_bytes(body, most)).await;
@@ -169,6 +169,11 @@ async fn body_bytes(headers: &HeaderMap, body: HttpBody, most: usize) -> AppResu
         let too_long = error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
         if too_long { too_large(most) } else { malformed("The body did not arrive completely.") }
     })
+}
+
+/// The length a body is said to have.
+pub(super) fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn is_json(content_type: &str) -> bool {

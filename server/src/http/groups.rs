@@ -3,7 +3,7 @@
 use api::Page;
 use api::group::{ChangeGroup, GroupPreview, GroupQuery, GroupView, NewGroup, PreviewGroup};
 use api::header::{IdempotencyKey, IfMatch};
-use api::template::{DeleteMany, DeletedMany};
+use api::template::{DeleteMany, DeleteOne, DeletedMany};
 use axum::extract::State;
 use domain::{GroupId, Permission};
 
@@ -79,18 +79,18 @@ pub(crate) async fn update_group(
 /// Delete a group. When that changes what is desired of clients, the answer is 409 `plan_required`: applying the plan
 /// deletes it.
 #[utoipa::path(delete, path = "/groups/{id}", tag = "groups",
-    params(("id" = i64, Path, description = "Group"), IfMatch),
+    params(("id" = i64, Path, description = "Group"), IfMatch, DeleteOne),
     responses((status = 204, description = "Deleted")))]
 pub(crate) async fn delete_group(
     State(app): State<App>,
     caller: Caller,
     id: Id<GroupId>,
     expected: Expected,
-    query: AppResult<Query<NoParameters>>,
+    query: AppResult<Query<DeleteOne>>,
 ) -> Answer {
     caller.require(Permission::ChangeTemplates)?;
-    query?;
-    groups::delete(&app, &caller, id.0, &expected).await?;
+    let confirm = query?.0.confirm;
+    groups::delete(&app, &caller, id.0, &expected, confirm).await?;
     Ok(gone())
 }
 

@@ -1,8 +1,9 @@
-//! `/scans`: networks in which every address is asked to make contact (OSEM §4.2).
+//! `/scans`: networks in which every address is asked to make contact (OSEM §4.2), or is looked at for storage providers
+//! (OSEM §10.2).
 
 use api::Page;
 use api::header::IdempotencyKey;
-use api::scan::{NewScan, ScanQuery, ScanView};
+use api::scan::{FindingQuery, FindingView, NewScan, ScanQuery, ScanView};
 use axum::extract::State;
 use domain::{Permission, ScanId};
 
@@ -11,7 +12,8 @@ use super::extract::{Create, Id, NoParameters, Query};
 use crate::App;
 use crate::app::{AppResult, Caller, scans};
 
-/// Start a scan: each address is sent one contact-me that names this server. Nothing has been sent when this answers.
+/// Start a scan: each address is sent one contact-me that names this server, or is looked at for storage providers; the
+/// latter needs the permission to change storage. Nothing has been sent when this answers.
 #[utoipa::path(post, path = "/scans", tag = "scans", params(IdempotencyKey), request_body = NewScan,
     responses((status = 201, description = "Started", body = ScanView, headers(("Location" = String)))))]
 pub(crate) async fn create_scan(
@@ -66,4 +68,18 @@ pub(crate) async fn stop_scan(
     caller.require(Permission::ChangeClients)?;
     query?;
     Ok(plain(&scans::stop(&app, &caller, id.0).await?))
+}
+
+/// List what a scan for storage providers has found, what is most likely storage first.
+#[utoipa::path(get, path = "/scans/{id}/findings", tag = "scans",
+    params(("id" = i64, Path, description = "Scan"), FindingQuery),
+    responses((status = 200, description = "Web servers", body = Page<FindingView>)))]
+pub(crate) async fn list_scan_findings(
+    State(app): State<App>,
+    caller: Caller,
+    id: Id<ScanId>,
+    query: AppResult<Query<FindingQuery>>,
+) -> Answer {
+    caller.require(Permission::ReadClients)?;
+    Ok(plain(&scans::findings(&app, id.0, &query?.0).await?))
 }

@@ -4,8 +4,8 @@ use api::Page;
 use api::configuration::{ConfigurationQuery, ParameterStateView};
 use api::header::{IdempotencyKey, IfMatch};
 use api::template::{
-    ChangeTemplate, CopyTemplate, DeleteMany, DeletedMany, ImportTemplate, NewTemplate, StarterView,
-    TemplateQuery, TemplateView,
+    ChangeTemplate, CopyTemplate, DeleteMany, DeleteOne, DeletedMany, ImportTemplate, NewTemplate,
+    StarterView, TemplateQuery, TemplateView,
 };
 use axum::extract::State;
 use axum::response::IntoResponse as _;
@@ -90,18 +90,18 @@ pub(crate) async fn update_template(
 /// Delete a template; groups lose it. When that changes what is desired of clients, the answer is `plan_required`:
 /// applying the plan deletes it.
 #[utoipa::path(delete, path = "/templates/{id}", tag = "templates",
-    params(("id" = i64, Path, description = "Template"), IfMatch),
+    params(("id" = i64, Path, description = "Template"), IfMatch, DeleteOne),
     responses((status = 204, description = "Deleted")))]
 pub(crate) async fn delete_template(
     State(app): State<App>,
     caller: Caller,
     id: Id<TemplateId>,
     expected: Expected,
-    query: AppResult<Query<NoParameters>>,
+    query: AppResult<Query<DeleteOne>>,
 ) -> Answer {
     caller.require(Permission::ChangeTemplates)?;
-    query?;
-    templates::delete(&app, &caller, id.0, &expected).await?;
+    let confirm = query?.0.confirm;
+    templates::delete(&app, &caller, id.0, &expected, confirm).await?;
     Ok(gone())
 }
 

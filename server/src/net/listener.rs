@@ -168,7 +168,8 @@ impl Listener {
     /// # Errors
     /// When the machine refuses: the port is taken, or may not be opened by this user.
     pub fn bind(settings: ListenerSettings) -> Result<Self, BindError> {
-        let bound = bind(settings.address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let bound = bind(settings.address, settings.transport.dialect())
+            .and_then(|listener| Ok((listener.local_addr()?, listener)));
         match bound {
             Ok((local, listener)) => {
                 Ok(Self { listener, local, settings, counters: Arc::new(ListenerCounters::default()) })
@@ -246,7 +247,12 @@ impl Listener {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// Most bytes that wait in the kernel for a phone. Left to itself the kernel takes megabytes, and tells that there is
+/// room again only when a third of them has gone: of a slow phone that makes progress all the time one would hear
+/// nothing for longer than a write may take.
+const PHONE_SEND_BUFFER: usize = 192 * 1024;
+
+fn bind(address: SocketAddr, dialect: HttpDialect) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
@@ -254,6 +260,10 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // A restarted server must not wait for the kernel to forget its old connections.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    if dialect == HttpDialect::Phone {
+        // Connections have it from their listener.
+        socket.set_send_buffer_size(PHONE_SEND_BUFFER)?;
+    }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())

@@ -7,7 +7,7 @@ mod opening;
 pub mod pins;
 mod results;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use domain::client::{ClientState, ContactReason};
 use domain::contact::{self, DeviceReport, FullReadReason, ReportedValue};
@@ -21,10 +21,12 @@ use sha2::{Digest, Sha256};
 use opening::RecordOpening;
 use results::{RecordFullRead, RecordResult};
 
+use super::deployments::facts::entries;
 use super::jobs::outcome::Result as JobResult;
 use super::jobs::work::{Attempt, Piece, Visit};
 use crate::App;
 use crate::events::{Change as Happened, Resource};
+use crate::status::causes;
 use crate::store::audit::{Actor, ActorKind, NewRecord};
 use crate::store::items::{Difference, NewItem};
 use crate::store::{StoreError, StoreResult, Tx, audit, item_names};
@@ -69,6 +71,8 @@ pub struct Opened {
     pub device_text: String,
     /// Where from.
     pub peer: IpAddr,
+    /// Our address, by which it came.
+    pub local: SocketAddr,
     /// Why.
     pub reason: ContactReason,
     /// All items of the message.
@@ -105,6 +109,11 @@ pub enum Then {
 /// When it could not be recorded; the phone must then not be told that all is well.
 pub async fn record_opening(app: &App, opened: Opened) -> Result<Contact, ContactError> {
     let mut items = opened.items;
+    let told = if opened.reason == ContactReason::Status {
+        entries(items.iter().map(|item| (item.name.as_str(), item.index, item.value.as_str())))
+    } else {
+        Vec::new()
+    };
     items.retain(|item| is_kept(&item.name, opened.reason));
     let report = device_report(&items);
     let (items, digest) = prepare(app, &opened.device, items).await?;
@@ -119,8 +128,10 @@ pub async fn record_opening(app: &App, opened: Opened) -> Result<Contact, Contac
         device: opened.device,
         device_text: opened.device_text,
         peer: opened.peer,
+        local: opened.local,
         reason: opened.reason,
         attached_complete: opened.attached_complete,
+        told,
         report,
         model,
         items,
@@ -198,6 +209,18 @@ pub async fn record_result(
     Ok(recorded.piece)
 }
 
+/// Nobody is there any more who would send a piece of work that is committed as sent: it is put back.
+fn hand_back(app: &App, visit: Visit, piece: Option<Piece>) {
+    let (Some(piece), Ok(runtime)) = (piece, tokio::runtime::Handle::try_current()) else { return };
+    let app = app.clone();
+    runtime.spawn(async move {
+        let (device, attempt) = (visit.device.clone(), piece.attempt);
+        if let Err(error) = record_result(&app, visit, attempt, JobResult::NotSent, Then::Leave).await {
+            tracing::error!(%device, error = causes(&error), "a piece of work could not be put back");
+        }
+    });
+}
+
 fn touched(app: &App, jobs: Vec<JobId>) {
     for job in jobs {
         app.signals.job_touched(job);
@@ -209,10 +232,12 @@ pub fn pin_digest(app: &App, pin: &Secret) -> Vec<u8> {
     app.vault.digest("deployment-pin", pin.expose())
 }
 
-/// What a mobile user types is a password of theirs, not a setting of the phone (`wpi.md` §4.7.1).
+/// What a mobile user types is a password of theirs, not a setting of the phone (`wpi.md` §4.7.1). What a `status` says
+/// is how one order went; which files a phone has, a full read says.
 fn is_kept(name: &str, reason: ContactReason) -> bool {
     let typed = reason == ContactReason::InventoryChanges && matches!(name, "user-pwd" | "user-pwd-unicode");
-    contact::is_state(name) && !typed
+    let result = reason == ContactReason::Status && name.starts_with("file-deployment-");
+    contact::is_state(name) && !typed && !result
 }
 
 fn device_report(items: &[Reported]) -> DeviceReport {

@@ -1,19 +1,21 @@
 //! One transaction for an opening message: the client is found or made, judged, and its next work is taken.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use domain::client::{ClientState, ContactReason, FaultSet, QuarantineReason};
 use domain::contact::{self, DeviceReport, FullReadReason};
+use domain::deployment::outcome::OnPhone;
 use domain::network::{Subnet, address_sort};
 use domain::setting::SettingKey;
 use domain::{ClientId, DeviceId, JobId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{Contact, describe, phone, write_audit};
+use super::{Contact, describe, hand_back, phone, write_audit};
 use crate::App;
 use crate::app::calling;
 use crate::app::copies::replacement;
+use crate::app::deployments::{result, wishes};
 use crate::app::jobs::dossier::Dossier;
 use crate::app::jobs::work::{self, Visit};
 use crate::app::jobs::{converge, outcome};
@@ -28,8 +30,11 @@ pub(super) struct RecordOpening {
     pub(super) device: DeviceId,
     pub(super) device_text: String,
     pub(super) peer: IpAddr,
+    pub(super) local: SocketAddr,
     pub(super) reason: ContactReason,
     pub(super) attached_complete: bool,
+    /// What it says of files it was to fetch or delete.
+    pub(super) told: Vec<OnPhone>,
     pub(super) report: DeviceReport,
     pub(super) model: Option<&'static str>,
     pub(super) software_sort: Option<String>,
@@ -61,6 +66,10 @@ impl Change for RecordOpening {
             None => self.unknown(tx).await,
             Some(known) => self.update(tx, &known, false).await,
         }
+    }
+
+    fn unheard(&self, recorded: Recorded) {
+        hand_back(&self.app, recorded.contact.visit, recorded.contact.piece);
     }
 }
 
@@ -281,6 +290,13 @@ impl RecordOpening {
                     .full_read(clients::for_contact(tx, &self.device).await?.map(|row| row.known).as_ref());
             }
         }
+        let noted = self.deployments(tx, client, &mut dossier).await?;
+        touched.extend(noted.jobs);
+        if noted.read && contact.full_read.is_none() {
+            // In this very session; or in the next one, should it end before.
+            clients::want_full_read(tx, client, self.at).await?;
+            contact.full_read = Some(FullReadReason::Wanted);
+        }
         if contact.full_read.is_some() {
             // Should the session end before its work is taken.
             work::want_call_later(&self.app, tx, client, &mut dossier, self.at).await?;
@@ -302,10 +318,26 @@ impl RecordOpening {
         if let Some(version) = version {
             layers::set_seen(tx, client, version).await?;
         }
+        touched.extend(by_rule(&self.app, tx, &contact.visit, &mut dossier, false, self.at).await?);
         let taken = work::take(&self.app, tx, &contact.visit, &mut dossier, self.at).await?;
         touched.extend(taken.touched);
         contact.piece = taken.piece;
         Ok(touched)
+    }
+
+    /// What the contact says of files and firmware that the phone was to fetch.
+    async fn deployments(
+        &self,
+        tx: &Tx,
+        client: ClientId,
+        dossier: &mut Dossier,
+    ) -> StoreResult<result::Noted> {
+        let running = (self.report.software_version.as_deref(), self.report.software_type.as_deref());
+        if self.reason == ContactReason::StartUp {
+            return Box::pin(result::starts(tx, client, dossier, running, self.at)).await;
+        }
+        let told: &[OnPhone] = if self.reason == ContactReason::Status { &self.told } else { &[] };
+        Box::pin(result::says(tx, client, dossier, told, running, self.at)).await
     }
 
     /// Whether the session answers our contact-me, at the very address that was called (D-24 c).
@@ -333,6 +365,7 @@ impl RecordOpening {
             client,
             device: self.device.clone(),
             peer: self.peer,
+            local: self.local,
             reason: self.reason,
             answers_call,
             secure: false,
@@ -396,6 +429,21 @@ impl RecordOpening {
         let actor = phone(&self.device, client, Some(self.peer));
         write_audit(tx, &actor, client, action, details, self.at).await
     }
+}
+
+/// What templates bring to the phone on their own, when it is there; `first` when it comes for the first time.
+pub(super) async fn by_rule(
+    app: &App,
+    tx: &Tx,
+    visit: &Visit,
+    dossier: &mut Dossier,
+    first: bool,
+    at: Timestamp,
+) -> StoreResult<Vec<JobId>> {
+    if wishes::due(app, first) == (false, false) {
+        return Ok(Vec::new());
+    }
+    Box::pin(wishes::look(app, tx, visit, dossier, first, at)).await
 }
 
 /// A phone that had a number and starts up without one was reset at the phone: what it reports now is no wish

@@ -5,8 +5,10 @@ use domain::client::ClientState;
 use domain::contact::DeviceReport;
 use jiff::Timestamp;
 
-use super::{Then, describe, phone, write_audit};
+use super::opening::by_rule;
+use super::{Then, describe, hand_back, phone, write_audit};
 use crate::App;
+use crate::app::deployments::result;
 use crate::app::jobs::converge;
 use crate::app::jobs::dossier::Dossier;
 use crate::app::jobs::outcome::{self, Result as JobResult};
@@ -83,6 +85,13 @@ impl Change for RecordFullRead {
                 outcome::record(&self.app, tx, &self.visit, &mut dossier, attempt, &result, self.at).await?;
             continued.touched.extend(job);
         }
+        // Whoever is in quarantine may be another phone than the one that was offered something.
+        let trusted = Some(report).filter(|_| state != ClientState::Quarantined);
+        let running =
+            trusted.map(|report| (report.software_version.as_deref(), report.software_type.as_deref()));
+        let running = running.unwrap_or_default();
+        let read_back = result::read_back(&self.app, tx, client, &mut dossier, running, self.at);
+        continued.touched.extend(Box::pin(read_back).await?);
         if state == ClientState::Quarantined {
             return Ok(continued);
         }
@@ -100,10 +109,15 @@ impl Change for RecordFullRead {
         {
             layers::set_seen(tx, client, standing.layers_version).await?;
         }
+        continued.touched.extend(by_rule(&self.app, tx, &self.visit, &mut dossier, is_new, self.at).await?);
         let taken = work::take(&self.app, tx, &self.visit, &mut dossier, self.at).await?;
         continued.touched.extend(taken.touched);
         continued.piece = taken.piece;
         Ok(continued)
+    }
+
+    fn unheard(&self, continued: Continued) {
+        hand_back(&self.app, self.visit.clone(), continued.piece);
     }
 }
 
@@ -167,6 +181,10 @@ impl Change for RecordResult {
             }
         }
         Ok(continued)
+    }
+
+    fn unheard(&self, continued: Continued) {
+        hand_back(&self.app, self.visit.clone(), continued.piece);
     }
 }
 

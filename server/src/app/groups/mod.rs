@@ -134,7 +134,8 @@ pub async fn find(app: &App, id: GroupId) -> AppResult<GroupView> {
 /// Makes a group.
 ///
 /// # Errors
-/// `invalid_fields`, `name_taken`, `too_many`, `plan_required` with the plan that makes it, `idempotency_key_reused`.
+/// `invalid_fields`, `name_taken`, `too_many`, `plan_required` with the plan that makes it, `confirmation_required`,
+/// `too_many_targets`, `idempotency_key_reused`.
 pub async fn create(
     app: &App,
     caller: &Caller,
@@ -145,6 +146,7 @@ pub async fn create(
         return Ok(earlier);
     }
     let layers = layers::snapshot(app, &app.store).await?;
+    let confirm = new.confirm;
     let head = GroupHead {
         name: new.name,
         description: new.description,
@@ -153,7 +155,7 @@ pub async fn create(
     };
     let head = checked(&layers, head, None)?;
     let change = GroupChange { id: None, revision: 0, after: Some(head) };
-    let saved = plans::save_or_plan(app, caller, of_groups(vec![change])).await?;
+    let saved = plans::save_or_plan(app, caller, of_groups(vec![change]), confirm).await?;
     let id = saved.groups.first().copied().ok_or_else(AppError::not_found)?;
     idempotency::keep_after(app, caller, key, find(app, id).await?).await
 }
@@ -165,7 +167,8 @@ fn of_groups(groups: Vec<GroupChange>) -> FleetChange {
 /// Changes a group; an absent field stays.
 ///
 /// # Errors
-/// `not_found`, `precondition_failed`, `invalid_fields`, `name_taken`, `plan_required` with the plan that changes it.
+/// `not_found`, `precondition_failed`, `invalid_fields`, `name_taken`, `plan_required` with the plan that changes it,
+/// `confirmation_required`, `too_many_targets`.
 pub async fn change(
     app: &App,
     caller: &Caller,
@@ -176,7 +179,7 @@ pub async fn change(
     let layers = layers::snapshot(app, &app.store).await?;
     let group = layers.groups.get(&id).ok_or_else(AppError::not_found)?;
     expected.check(group.revision)?;
-    let before = GroupHead::of(group);
+    let (before, confirm) = (GroupHead::of(group), request.confirm);
     let head = GroupHead {
         name: request.name.unwrap_or_else(|| before.name.clone()),
         description: request.description.unwrap_or_else(|| before.description.clone()),
@@ -186,7 +189,7 @@ pub async fn change(
     let head = checked(&layers, head, Some(&before))?;
     if !head.differing(&before).is_empty() {
         let change = GroupChange { id: Some(id), revision: group.revision, after: Some(head) };
-        plans::save_or_plan(app, caller, of_groups(vec![change])).await?;
+        plans::save_or_plan(app, caller, of_groups(vec![change]), confirm).await?;
     }
     find(app, id).await
 }
@@ -194,19 +197,26 @@ pub async fn change(
 /// Deletes a group.
 ///
 /// # Errors
-/// `not_found`, `precondition_failed`, `plan_required` with the plan that deletes it.
-pub async fn delete(app: &App, caller: &Caller, id: GroupId, expected: &Expected) -> AppResult<()> {
+/// `not_found`, `precondition_failed`, `plan_required` with the plan that deletes it, `confirmation_required`,
+/// `too_many_targets`.
+pub async fn delete(
+    app: &App,
+    caller: &Caller,
+    id: GroupId,
+    expected: &Expected,
+    confirm: Option<u64>,
+) -> AppResult<()> {
     let layers = layers::snapshot(app, &app.store).await?;
     let group = layers.groups.get(&id).ok_or_else(AppError::not_found)?;
     expected.check(group.revision)?;
     let change = GroupChange { id: Some(id), revision: group.revision, after: None };
-    plans::save_or_plan(app, caller, of_groups(vec![change])).await.map(|_| ())
+    plans::save_or_plan(app, caller, of_groups(vec![change]), confirm).await.map(|_| ())
 }
 
 /// Deletes many groups in one change: all of them, or none.
 ///
 /// # Errors
-/// `invalid_fields`, `plan_required` with the plan that deletes them.
+/// `invalid_fields`, `plan_required` with the plan that deletes them, `confirmation_required`, `too_many_targets`.
 pub async fn delete_many(app: &App, caller: &Caller, request: &DeleteMany) -> AppResult<DeletedMany> {
     let layers = layers::snapshot(app, &app.store).await?;
     let changes: Vec<GroupChange> = layers
@@ -217,7 +227,7 @@ pub async fn delete_many(app: &App, caller: &Caller, request: &DeleteMany) -> Ap
         .collect();
     let deleted = changes.len() as u64;
     if deleted > 0 {
-        plans::save_or_plan(app, caller, of_groups(changes)).await?;
+        plans::save_or_plan(app, caller, of_groups(changes), request.confirm).await?;
     }
     Ok(DeletedMany { deleted })
 }

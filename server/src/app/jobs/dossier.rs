@@ -89,16 +89,25 @@ impl Dossier {
         }
     }
 
-    /// Whether work waits for it that is not under way.
+    /// Whether work waits for it that is not under way, and for which it should be called. Deployments have their pump
+    /// that calls, and a restart waits for the end of one.
     ///
     /// # Errors
     /// When the database cannot be asked.
     pub async fn waits(&mut self, tx: &Tx) -> StoreResult<bool> {
-        if let (None, Some(standing)) = (&self.targets, &self.standing) {
-            return Ok(standing.has.waiting);
+        if let (None, Some(standing)) = (&self.targets, &self.standing)
+            && !standing.has.waiting
+        {
+            return Ok(false);
         }
-        let waits = |target: &JobTarget| matches!(target.state, TargetState::Waiting | TargetState::Active);
-        Ok(self.targets(tx).await?.iter().any(waits))
+        let targets = self.targets(tx).await?;
+        let deploying = targets.iter().any(|other| other.state == TargetState::Sent && other.kind.deploys());
+        let waits = |target: &JobTarget| {
+            matches!(target.state, TargetState::Waiting | TargetState::Active)
+                && !target.kind.deploys()
+                && !(deploying && target.kind.is_dangerous())
+        };
+        Ok(targets.iter().any(waits))
     }
 
     /// The picture of it, with those reported items that desired values are compared with; `None` when the

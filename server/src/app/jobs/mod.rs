@@ -20,6 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::caller::Caller;
+use super::deployments;
 use super::error::{AppError, AppResult};
 use crate::App;
 use crate::events::{Change, Resource};
@@ -91,10 +92,27 @@ pub async fn create(app: &App, tx: &Tx, job: NewJob) -> StoreResult<Created> {
     let state = if planned_at.is_some() { TargetState::Scheduled } else { TargetState::Waiting };
     let target = NewTarget { job: id, kind: job.kind, state, due_at, expires_at };
     let targets = job_targets::insert(tx, &target, &job.targets).await?;
-    if state == TargetState::Waiting && job.kind.needs_phone() {
+    if state == TargetState::Waiting && is_called_for(job.kind) {
         calls::want_job(tx, id, at).await?;
     }
     Ok(Created { id, targets })
+}
+
+/// `false` when the database gave a transaction up in favour of another one: what was to be done is found again by the
+/// next pass of whoever comes by regularly, and nobody else waits for it.
+///
+/// # Errors
+/// All others.
+pub(crate) fn unless_deadlock(done: StoreResult<()>) -> StoreResult<bool> {
+    match done {
+        Err(StoreError::Deadlock { .. }) => Ok(false),
+        done => done.map(|()| true),
+    }
+}
+
+/// Whether all phones of a job are called as soon as it is due. Deployments have their pump, which calls a few.
+pub(crate) fn is_called_for(kind: JobKind) -> bool {
+    kind.needs_phone() && !kind.deploys()
 }
 
 /// Tells everybody who waits that a job was made or changed; after the commit.
@@ -123,15 +141,17 @@ pub async fn cancel(app: &App, caller: &Caller, id: JobId) -> AppResult<()> {
     jobs::set_stopping(&tx, id, true, None).await?;
     write_audit(app, &tx, caller, "job.cancel", id, json!({"kind": job.kind})).await?;
     tx.commit().await?;
-    cancel_rest(app, id, at).await?;
+    cancel_rest(app, &job, at).await?;
     announce(app, id);
     Ok(())
 }
 
 /// Cancels all targets of a job that is being ended.
-async fn cancel_rest(app: &App, id: JobId, at: Timestamp) -> StoreResult<()> {
+async fn cancel_rest(app: &App, job: &Job, at: Timestamp) -> StoreResult<()> {
     let open = [TargetState::Waiting, TargetState::Scheduled, TargetState::Active, TargetState::Sent];
-    change_all(app, id, &open, Happening::Cancel, Some("cancelled"), at).await.map(|_| ())
+    let limit = deployments::offer::options_of(job).filter(|_| job.kind.deploys()).and_then(|o| o.stopped);
+    let reason = limit.map_or("cancelled", |limit| limit.as_str());
+    change_all(app, job.id, &open, Happening::Cancel, Some(reason), at).await.map(|_| ())
 }
 
 /// Tries the targets again that did not succeed, as new attempts of the same job.
@@ -139,7 +159,7 @@ async fn cancel_rest(app: &App, id: JobId, at: Timestamp) -> StoreResult<()> {
 /// # Errors
 /// `not_found`, `nothing_to_retry`; of what is dangerous also `too_many_targets`, `step_up_required`, and
 /// `confirmation_required` with the number.
-pub async fn retry(app: &App, caller: &Caller, id: JobId, confirm: Option<u64>) -> AppResult<u64> {
+pub async fn retry(app: &App, caller: &Caller, id: JobId, confirm: Option<u64>) -> AppResult<()> {
     let at = app.clock.now();
     let tx = app.store.begin().await?;
     let job = find(&tx, id).await?;
@@ -147,19 +167,29 @@ pub async fn retry(app: &App, caller: &Caller, id: JobId, confirm: Option<u64>) 
     if counts.failed + counts.timeout + counts.partial + counts.cancelled == 0 {
         return Err(AppError::new(Code::NothingToRetry, "Every target has succeeded or is still under way."));
     }
-    if job.kind.is_dangerous() || !job.kind.needs_phone() {
+    if job.kind.interrupts() || !job.kind.needs_phone() {
         let number = counts.failed + counts.timeout + counts.partial + counts.cancelled;
         check_number(app, caller, number)?;
         check_confirmed(app, caller, number, confirm).await?;
     }
+    write_audit(app, &tx, caller, "job.retry", id, json!({"kind": job.kind})).await?;
     let expires_at = at.saturating_add(lifetime(app)).unwrap_or(Timestamp::MAX);
     jobs::set_stopping(&tx, id, false, Some(expires_at)).await?;
-    write_audit(app, &tx, caller, "job.retry", id, json!({"kind": job.kind})).await?;
+    deployments::begin_retry(&tx, &job, &counts).await?;
     tx.commit().await?;
     let ended = [TargetState::Failed, TargetState::Timeout, TargetState::Partial, TargetState::Cancelled];
-    let number = change_all(app, id, &ended, Happening::Retry, None, at).await?;
+    change_all(app, id, &ended, Happening::Retry, None, at).await?;
+    // Files it needs are needed again from now on, and not only after the next pass.
+    let tx = app.store.begin().await?;
+    let state = job_targets::counts(&tx, id).await?.job_state(false);
+    jobs::set_state(&tx, &[id], state, at).await?;
+    deployments::end_retry(&tx, &find(&tx, id).await?).await?;
+    tx.commit().await?;
+    if job.kind.deploys() {
+        app.file_server.ask_again();
+    }
     announce(app, id);
-    Ok(number)
+    Ok(())
 }
 
 /// What one stolen token or one slip can do to a fleet is bounded: beyond a number only an administrator may.
@@ -254,6 +284,10 @@ pub async fn cancel_targets_of_client(
         };
         let done = target.apply(happening, Some(reason), Json::Null, at).is_ok();
         if done && job_targets::write(tx, &target, before).await? {
+            if target.kind.deploys() && before.state == TargetState::Sent {
+                // What becomes of the offer nobody will hear.
+                deployments::result::over(tx, &target, at).await?;
+            }
             touched.push(target.job);
         }
     }
@@ -293,13 +327,18 @@ async fn change_some(
     at: Timestamp,
 ) -> StoreResult<Option<(TargetId, u64)>> {
     let tx = app.store.begin().await?;
+    if happening == Happening::Cancel && !jobs::by_id(&tx, job).await?.is_some_and(|job| job.stopping) {
+        // Somebody tries it again meanwhile.
+        return Ok(None);
+    }
     let targets = job_targets::of_job(&tx, job, states, after, BATCH).await?;
     let Some(last) = targets.last().map(|target| target.id) else { return Ok(None) };
+    let kind = targets.first().map(|target| target.kind);
     let mut number = 0;
     for target in targets {
         number += u64::from(change(app, &tx, target, happening, reason, at).await?);
     }
-    if happening == Happening::Retry {
+    if happening == Happening::Retry && kind.is_some_and(is_called_for) {
         calls::want_job(&tx, job, at).await?;
     }
     tx.commit().await?;
@@ -327,7 +366,11 @@ async fn change(
         target.due_at = at;
         target.expires_at = at.saturating_add(lifetime(app)).unwrap_or(Timestamp::MAX);
     }
-    job_targets::write(tx, &target, before).await
+    let written = job_targets::write(tx, &target, before).await?;
+    if written && happening == Happening::Retry && target.kind.deploys() {
+        deployments::result::begin_anew(tx, &target).await?;
+    }
+    Ok(written)
 }
 
 /// Who asks for another try wants what was refused tried again.

@@ -3,8 +3,9 @@
 
 use domain::configuration::{ItemKey, Row};
 use domain::job::{Happening, JobKind, TargetState};
+use domain::setting::SettingKey;
 use domain::{ClientId, JobId, TargetId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
 use super::about;
@@ -16,7 +17,7 @@ use crate::store::audit::{Actor, ActorKind, NewRecord};
 use crate::store::items::NewItem;
 use crate::store::job_targets::{self, ItemResult, JobTarget};
 use crate::store::{
-    StoreResult, Tx, audit, clients, diffs, drift, items, onboarding, refusals, secret_writes,
+    StoreResult, Tx, audit, calls, clients, diffs, drift, items, onboarding, refusals, secret_writes,
 };
 
 /// Item with the address of the server a phone is registered with: groups look at it (D-21).
@@ -80,6 +81,9 @@ pub async fn record(
     if target.state != TargetState::Sent || target.attempts != attempt.number {
         return Ok(None);
     }
+    if target.kind.deploys() {
+        return Box::pin(deployed(app, tx, visit, dossier, target, result, at)).await;
+    }
     let before = target.machine();
     if matches!(result, Result::Unanswered | Result::GaveUp(_) | Result::TooLarge) {
         doubt(app, tx, &target, at).await?;
@@ -118,6 +122,56 @@ pub async fn record(
     }
     dossier.note(&target);
     Ok(Some(target.job))
+}
+
+/// What became of an order to fetch something. Mostly nothing is known yet: the phone tells it in a later session.
+async fn deployed(
+    app: &App,
+    tx: &Tx,
+    visit: &Visit,
+    dossier: &mut Dossier,
+    mut target: JobTarget,
+    result: &Result,
+    at: Timestamp,
+) -> StoreResult<Option<JobId>> {
+    use crate::app::deployments::result::{Answer, answered, not_sendable};
+    let (job, client) = (target.job, visit.client);
+    let changed = match result {
+        Result::Busy => {
+            let busy = (Happening::Busy, Some("busy"));
+            let gap = SignedDuration::from_secs(app.settings.integer(SettingKey::ContactMeGap));
+            // It was asked to come by itself; old firmware does not know that request (`wpi.md` §4.5.4).
+            calls::want(tx, client, at.saturating_add(gap).unwrap_or(at)).await?;
+            answered(tx, client, dossier, target, Answer::NotTaken, busy, at).await?
+        }
+        Result::NotSent => {
+            let not_sent = (Happening::NotSent, None);
+            answered(tx, client, dossier, target, Answer::NotTaken, not_sent, at).await?
+        }
+        Result::Failed { .. } => {
+            let failed = (Happening::Ended(TargetState::Failed), None);
+            answered(tx, client, dossier, target, Answer::Refused, failed, at).await?
+        }
+        Result::NotSendable(text) => {
+            let before = target.machine();
+            let (failed, args) = (Happening::Ended(TargetState::Failed), json!({"detail": text}));
+            let written = target.apply(failed, Some("not-sendable"), args, at).is_ok()
+                && job_targets::write(tx, &target, before).await?;
+            if written {
+                not_sendable(tx, client, &target, at).await?;
+                dossier.note(&target);
+            }
+            written
+        }
+        // It may be fetching it: never repeated, only looked for.
+        Result::Started
+        | Result::Written(_)
+        | Result::Read
+        | Result::GaveUp(_)
+        | Result::TooLarge
+        | Result::Unanswered => false,
+    };
+    Ok(changed.then_some(job))
 }
 
 /// Nobody knows whether a write arrived: what was reported of its items before holds no longer. Were it left

@@ -11,9 +11,10 @@ use domain::{JobId, TargetId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
-use super::{BATCH, cancel_rest, outcome};
+use super::{BATCH, cancel_rest, is_called_for, outcome, unless_deadlock};
 use crate::App;
-use crate::app::clients;
+use crate::app::deployments::{pump, result};
+use crate::app::{clients, deployments};
 use crate::events::{Change, Resource};
 use crate::status::causes;
 use crate::store::job_targets::{self, JobTarget};
@@ -79,7 +80,13 @@ pub async fn beat(app: &App, all: bool, orphans: bool) -> StoreResult<()> {
     if all {
         touched.extend(jobs::unfinished(&app.store, 10_000).await?);
     }
-    tally(app, &touched.into_iter().collect::<Vec<_>>(), at).await
+    let touched: Vec<_> = touched.into_iter().collect();
+    if !unless_deadlock(tally(app, &touched, at).await)? {
+        // Some of them may have been done; it does no harm to look again.
+        touched.into_iter().for_each(|job| app.signals.job_touched(job));
+    }
+    // Behind it: a job that has come to its limit lets nobody in any more.
+    pump::run(app, at).await
 }
 
 /// What an earlier run of this node sent and nobody answers for any more.
@@ -100,28 +107,29 @@ async fn put_back(app: &App, before: Timestamp, at: Timestamp) -> StoreResult<()
         after = last.id;
         let mut left = Vec::new();
         for target in targets {
-            if !target.kind.is_dangerous() && !is_under_way(app, &target).await? {
+            if !target.kind.is_fenced() && !is_under_way(app, &target).await? {
                 left.push(target);
             }
         }
-        if left.is_empty() {
-            continue;
-        }
-        let tx = app.store.begin().await?;
-        for mut target in left {
-            let from = target.machine();
-            outcome::doubt(app, &tx, &target, at).await?;
-            if target.apply(Happening::Unanswered, Some("no-answer"), Json::Null, at).is_ok()
-                && job_targets::write(&tx, &target, from).await?
-            {
-                app.signals.job_touched(target.job);
-                if let Some(client) = target.client.filter(|_| target.state == TargetState::Waiting) {
-                    calls::want(&tx, client, at).await?;
-                }
+        all_or_each(app, Step::PutBack, &left, at).await?;
+    }
+}
+
+async fn put_back_these(app: &App, targets: &[JobTarget], at: Timestamp) -> StoreResult<()> {
+    let tx = app.store.begin().await?;
+    for mut target in targets.iter().cloned() {
+        let from = target.machine();
+        outcome::doubt(app, &tx, &target, at).await?;
+        if target.apply(Happening::Unanswered, Some("no-answer"), Json::Null, at).is_ok()
+            && job_targets::write(&tx, &target, from).await?
+        {
+            app.signals.job_touched(target.job);
+            if let Some(client) = target.client.filter(|_| target.state == TargetState::Waiting) {
+                calls::want(&tx, client, at).await?;
             }
         }
-        tx.commit().await?;
     }
+    tx.commit().await
 }
 
 /// Whether this run sent it, in a session that is not over. Without one, its result could not be recorded.
@@ -162,71 +170,126 @@ impl Passage {
             Self::Overdue => (Happening::TimeIsUp, Some("running-time-out")),
         }
     }
+
+    /// Why, when something was deployed: the phone never said what became of it.
+    fn reason(self, target: &JobTarget) -> Option<&'static str> {
+        match self.happening().1 {
+            Some("running-time-out") if target.kind.deploys() => Some(result::NO_STATUS),
+            reason => reason,
+        }
+    }
+}
+
+/// What the pulse does to targets in one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Time passes.
+    Pass(Passage),
+    /// Nobody answers for them any more.
+    PutBack,
+    /// Their clients are deleted.
+    DeleteClients,
+}
+
+impl Step {
+    async fn take(self, app: &App, targets: &[JobTarget], at: Timestamp) -> StoreResult<()> {
+        match self {
+            Self::Pass(passage) => pass_these(app, passage, targets, at).await,
+            Self::PutBack => put_back_these(app, targets, at).await,
+            Self::DeleteClients => delete_clients_of(app, targets, at).await,
+        }
+    }
+}
+
+/// Takes a step with all targets in one transaction. When the database gives that up in favour of another one, because
+/// phones report at this moment, each gets one of its own: those that lose again are left to the next pass, and nobody
+/// else waits for them. `false` when some were left.
+async fn all_or_each(app: &App, step: Step, targets: &[JobTarget], at: Timestamp) -> StoreResult<bool> {
+    if targets.is_empty() || unless_deadlock(step.take(app, targets, at).await)? {
+        return Ok(true);
+    }
+    let mut all = true;
+    for target in targets {
+        all &= unless_deadlock(step.take(app, std::slice::from_ref(target), at).await)?;
+    }
+    if !all {
+        app.signals.jobs.notify_one();
+    }
+    Ok(all)
 }
 
 /// Lets time pass for all targets it concerns, in bounded transactions.
 async fn pass(app: &App, passage: Passage, at: Timestamp) -> StoreResult<()> {
-    let (happening, reason) = passage.happening();
     loop {
         let targets = passage.targets(app, at).await?;
-        if targets.is_empty() {
-            return Ok(());
-        }
         let full = targets.len() as u64 >= BATCH;
-        let tx = app.store.begin().await?;
-        for mut target in targets {
-            let before = target.machine();
-            if passage == Passage::Overdue {
-                outcome::doubt(app, &tx, &target, at).await?;
-            }
-            if target.apply(happening, reason, Json::Null, at).is_ok()
-                && job_targets::write(&tx, &target, before).await?
-            {
-                app.signals.job_touched(target.job);
-                let calls_for =
-                    target.client.filter(|_| passage == Passage::Due && target.kind.needs_phone());
-                if let Some(client) = calls_for {
-                    calls::want(&tx, client, at).await?;
-                }
-            }
+        let all = all_or_each(app, Step::Pass(passage), &targets, at).await?;
+        if !targets.is_empty() {
+            app.signals.calls.notify_one();
         }
-        tx.commit().await?;
-        app.signals.calls.notify_one();
-        if !full {
+        // What was left would be found again at once.
+        if !full || !all {
             return Ok(());
         }
     }
+}
+
+async fn pass_these(app: &App, passage: Passage, targets: &[JobTarget], at: Timestamp) -> StoreResult<()> {
+    let (happening, _) = passage.happening();
+    let tx = app.store.begin().await?;
+    for mut target in targets.iter().cloned() {
+        let before = target.machine();
+        if passage == Passage::Overdue {
+            outcome::doubt(app, &tx, &target, at).await?;
+        }
+        if target.apply(happening, passage.reason(&target), Json::Null, at).is_ok()
+            && job_targets::write(&tx, &target, before).await?
+        {
+            app.signals.job_touched(target.job);
+            if target.kind.deploys() && target.state.is_terminal() {
+                result::over(&tx, &target, at).await?;
+            }
+            let calls_for = target.client.filter(|_| passage == Passage::Due && is_called_for(target.kind));
+            if let Some(client) = calls_for {
+                calls::want(&tx, client, at).await?;
+            }
+        }
+    }
+    tx.commit().await
 }
 
 /// Clients whose deletion is due. The phone is not asked (OSEM §4.5.9).
 async fn delete_clients(app: &App, at: Timestamp) -> StoreResult<()> {
     loop {
         let targets = job_targets::without_phone(&app.store, at, BATCH).await?;
-        if targets.is_empty() {
+        if targets.is_empty() || !all_or_each(app, Step::DeleteClients, &targets, at).await? {
             return Ok(());
         }
-        let tx = app.store.begin().await?;
-        let mut gone = Vec::new();
-        for mut target in targets {
-            let before = target.machine();
-            // The list was read before this transaction: a target cancelled since stays as it is, and so does
-            // its client.
-            if target.apply(Happening::Ended(TargetState::Success), None, Json::Null, at).is_err()
-                || !job_targets::write(&tx, &target, before).await?
-            {
-                continue;
-            }
-            if let Some(client) = target.client {
-                gone.extend(clients::delete_by_job(app, &tx, client, &target).await?);
-            }
-            app.signals.job_touched(target.job);
-        }
-        tx.commit().await?;
-        app.store.clients_changed();
-        for client in gone {
-            app.events.publish(Resource::Clients, Change::Deleted, client);
-        }
     }
+}
+
+async fn delete_clients_of(app: &App, targets: &[JobTarget], at: Timestamp) -> StoreResult<()> {
+    let tx = app.store.begin().await?;
+    let mut gone = Vec::new();
+    for mut target in targets.iter().cloned() {
+        let before = target.machine();
+        // The list was read before this transaction: a target cancelled since stays as it is, and so does its client.
+        if target.apply(Happening::Ended(TargetState::Success), None, Json::Null, at).is_err()
+            || !job_targets::write(&tx, &target, before).await?
+        {
+            continue;
+        }
+        if let Some(client) = target.client {
+            gone.extend(clients::delete_by_job(app, &tx, client, &target).await?);
+        }
+        app.signals.job_touched(target.job);
+    }
+    tx.commit().await?;
+    app.store.clients_changed();
+    for client in gone {
+        app.events.publish(Resource::Clients, Change::Deleted, client);
+    }
+    Ok(())
 }
 
 /// Works out the states of jobs from their targets, and tells when they changed. Jobs are taken together: at
@@ -239,9 +302,14 @@ async fn tally(app: &App, ids: &[JobId], at: Timestamp) -> StoreResult<()> {
         for job in jobs::by_ids(&app.store, ids).await? {
             let open =
                 counts.get(&job.id).map_or(0, |counts| counts.waiting + counts.scheduled + counts.active);
+            let so_far = counts.get(&job.id).copied().unwrap_or_default();
+            let mut job = job;
+            if deployments::stop_at_limit(app, &job, &so_far, at).await? {
+                job = jobs::by_id(&app.store, job.id).await?.unwrap_or(job);
+            }
             if job.stopping && open > 0 {
-                // A cancellation that did not get to its end.
-                cancel_rest(app, job.id, at).await?;
+                // A cancellation that did not get to its end, or one that has just begun.
+                cancel_rest(app, &job, at).await?;
                 counts.insert(job.id, job_targets::counts(&app.store, job.id).await?);
             }
             let counts = counts.get(&job.id).copied().unwrap_or_default();

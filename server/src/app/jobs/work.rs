@@ -1,11 +1,13 @@
 //! The next piece of work for a phone that is there: taken, and committed as sent, in the transaction that
 //! records what the phone said (D-26).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use domain::calling::AFTER_RESTART;
 use domain::client::ContactReason;
+use domain::configuration::HandOut;
 use domain::job::{Happening, JobKind, TargetState};
+use domain::network::Subnet;
 use domain::setting::SettingKey;
 use domain::{ClientId, DeviceId, JobId, TargetId};
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +17,9 @@ use super::dossier::Dossier;
 use super::kinds::{self, Prepared};
 pub use super::kinds::{Order, WriteRecord};
 use crate::App;
+use crate::app::{configuration, deployments};
 use crate::store::audit::{Actor, ActorKind, NewRecord};
+use crate::store::clients::Client;
 use crate::store::job_targets::{self, JobTarget};
 use crate::store::{StoreResult, Tx, audit, call_queue, calls, secret_writes};
 
@@ -34,6 +38,8 @@ pub struct Visit {
     pub device: DeviceId,
     /// Where the session comes from.
     pub peer: IpAddr,
+    /// Our address and port, by which it came: where its files are, unless a setting says otherwise.
+    pub local: SocketAddr,
     /// Why it was opened.
     pub reason: ContactReason,
     /// Whether it answers our contact-me, at the address that was called (D-24 c).
@@ -46,6 +52,28 @@ pub struct Visit {
     pub calling_helps: bool,
     /// It is in quarantine: read, not written (D-4).
     pub only_reads: bool,
+}
+
+impl Visit {
+    /// What D-24 asks of the session and the client, for a secret that was not handed out before.
+    pub(in crate::app) fn circumstances(&self, app: &App, client: &Client) -> HandOut {
+        let peer = self.peer.to_canonical();
+        HandOut {
+            secure: self.secure && configuration::is_secure(client),
+            approved: client.approved,
+            known_network: client.bound_network.as_deref()
+                == Some(Subnet::of(self.peer).to_string().as_str())
+                || app.settings.networks(SettingKey::OnboardingNetworks).contains(self.peer),
+            known_address: client.trusted_address.as_deref() == Some(peer.to_string().as_str()),
+            answers_call: self.answers_call,
+            window_open: app
+                .settings
+                .instant(SettingKey::OnboardingWindowUntil)
+                .is_some_and(|until| app.clock.now() < until),
+            handed_out_before: false,
+            send_again: false,
+        }
+    }
 }
 
 /// One attempt at a target.
@@ -107,6 +135,8 @@ pub async fn take(
     // A write that has to wait for a call must not be overtaken by a later one.
     let mut writes_wait = false;
     let mut waits = false;
+    // What a phone is fetching or flashing is not disturbed: nothing else is deployed meanwhile, nor is it restarted.
+    let deploying = open.iter().any(|target| target.state == TargetState::Sent && target.kind.deploys());
     for mut target in open {
         let open =
             matches!(target.state, TargetState::Waiting | TargetState::Active) && target.kind.needs_phone();
@@ -114,6 +144,9 @@ pub async fn take(
             continue;
         }
         if visit.only_reads && target.kind != JobKind::ReadConfiguration {
+            continue;
+        }
+        if deploying && target.kind.is_fenced() {
             continue;
         }
         if writes_wait && target.kind.writes() {
@@ -131,12 +164,23 @@ pub async fn take(
             }
             continue;
         }
-        match kinds::order(app, tx, &target, visit, dossier).await? {
+        match kinds::order(app, tx, &target, visit, dossier, at).await? {
             Prepared::NotNow => {
                 (writes_wait, waits) = (true, true);
             }
+            Prepared::Wait { until, reason } => {
+                let asked = (until.unwrap_or(target.due_at), reason.map(str::to_owned));
+                if (target.due_at, &target.reason) == (asked.0, &asked.1) {
+                    continue;
+                }
+                (target.due_at, target.reason) = asked;
+                if job_targets::write(tx, &target, before).await? {
+                    dossier.note(&target);
+                    taken.touched.push(target.job);
+                }
+            }
             Prepared::End { state, reason, args, results } => {
-                if target.apply(Happening::Ended(state), reason, args, at).is_ok() {
+                if target.apply(Happening::Ended(state), reason.as_deref(), args, at).is_ok() {
                     target.results = results;
                     if job_targets::write(tx, &target, before).await? {
                         dossier.note(&target);
@@ -220,6 +264,8 @@ async fn restarts_too_often(tx: &Tx, client: ClientId, at: Timestamp) -> StoreRe
 fn patience(app: &App, target: &JobTarget) -> SignedDuration {
     if target.kind.is_dangerous() {
         RESTART
+    } else if target.kind.deploys() {
+        deployments::patience(target.kind)
     } else {
         SignedDuration::from_secs(app.settings.integer(SettingKey::JobFailureTimeout))
     }

@@ -8,7 +8,7 @@ use api::{Code, FieldError, field};
 use domain::catalogue::{Catalogue, ParameterKey, Value};
 use domain::group_filter::Filter;
 use domain::layers::{SecureModeWish, SoftwareUpdate, TemplateKind};
-use domain::{ClientId, GroupId, TemplateId};
+use domain::{ClientId, FileId, GroupId, TemplateId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,9 @@ pub struct TemplateChange {
     pub set: Vec<(ParameterKey, Value)>,
     /// Values that are removed.
     pub remove: Vec<ParameterKey>,
+    /// Files it has afterwards; `None`: those it has.
+    #[serde(default)]
+    pub files: Option<BTreeSet<FileId>>,
 }
 
 /// Everything of a group.
@@ -193,6 +196,7 @@ impl FleetChange {
     pub fn try_out(&self, before: &Snapshot, catalogue: &Catalogue, at: Timestamp) -> AppResult<Tried> {
         let mut templates = before.templates.clone();
         let mut values = before.values();
+        let mut files = before.files();
         let mut groups = before.groups.clone();
         for (place, change) in self.templates.iter().enumerate() {
             let id = change.id.unwrap_or(TemplateId(new_id(place)));
@@ -206,6 +210,7 @@ impl FleetChange {
                 None => {
                     templates.remove(&id);
                     values.remove(&id);
+                    files.remove(&id);
                     for group in groups.values_mut() {
                         group.templates.retain(|template| *template != id);
                     }
@@ -218,6 +223,9 @@ impl FleetChange {
                     }
                     for (key, value) in &change.set {
                         values.insert(key.clone(), wish_of(catalogue, key, value));
+                    }
+                    if let Some(of_change) = &change.files {
+                        files.insert(id, of_change.clone());
                     }
                 }
             }
@@ -248,7 +256,7 @@ impl FleetChange {
             return Err(too_many(api::group::MOST_GROUPS));
         }
         self.check_templates_of_groups(&templates)?;
-        let after = Snapshot::tried(templates, values, groups, before.fields.clone());
+        let after = Snapshot::tried(templates, values, groups, before.fields.clone(), files);
         self.check_loops(catalogue, &after)?;
         let reach = self.reach(before, &after);
         let parameters = self.parameters(catalogue, before, &after);
@@ -297,6 +305,7 @@ impl FleetChange {
             };
             changed.extend(change.set.iter().map(|(key, _)| key.to_string()));
             changed.extend(change.remove.iter().map(ToString::to_string));
+            changed.extend(change.files.as_ref().map(|_| "files".to_owned()));
             let name =
                 change.after.as_ref().or(old.as_ref()).map(|head| head.name.clone()).unwrap_or_default();
             views.push(view("template", change.id.map(|id| id.0), name, change.after.is_some(), changed));

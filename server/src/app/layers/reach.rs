@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::catalogue::{Catalogue, ParameterKey};
 use domain::group_filter::{Filter, Test};
-use domain::layers::{Group, Template, TemplateKind};
+use domain::layers::{Group, SoftwareUpdate, Template, TemplateKind};
 use domain::{ClientId, GroupId, TemplateId};
 
 use super::Snapshot;
@@ -143,11 +143,16 @@ impl FleetChange {
 
 /// A template without what nobody's values depend on.
 fn without_name(template: &Template) -> Template {
-    Template { name: String::new(), ..template.clone() }
+    Template {
+        name: String::new(),
+        files: BTreeSet::new(),
+        software_update: SoftwareUpdate::Ignored,
+        ..template.clone()
+    }
 }
 
 fn without_values(template: &Template) -> Template {
-    Template { name: String::new(), values: BTreeMap::new(), ..template.clone() }
+    Template { values: BTreeMap::new(), ..without_name(template) }
 }
 
 impl Snapshot {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::Code;
 use domain::catalogue::Catalogue;
-use domain::{GroupId, TemplateId};
+use domain::{FileId, GroupId, TemplateId};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
@@ -18,7 +18,9 @@ use crate::app::caller::Caller;
 use crate::app::error::{AppError, AppResult};
 use crate::events::{Change, Resource};
 use crate::store::audit::NewRecord;
-use crate::store::{StoreError, Tx, audit, client_fields, clients, fleet, groups, layers, templates};
+use crate::store::{
+    StoreError, Tx, audit, client_fields, clients, fleet, groups, layers, template_files, templates,
+};
 
 /// Values named in an audit record; their number is always there.
 const MOST_AUDITED: usize = 50;
@@ -129,6 +131,7 @@ async fn save_template(
             .collect();
         let details = json!({
             "before": old, "groups": groups, "values": values.map_or(0, |template| template.values.len()),
+            "files": values.map(|template| &template.files),
         });
         record(tx, caller, "template.delete", "template", id.0, details, at).await?;
         saved.happened.push((Resource::Templates, Change::Deleted, id.0));
@@ -157,10 +160,19 @@ async fn save_template(
         .map(|(key, value)| seal_template_value(app, row.id, key, &wish_of(&app.catalogue, key, value)))
         .collect::<Result<_, _>>()?;
     templates::set_values(tx, &sealed).await?;
+    if let Some(files) = &change.files {
+        let ids: Vec<FileId> = files.iter().copied().collect();
+        // A plan is applied up to an hour after its files were looked for.
+        if crate::store::files::lock(tx, &ids).await?.len() != ids.len() {
+            return Err(AppError::stale());
+        }
+        template_files::set(tx, row.id, files).await?;
+    }
     let details = json!({
         "before": old, "after": head, "set": audited(&app.catalogue, change),
         "number_set": change.set.len(), "number_removed": change.remove.len(),
         "removed": change.remove.iter().take(MOST_AUDITED).map(ToString::to_string).collect::<Vec<_>>(),
+        "files": change.files,
     });
     record(tx, caller, action, "template", row.id.0, details, at).await?;
     saved.templates.push(row.id);

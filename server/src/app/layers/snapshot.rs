@@ -1,6 +1,6 @@
 //! The snapshot: read when its version has changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -8,13 +8,13 @@ use domain::catalogue::{Catalogue, ParameterKey, Value};
 use domain::expand::Variables;
 use domain::group_filter::Facts;
 use domain::layers::{Group, Layers, Resolved, Template, TemplateKind, Winner, Wish, winners};
-use domain::{GroupId, Secret, TemplateId};
+use domain::{FileId, GroupId, Secret, TemplateId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::App;
 use crate::store::groups::{self, Field};
 use crate::store::templates::{self, TemplateValue};
-use crate::store::{Source, StoreError, StoreResult, layers};
+use crate::store::{Source, StoreError, StoreResult, layers, template_files};
 use crate::vault::VaultError;
 
 /// How often it is read anew when it changes while it is read.
@@ -48,6 +48,10 @@ pub struct Snapshot {
     pub groups: BTreeMap<GroupId, groups::Group>,
     /// Fields clients can have, by name.
     pub fields: BTreeMap<String, Field>,
+    /// Whether any template brings files or software to clients: mostly none does, and then nobody looks for them.
+    brings_files: bool,
+    /// Whether any template brings files or software to clients that come for the first time.
+    brings_files_once: bool,
     /// Most clients have the same templates: what came of them.
     known: Mutex<HashMap<Applying, Arc<BTreeMap<ParameterKey, Won>>>>,
 }
@@ -59,8 +63,9 @@ impl Snapshot {
         values: BTreeMap<TemplateId, BTreeMap<ParameterKey, Wish>>,
         groups: BTreeMap<GroupId, groups::Group>,
         fields: BTreeMap<String, Field>,
+        files: BTreeMap<TemplateId, BTreeSet<FileId>>,
     ) -> Self {
-        Self::new(0, templates, values, groups, fields)
+        Self::new(0, templates, values, groups, fields, files)
     }
 
     fn new(
@@ -69,8 +74,9 @@ impl Snapshot {
         mut values: BTreeMap<TemplateId, BTreeMap<ParameterKey, Wish>>,
         groups: BTreeMap<GroupId, groups::Group>,
         fields: BTreeMap<String, Field>,
+        mut files: BTreeMap<TemplateId, BTreeSet<FileId>>,
     ) -> Self {
-        let rule = |template: &templates::Template, values| Template {
+        let rule = |template: &templates::Template, values, files| Template {
             id: template.id,
             name: template.name.clone(),
             kind: template.kind,
@@ -78,12 +84,16 @@ impl Snapshot {
             models: template.models.iter().cloned().collect(),
             software_types: template.software_types.iter().cloned().collect(),
             values,
+            files,
+            software_update: template.software_update,
         };
         let layers = Layers::new(
             templates
                 .values()
                 .map(|template| {
-                    (template.id, rule(template, values.remove(&template.id).unwrap_or_default()))
+                    let values = values.remove(&template.id).unwrap_or_default();
+                    let files = files.remove(&template.id).unwrap_or_default();
+                    (template.id, rule(template, values, files))
                 })
                 .collect(),
             groups
@@ -99,7 +109,13 @@ impl Snapshot {
                 })
                 .collect(),
         );
-        Self { version, layers, templates, groups, fields, known: Mutex::default() }
+        let brings = |kind: TemplateKind| {
+            layers.templates.values().any(|template| template.kind == kind && !template.files.is_empty())
+        };
+        let (brings_files, brings_files_once) =
+            (brings(TemplateKind::Default), brings(TemplateKind::Onboarding));
+        let known = Mutex::default();
+        Self { version, layers, templates, groups, fields, brings_files, brings_files_once, known }
     }
 
     /// Whether nothing of it can apply to any client.
@@ -139,6 +155,26 @@ impl Snapshot {
     /// Name of a template, if it is there.
     pub fn template_name(&self, id: TemplateId) -> Option<&str> {
         self.templates.get(&id).map(|template| template.name.as_str())
+    }
+
+    /// Whether any template brings files or software to clients.
+    pub fn brings_files(&self) -> bool {
+        self.brings_files
+    }
+
+    /// Whether any template brings files or software to clients that come for the first time (D-20).
+    pub fn brings_files_once(&self) -> bool {
+        self.brings_files_once
+    }
+
+    /// Files of all templates, to be changed and tried.
+    pub fn files(&self) -> BTreeMap<TemplateId, BTreeSet<FileId>> {
+        self.layers.templates.iter().map(|(id, template)| (*id, template.files.clone())).collect()
+    }
+
+    /// Files of one template; none of one that is not there.
+    pub fn files_of(&self, id: TemplateId) -> BTreeSet<FileId> {
+        self.layers.templates.get(&id).map(|template| template.files.clone()).unwrap_or_default()
     }
 
     /// Values of all templates, to be changed and tried.
@@ -214,7 +250,8 @@ async fn read(app: &App, on: &impl Source, version: i64) -> StoreResult<Snapshot
     let templates = templates::all(on).await?.into_iter().map(|template| (template.id, template)).collect();
     let groups = groups::all(on).await?.into_iter().map(|group| (group.id, group)).collect();
     let fields = groups::fields(on).await?.into_iter().map(|field| (field.name.clone(), field)).collect();
-    Ok(Snapshot::new(version, templates, values, groups, fields))
+    let files = template_files::all(on).await?;
+    Ok(Snapshot::new(version, templates, values, groups, fields, files))
 }
 
 fn place(template: TemplateId, key: &ParameterKey) -> String {

@@ -8,6 +8,7 @@ use api::Code;
 use api::plan::{ApplyPlan, PlanApplied, PlanKind, PlanState};
 use api::revision::RevisionChange;
 use domain::configuration::{Content, Layer};
+use domain::deployment::DeploymentOptions;
 use domain::job::{JobCause, JobKind};
 use domain::setting::SettingKey;
 use domain::{ClientId, JobId, PlanId};
@@ -21,6 +22,7 @@ use super::{MOST_AUDITED, NewRecord, Request, kind_of, open_request};
 use crate::App;
 use crate::app::caller::Caller;
 use crate::app::configuration::seal_value;
+use crate::app::deployments::{NewDeploymentJob, create_job};
 use crate::app::error::{AppError, AppResult};
 use crate::app::fleet_pictures::item_of;
 use crate::app::idempotency::{self, Created, IdempotencyKey};
@@ -78,7 +80,20 @@ pub async fn apply(
         if draft.frozen()? != frozen {
             return Err(stale(app, caller, kind, &planned, draft).await?);
         }
-        check_confirmed(app, caller, request, &draft).await?;
+        if kind == PlanKind::DeploySoftware {
+            // New firmware takes phones out of service, as a restart does.
+            jobs::check_number(app, caller, draft.summary.writes)?;
+        }
+        let gained = match (&planned.fleet, &prepared) {
+            (Some(fleet), Some(prepared)) => {
+                let gain = prepared.gain(app, &fleet.change).await?;
+                gain.check_number(app, caller)?;
+                // Templates and clients may be others than when it was asked for.
+                if gain.is_open(app, caller, fleet.confirmed) { gain.clients } else { 0 }
+            }
+            _ => 0,
+        };
+        check_confirmed(app, caller, request, &draft, gained).await?;
         let again = planned.send_secrets_again || request.send_secrets_again;
         let application = Application {
             app,
@@ -86,6 +101,7 @@ pub async fn apply(
             plan: &plan,
             changes: &planned.changes,
             send_secrets_again: again,
+            deployment: planned.deployment.as_ref(),
             draft: &draft,
             request,
             fleet: planned
@@ -156,10 +172,17 @@ async fn stale(
     Ok(AppError::new(Code::PlanStale, text).arg("plan", plan.0))
 }
 
-/// One slip must not cut off a fleet.
-async fn check_confirmed(app: &App, caller: &Caller, request: &ApplyPlan, draft: &Draft) -> AppResult<()> {
+/// One slip must not cut off a fleet. So many clients as `gained` get files or software on their own by it, and nobody
+/// has confirmed that yet.
+async fn check_confirmed(
+    app: &App,
+    caller: &Caller,
+    request: &ApplyPlan,
+    draft: &Draft,
+    gained: u64,
+) -> AppResult<()> {
     let without = app.settings.integer(SettingKey::JobsConfirmBeyond).unsigned_abs();
-    let targets = draft.summary.writes;
+    let targets = draft.summary.writes.max(gained);
     let cuts_off = draft.summary.care > without;
     if !cuts_off && targets <= super::confirm_beyond(app, caller) {
         return Ok(());
@@ -189,6 +212,7 @@ struct Application<'a> {
     plan: &'a Plan,
     changes: &'a [Change],
     send_secrets_again: bool,
+    deployment: Option<&'a DeploymentOptions>,
     draft: &'a Draft,
     request: &'a ApplyPlan,
     /// Templates, groups and fields that are saved, with what they were laid over.
@@ -344,6 +368,18 @@ impl Application<'_> {
         if self.draft.summary.writes == 0 {
             return Ok((None, 0));
         }
+        if let Some(options) = self.deployment {
+            let job = NewDeploymentJob {
+                cause: JobCause::User,
+                initiator: self.caller.actor(),
+                options: options.clone(),
+                targets: NewTargets::Plan(self.plan.id),
+                plan: Some(self.plan.id),
+                planned_at: self.request.planned_at,
+            };
+            let created = create_job(self.app, tx, job).await?;
+            return Ok((Some(created.id), created.targets));
+        }
         // Also for a plan of kind `converge`: the engine's own converge jobs leave drift alone and are merged,
         // which an administrator's must not be.
         let (kind, cause) = match self.fleet {
@@ -413,13 +449,13 @@ impl Application<'_> {
             "send_secrets_again": self.send_secrets_again, "planned_at": self.request.planned_at,
             "clients": clients, "number_of_changes": self.changes.len(),
             "changes": changes::audited(&self.app.catalogue, self.changes),
-            "affected": self.draft.summary.affected,
+            "affected": self.draft.summary.affected, "deployment": self.deployment,
         });
         let (actor, object_id) = (&self.caller.actor(), self.plan.id.to_string());
         let record = audit::NewRecord {
             at,
             actor,
-            action: "client.configure",
+            action: if self.deployment.is_some() { "client.deploy" } else { "client.configure" },
             object_kind: "plan",
             object_id,
             details,

@@ -35,9 +35,20 @@ pub(super) struct Change {
 /// `invalid_fields`, with every change that cannot be accepted.
 pub(super) fn read(catalogue: &Catalogue, new: &NewPlan) -> AppResult<Vec<Change>> {
     let whole = |code, text: &str| AppError::field(FieldError::new("/changes", code, text));
+    let of_deployment = |code, text: &str| AppError::field(FieldError::new("/deployment", code, text));
+    match (super::deploys(new.kind), &new.deployment) {
+        (Some(_), None) => return Err(of_deployment(field::MISSING, "must say what is deployed")),
+        (None, Some(_)) => {
+            return Err(of_deployment(field::INVALID, "has no place here: this kind deploys nothing"));
+        }
+        _ => {}
+    }
     match new.kind {
         PlanKind::Converge if !new.changes.is_empty() => {
             return Err(whole(field::INVALID, "has no place here: this kind writes what is desired already"));
+        }
+        PlanKind::DeployFiles | PlanKind::DeploySoftware if !new.changes.is_empty() => {
+            return Err(whole(field::INVALID, "has no place here: this kind deploys files"));
         }
         PlanKind::WriteConfiguration if new.changes.is_empty() => {
             return Err(whole(field::MISSING, "must name a parameter"));
@@ -273,6 +284,7 @@ mod tests {
                 .map(|(parameter, index, value)| NewChange { parameter: parameter.to_owned(), index, value })
                 .collect(),
             send_secrets_again: false,
+            deployment: None,
         }
     }
 

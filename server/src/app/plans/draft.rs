@@ -1,6 +1,7 @@
 //! What a plan comes to: for each client what would be written, what not and why, and what would be stored (D-22
 //! … D-24, D-27). Nothing is changed here; the same draft is drawn again when the plan is applied.
 
+mod deploy;
 mod fleet;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -9,11 +10,12 @@ use api::configuration::Reason;
 use api::plan::{ConflictView, LeftOutView, ParameterEntry, PlanKind, PlanSummary, WithheldView};
 use domain::catalogue::rules::{CrossFault, check_changes};
 use domain::catalogue::{Kind, ParameterKey, Value};
-use domain::client::{ClientState, SecureMode};
+use domain::client::ClientState;
 use domain::configuration::{
     Content, Desired, Difference, HandOut, ItemKey, Layer, Picture, Row, Scope, Withheld, difference,
     may_hand_out,
 };
+use domain::deployment::DeploymentOptions;
 use domain::model::may_show_entities;
 use domain::setting::SettingKey;
 use domain::{ClientId, PlanId};
@@ -125,6 +127,8 @@ pub(super) struct Question<'a> {
     pub(super) fleet: Option<Fleet<'a>>,
     /// The plan that is told how far the drawing is.
     pub(super) progress: Option<PlanId>,
+    /// What is deployed, by a plan that deploys.
+    pub(super) deployment: Option<&'a DeploymentOptions>,
 }
 
 /// Draws the draft of a plan for these clients.
@@ -133,11 +137,16 @@ pub(super) struct Question<'a> {
 /// `invalid_fields` when the changes contradict something for every client that can have them, or remove what no
 /// client has.
 pub(super) async fn draw(app: &App, question: &Question<'_>, clients: &[ClientId]) -> AppResult<Draft> {
+    if let Some(options) = question.deployment {
+        return deploy::draw(app, options, clients).await;
+    }
     let reach = Reach::of(&app.catalogue, question.changes);
     let view = match question.kind {
         PlanKind::WriteConfiguration => reach.view(app, question.changes),
         PlanKind::Converge => View::default(),
         PlanKind::ChangeFleet => fleet_view(app, question),
+        // Drawn above.
+        PlanKind::DeployFiles | PlanKind::DeploySoftware => View::default(),
     };
     let mut drawing = Drawing {
         app,
@@ -265,7 +274,7 @@ impl Drawing<'_> {
         let keys = changed.chain(overlaid).collect();
         let scope = match self.question.kind {
             PlanKind::WriteConfiguration | PlanKind::ChangeFleet => Scope::Only(&keys),
-            PlanKind::Converge => Scope::All,
+            PlanKind::Converge | PlanKind::DeployFiles | PlanKind::DeploySoftware => Scope::All,
         };
         let Difference { mut rows, left_out } = difference(&self.app.catalogue, &portrait.picture, scope);
         if rows.iter().all(|row| row.companion) {
@@ -513,16 +522,8 @@ pub(in crate::app) fn withheld(portrait: &Portrait, row: &Row, window_open: bool
     });
     let before = portrait.handed_out.get(&row.item);
     may_hand_out(&HandOut {
-        secure: portrait.client.secure_mode == SecureMode::Secure,
-        approved: portrait.approved,
-        known_network: true,
-        // A client without an address gets its own with the first contact.
-        known_address: portrait.client.trusted_address.is_none()
-            || portrait.client.trusted_address == portrait.client.peer_address,
-        answers_call: true,
-        window_open,
         handed_out_before: before.is_some() && before == desired,
-        send_again: false,
+        ..configuration::expected_hand_out(&portrait.client, window_open)
     })
     .err()
 }

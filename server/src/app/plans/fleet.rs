@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::draft::{self, Draft, Fleet, Question};
+use super::gain::{Gain, gain};
 use super::{FleetRequest, KEPT, NewRecord, Plan, Request, kind_word, place, store_some};
 use crate::App;
 use crate::app::caller::Caller;
@@ -66,7 +67,18 @@ impl Prepared {
             strict: false,
             fleet: Some(Fleet { after: &self.after, parameters: self.parameters.as_ref(), fields }),
             progress,
+            deployment: None,
         }
+    }
+}
+
+impl Prepared {
+    /// Who gets files or software by it on its own.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub(super) async fn gain(&self, app: &App, change: &FleetChange) -> AppResult<Gain> {
+        gain(app, &self.before, &self.after, change.fields.as_ref()).await
     }
 }
 
@@ -121,21 +133,30 @@ pub(super) async fn call_latecomers(
 /// Saves a change at once when it alters what is desired of nobody. Else its plan is drawn up, and applying that saves
 /// it.
 ///
+/// By a change more phones than usual may get files or software on their own, whether or not it alters their values:
+/// then somebody has to type their number, which comes as `confirm`.
+///
 /// # Errors
-/// `plan_required` with the plan and its figures; as [`FleetChange::try_out`].
-pub async fn save_or_plan(app: &App, caller: &Caller, change: FleetChange) -> AppResult<Saved> {
+/// `plan_required` with the plan and its figures; `confirmation_required` with the number of clients, and
+/// `too_many_targets` when phones would restart; as [`FleetChange::try_out`].
+pub async fn save_or_plan(
+    app: &App,
+    caller: &Caller,
+    change: FleetChange,
+    confirm: Option<u64>,
+) -> AppResult<Saved> {
     let mut tries = 0;
     loop {
         let prepared = prepare(app, &change).await?;
+        prepared.gain(app, &change).await?.check_confirmed(app, caller, confirm)?;
         let at_once = app.settings.integer(SettingKey::PlansDrawnAtOnce);
         if i64::try_from(prepared.clients.len()).unwrap_or(i64::MAX) > at_once {
-            return in_background(app, caller, change, prepared).await;
+            return in_background(app, caller, Asked { change, confirm }, prepared).await;
         }
         let question = prepared.question(change.fields.as_ref(), None);
         let draft = draft::draw(app, &question, &prepared.clients).await?;
         if draft.summary.affected > 0 {
-            let version = prepared.before.version;
-            return Err(store(app, caller, change, &prepared.before, draft, version).await?);
+            return Err(store(app, caller, Asked { change, confirm }, &prepared.before, draft).await?);
         }
         tries += 1;
         match save_now(app, caller, &change, &prepared.before).await? {
@@ -164,21 +185,34 @@ async fn save_now(
     Ok(Some(saved))
 }
 
-fn request(change: FleetChange, before: &Snapshot) -> Request {
+/// A change, with the number that was typed for it.
+#[derive(Clone)]
+struct Asked {
+    change: FleetChange,
+    confirm: Option<u64>,
+}
+
+fn request(asked: Asked, before: &Snapshot) -> Request {
+    let Asked { change, confirm: confirmed } = asked;
     let views = change.views(before);
-    Request { changes: Vec::new(), send_secrets_again: false, fleet: Some(FleetRequest { change, views }) }
+    Request {
+        changes: Vec::new(),
+        send_secrets_again: false,
+        fleet: Some(FleetRequest { change, views, confirmed }),
+        deployment: None,
+    }
 }
 
 /// Stores a plan that was drawn up at once; gives what its author is told.
 async fn store(
     app: &App,
     caller: &Caller,
-    change: FleetChange,
+    asked: Asked,
     before: &Snapshot,
     draft: Draft,
-    layers_version: i64,
 ) -> AppResult<AppError> {
-    let request = request(change, before);
+    let layers_version = before.version;
+    let request = request(asked, before);
     let summary = draft.summary.clone();
     let tx = app.store.begin().await?;
     let record = NewRecord { kind: PlanKind::ChangeFleet, caller, request: &request, draft, layers_version };
@@ -201,18 +235,14 @@ fn required(plan: PlanId, state: &str, summary: &api::plan::PlanSummary) -> AppE
 }
 
 /// Draws up a plan for many clients while its author goes on; who is quick enough gets the whole answer.
-async fn in_background(
-    app: &App,
-    caller: &Caller,
-    change: FleetChange,
-    prepared: Prepared,
-) -> AppResult<Saved> {
+async fn in_background(app: &App, caller: &Caller, asked: Asked, prepared: Prepared) -> AppResult<Saved> {
     let Some(room) = app.layers.room() else {
         let text = "Other plans for many clients are being drawn up. Try again in a moment.";
         return Err(AppError::unavailable(text, RETRY));
     };
     let before = Arc::clone(&prepared.before);
-    let plan = begin(app, caller, &change, &prepared).await?;
+    let plan = begin(app, caller, &asked, &prepared).await?;
+    let change = asked.change;
     let (drawer, fields) = (app.clone(), change.fields.clone());
     let mut drawing = tokio::spawn(async move {
         let drawn = draw(&drawer, plan, &prepared, fields.as_ref()).await;
@@ -234,9 +264,9 @@ async fn in_background(
     }
 }
 
-async fn begin(app: &App, caller: &Caller, change: &FleetChange, prepared: &Prepared) -> AppResult<PlanId> {
+async fn begin(app: &App, caller: &Caller, asked: &Asked, prepared: &Prepared) -> AppResult<PlanId> {
     let created_at = app.clock.now();
-    let request = request(change.clone(), &prepared.before);
+    let request = request(asked.clone(), &prepared.before);
     let details = json!({
         "kind": PlanKind::ChangeFleet, "fleet": super::audited_fleet(&request),
         "clients_looked_at": prepared.clients.len(),

@@ -5,6 +5,7 @@ mod apply;
 mod changes;
 mod draft;
 mod fleet;
+mod gain;
 
 pub use apply::apply;
 pub(super) use draft::{pending, withheld};
@@ -19,6 +20,8 @@ use api::plan::{
 };
 use api::{Code, FieldError, Page, field};
 use domain::configuration::Row;
+use domain::deployment::DeploymentOptions;
+use domain::job::JobKind;
 use domain::setting::SettingKey;
 use domain::{AccountId, ClientId, DeviceId, DiffId, PlanId, Role, Secret};
 use jiff::{SignedDuration, Timestamp};
@@ -28,6 +31,8 @@ use serde_json::{Value as Json, json};
 use self::changes::Change;
 use self::draft::{Draft, Question, Remarks, Target};
 use super::caller::Caller;
+use super::deployments::options;
+use super::deployments::view::deployment as deployment_view;
 use super::error::{AppError, AppResult};
 use super::idempotency::{self, Created, IdempotencyKey};
 use super::layers::change::FleetChange;
@@ -57,6 +62,9 @@ struct Request {
     /// Templates, groups and fields that are saved.
     #[serde(default)]
     fleet: Option<FleetRequest>,
+    /// What is deployed.
+    #[serde(default)]
+    deployment: Option<DeploymentOptions>,
 }
 
 /// What is saved by a plan, with how it is shown: names as they were when it was made.
@@ -64,6 +72,9 @@ struct Request {
 struct FleetRequest {
     change: FleetChange,
     views: Vec<FleetChangeView>,
+    /// Number of clients that get files or software by it on their own, typed by who asked for the plan.
+    #[serde(default)]
+    confirmed: Option<u64>,
 }
 
 impl Request {
@@ -76,6 +87,7 @@ impl Request {
             strict,
             fleet: None,
             progress: None,
+            deployment: self.deployment.as_ref(),
         }
     }
 }
@@ -90,11 +102,19 @@ fn kind_word(kind: PlanKind) -> &'static str {
         PlanKind::WriteConfiguration => "write-configuration",
         PlanKind::Converge => "converge",
         PlanKind::ChangeFleet => "change-fleet",
+        PlanKind::DeployFiles => "deploy-files",
+        PlanKind::DeploySoftware => "deploy-software",
     }
 }
 
 fn kind_of(word: &str) -> AppResult<PlanKind> {
-    let kinds = [PlanKind::WriteConfiguration, PlanKind::Converge, PlanKind::ChangeFleet];
+    let kinds = [
+        PlanKind::WriteConfiguration,
+        PlanKind::Converge,
+        PlanKind::ChangeFleet,
+        PlanKind::DeployFiles,
+        PlanKind::DeploySoftware,
+    ];
     let corrupt = StoreError::Corrupt { attempt: "read a plan", what: "plan.kind" };
     kinds.into_iter().find(|kind| kind_word(*kind) == word).ok_or_else(|| corrupt.into())
 }
@@ -102,6 +122,15 @@ fn kind_of(word: &str) -> AppResult<PlanKind> {
 fn open_request(app: &App, plan: &Plan) -> AppResult<Request> {
     let text = app.vault.open(&place(plan.account, plan.created_at), &plan.request)?;
     serde_json::from_str(text.expose()).map_err(AppError::internal)
+}
+
+/// The kind of job a plan that deploys becomes.
+fn deploys(kind: PlanKind) -> Option<JobKind> {
+    match kind {
+        PlanKind::DeployFiles => Some(JobKind::DeployFiles),
+        PlanKind::DeploySoftware => Some(JobKind::DeploySoftware),
+        PlanKind::WriteConfiguration | PlanKind::Converge | PlanKind::ChangeFleet => None,
+    }
 }
 
 /// What a plan saves, as an audit record names it: the first things, and of each the first changes.
@@ -140,6 +169,7 @@ async fn store(app: &App, tx: &Tx, new: NewRecord<'_>) -> AppResult<PlanId> {
         "clients": clients, "number_of_changes": new.request.changes.len(),
         "changes": changes::audited(&app.catalogue, &new.request.changes),
         "send_secrets_again": new.request.send_secrets_again, "fleet": audited_fleet(new.request),
+        "deployment": new.request.deployment,
     });
     let row = rows::NewPlan {
         kind: kind_word(new.kind),
@@ -149,7 +179,8 @@ async fn store(app: &App, tx: &Tx, new: NewRecord<'_>) -> AppResult<PlanId> {
         created_at,
         expires_at: created_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX),
         drawing: None,
-        layers_version: Some(new.layers_version),
+        // What is deployed does not follow from templates: other ones do not overtake it.
+        layers_version: deploys(new.kind).is_none().then_some(new.layers_version),
     };
     let plan = rows::insert(tx, &row).await?;
     store_targets(tx, plan, new.draft).await?;
@@ -211,11 +242,16 @@ pub async fn create(
         let text = "is made by saving templates, groups or fields";
         return Err(AppError::field(FieldError::new("/kind", field::INVALID, text)));
     }
-    let request = Request { changes, send_secrets_again: new.send_secrets_again, fleet: None };
     // The same call again must get its answer, also when its clients have changed or are gone.
     if let Some(earlier) = idempotency::earlier(app, caller, key).await? {
         return Ok(earlier);
     }
+    let deployment = match (deploys(new.kind), &new.deployment) {
+        (Some(kind), Some(new)) => Some(options::read(&app.store, kind, new).await?),
+        _ => None,
+    };
+    let send_secrets_again = new.send_secrets_again;
+    let request = Request { changes, send_secrets_again, fleet: None, deployment };
     let clients = selection::clients(app, &new.targets).await?;
     if clients.is_empty() {
         return Err(AppError::new(Code::NoTargets, "No client is selected."));
@@ -250,6 +286,7 @@ fn view(app: &App, caller: &Caller, plan: Plan, request: &Request, stale: bool) 
         changes: changes::views(&app.catalogue, &request.changes),
         send_secrets_again: request.send_secrets_again,
         fleet: request.fleet.as_ref().map(|fleet| fleet.views.clone()).unwrap_or_default(),
+        deployment: request.deployment.as_ref().map(deployment_view),
         progress: PlanProgress { drawn: plan.drawing.drawn, clients: plan.drawing.clients },
         state,
         failure,
@@ -261,7 +298,7 @@ fn view(app: &App, caller: &Caller, plan: Plan, request: &Request, stale: bool) 
 }
 
 /// Most clients somebody's plan may write to without their number being typed.
-fn confirm_beyond(app: &App, caller: &Caller) -> u64 {
+pub(super) fn confirm_beyond(app: &App, caller: &Caller) -> u64 {
     let key = if caller.roles.contains(Role::Admin) {
         SettingKey::PlansConfirmBeyondForAdministrators
     } else {

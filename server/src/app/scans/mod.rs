@@ -1,23 +1,24 @@
-//! Scans: every address of some networks is asked once to make contact (OSEM §4.2, `wpi.md` §1.4.3, D-9). What is
-//! asked of addresses is in [`run`]; a phone that comes then is an ordinary contact.
+//! Scans: every address of some networks is asked once to make contact (OSEM §4.2, `wpi.md` §1.4.3, D-9), or is looked at
+//! for storage providers (OSEM §10.2). What is asked of addresses is in [`run`]; a phone that comes then is an ordinary
+//! contact. What a request means is in [`request`].
 //!
 //! A scan goes where a person says, so it is bounded on all sides: networks that an administrator has allowed, ports on
-//! which phones listen, a pace, one scan of an address at a time and a minute between two (`wpi.md` §1.5 rule 1).
+//! which phones listen or a few others, a pace, one scan of an address at a time and a minute between two (`wpi.md` §1.5
+//! rule 1).
 
+mod active;
+mod request;
 pub mod run;
 
 use std::net::IpAddr;
 
-use api::scan::{NewScan, ScanQuery, ScanView};
-use api::{Code, FieldError, Page, field};
-use domain::ScanId;
-use domain::calling::PORTS;
+use api::file::NamedProvider;
+use api::scan::{FindingQuery, FindingView, NewScan, ScanQuery, ScanView};
+use api::{Code, Page};
 use domain::client::SecureMode;
-use domain::scan::{
-    Allowed, LONGEST_RANGE, MOST_ACTIVE, MOST_ADDRESSES, MOST_RANGES, Range, RangeFault, Ranges, ScanEvent,
-    USUAL_PORT,
-};
+use domain::scan::{Allowed, MOST_ACTIVE, Range, RangeFault, Ranges, ScanEvent, ScanPurpose};
 use domain::setting::SettingKey;
+use domain::{Permission, ScanId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
@@ -31,7 +32,9 @@ use crate::events::{Change, Resource};
 use crate::settings::Settings;
 use crate::store::audit::NewRecord;
 use crate::store::scans::{self as rows, Scan};
-use crate::store::{StoreResult, Tx, audit};
+use crate::store::storage_providers::{self, Provider};
+use crate::store::{StoreResult, Tx, audit, scan_findings};
+use request::Asked;
 
 /// Rest of an address between two scans: phones whose firmware is old break down when they are called more often
 /// (`wpi.md` §1.5 rule 1).
@@ -46,9 +49,11 @@ const BATCH: u64 = 500;
 fn view(scan: Scan) -> ScanView {
     ScanView {
         id: scan.id,
+        purpose: scan.purpose,
         state: scan.state,
         ranges: scan.ranges,
-        port: scan.port,
+        port: scan.ports.first().copied().unwrap_or_default(),
+        ports: scan.ports,
         addresses: scan.addresses,
         probed: scan.probed,
         answered: scan.answered,
@@ -84,8 +89,8 @@ fn ranges_of(scan: &Scan) -> Option<Ranges> {
 pub async fn list(app: &App, query: &ScanQuery) -> AppResult<Page<ScanView>> {
     let paging = Paging::new(query.page, query.size, None)?;
     let (scans, total) = tokio::try_join!(
-        rows::list(&app.store, query.state, paging.skip(), paging.size),
-        rows::total(&app.store, query.state),
+        rows::list(&app.store, (query.state, query.purpose), paging.skip(), paging.size),
+        rows::total(&app.store, (query.state, query.purpose)),
     )?;
     let items = scans.into_iter().map(view).collect();
     Ok(Page { items, total, page: Some(paging.page), size: paging.size, next: None })
@@ -99,107 +104,53 @@ pub async fn find(app: &App, id: ScanId) -> AppResult<ScanView> {
     rows::by_id(&app.store, id).await?.map(view).ok_or_else(AppError::not_found)
 }
 
-/// A range of a request: its field and its text.
-struct Given {
-    field: String,
-    text: String,
+/// What a scan for storage providers has found, what is most likely storage first.
+///
+/// # Errors
+/// `not_found`, `invalid_fields`, `page_too_deep`.
+pub async fn findings(app: &App, id: ScanId, query: &FindingQuery) -> AppResult<Page<FindingView>> {
+    let paging = Paging::new(query.page, query.size, None)?;
+    rows::by_id(&app.store, id).await?.ok_or_else(AppError::not_found)?;
+    let (found, total, providers) = tokio::try_join!(
+        scan_findings::list(&app.store, id, paging.skip(), paging.size),
+        scan_findings::count(&app.store, id),
+        storage_providers::all(&app.store),
+    )?;
+    let items = found.into_iter().map(|finding| finding_view(&providers, finding)).collect();
+    Ok(Page { items, total, page: Some(paging.page), size: paging.size, next: None })
 }
 
-/// What a request names, each with its field.
-fn given(new: &NewScan) -> Result<Vec<Given>, FieldError> {
-    if new.ranges.len() > MOST_RANGES {
-        let text = format!("has more than {MOST_RANGES} entries");
-        return Err(FieldError::new("/ranges", field::TOO_LONG, text).arg("max", MOST_RANGES));
-    }
-    let numbered = new.ranges.iter().enumerate();
-    let mut given: Vec<Given> = numbered
-        .map(|(number, text)| Given { field: format!("/ranges/{number}"), text: text.trim().to_owned() })
-        .collect();
-    let trimmed = |text: &Option<String>| text.as_deref().map(|text| text.trim().to_owned());
-    let mask = new.mask.as_ref().map(|mask| mask.0.trim().to_owned());
-    match (trimmed(&new.address), mask) {
-        (Some(address), mask) => {
-            let good = address.parse::<IpAddr>().is_ok();
-            let name = if good && mask.is_some() { "/mask" } else { "/address" };
-            let text = match mask {
-                Some(mask) => format!("{address}/{mask}"),
-                None => address,
-            };
-            given.push(Given { field: name.to_owned(), text });
-        }
-        (None, Some(_)) => return Err(FieldError::new("/address", field::MISSING, "is needed beside mask")),
-        (None, None) if given.is_empty() => {
-            return Err(FieldError::new("/ranges", field::MISSING, "must name a network, range or address"));
-        }
-        (None, None) => {}
-    }
-    Ok(given)
-}
-
-fn fault(name: &str, fault: RangeFault) -> FieldError {
-    let error = FieldError::new(name, fault.code(), fault.to_string());
-    if fault == RangeFault::TooLarge { error.arg("max", MOST_ADDRESSES) } else { error }
-}
-
-/// A request that was understood.
-struct Asked {
-    /// What was given, and what it means.
-    given: Vec<(Given, Range)>,
-    ranges: Ranges,
-    port: u16,
-}
-
-fn read(new: &NewScan) -> AppResult<Asked> {
-    let mut faults = Vec::new();
-    let mut read = Vec::new();
-    for given in given(new).map_err(AppError::field)? {
-        if given.text.len() > LONGEST_RANGE {
-            let text = format!("has more than {LONGEST_RANGE} characters");
-            faults.push(FieldError::new(given.field, field::TOO_LONG, text).arg("max", LONGEST_RANGE));
-            continue;
-        }
-        match given.text.parse() {
-            Ok(range) => read.push((given, range)),
-            Err(refused) => faults.push(fault(&given.field, refused)),
-        }
-    }
-    let port = new.port.unwrap_or(USUAL_PORT);
-    if !PORTS.contains(&port) {
-        let text = "must be a port on which phones listen: 8085, 443 or 80";
-        faults.push(FieldError::new("/port", field::NOT_A_CHOICE, text).arg("choices", PORTS.to_vec()));
-    }
-    let ranges = Ranges::new(read.iter().map(|(_, range)| *range));
-    match ranges {
-        Ok(ranges) if faults.is_empty() => Ok(Asked { given: read, ranges, port }),
-        Err(refused) if faults.is_empty() => Err(AppError::field(fault("/ranges", refused))),
-        _ => Err(AppError::fields(faults)),
+fn finding_view(providers: &[Provider], finding: scan_findings::Finding) -> FindingView {
+    let is_there = |provider: &&Provider| {
+        let url = domain::file::ProviderUrl::parse(&provider.url).ok();
+        let place = url.map(|url| (url.host.parse::<IpAddr>().ok(), url.port));
+        place == Some((Some(finding.address), finding.port))
+    };
+    let known = providers.iter().find(is_there);
+    FindingView {
+        address: finding.address.to_string(),
+        port: finding.port,
+        kind: finding.kind,
+        url: finding.url,
+        detail: finding.detail,
+        found_at: finding.found_at,
+        known_provider: known.map(|provider| NamedProvider {
+            id: provider.id,
+            name: provider.name.clone(),
+            kind: provider.kind.as_str().to_owned(),
+        }),
     }
 }
 
-/// Refuses ranges that are not wholly in the allowed networks, before anything is sent anywhere (D-9).
-fn check_allowed(app: &App, given: &[(Given, Range)]) -> AppResult<()> {
-    let setting = SettingKey::ScansAllowedNetworks.definition().id;
-    let allowed = allowed(&app.settings);
-    if allowed.is_empty() {
-        let text = "No network is allowed to be scanned. An administrator can allow some in the settings.";
-        return Err(AppError::new(Code::ScanningOff, text).arg("setting", setting));
-    }
-    let refused = given.iter().filter_map(|(given, range)| {
-        let address = allowed.first_refused(range)?;
-        let text = format!("{address} is not in the networks that may be scanned");
-        let error = FieldError::new(&given.field, field::NETWORK_NOT_ALLOWED, text);
-        Some(error.arg("address", address.to_string()).arg("setting", setting))
-    });
-    let refused: Vec<FieldError> = refused.collect();
-    if refused.is_empty() { Ok(()) } else { Err(AppError::fields(refused)) }
-}
-
-/// Refuses a scan of addresses that another one asks, or asked a moment ago.
-async fn check_free(tx: &Tx, ranges: &Ranges, at: Timestamp) -> AppResult<()> {
+/// Refuses a scan of addresses that another one asks for the same, or asked a moment ago. Scans for phones and for storage
+/// providers do not disturb each other: only the first make phones come.
+async fn check_free(tx: &Tx, purpose: ScanPurpose, ranges: &Ranges, at: Timestamp) -> AppResult<()> {
     let since = at.saturating_sub(REST).unwrap_or(Timestamp::MIN);
     let others = rows::active_or_over_since(tx, since).await?;
     // Ranges that cannot be read are of a newer program: they may be anywhere.
-    let overlaps = |scan: &&Scan| ranges_of(scan).is_none_or(|theirs| theirs.overlaps(ranges));
+    let overlaps = |scan: &&Scan| {
+        scan.purpose == purpose && ranges_of(scan).is_none_or(|theirs| theirs.overlaps(ranges))
+    };
     if let Some(other) = others.iter().find(overlaps) {
         let text = "Another scan of some of these addresses is running, or ended less than a minute ago.";
         return Err(AppError::new(Code::ScanOverlaps, text).arg("scan", other.id.0));
@@ -211,19 +162,28 @@ async fn check_free(tx: &Tx, ranges: &Ranges, at: Timestamp) -> AppResult<()> {
     Ok(())
 }
 
+/// Scans for storage providers are a matter of who may change storage.
+fn require(caller: &Caller, purpose: ScanPurpose) -> AppResult<()> {
+    match purpose {
+        ScanPurpose::Phones => Ok(()),
+        ScanPurpose::StorageProviders => caller.require(Permission::ChangeStorage),
+    }
+}
+
 /// Starts a scan. Nothing has been sent when this answers.
 ///
 /// # Errors
-/// `invalid_fields`, `scanning_off`, `no_phone_address`, `scan_overlaps`, `too_many_scans`, `idempotency_key_reused`.
+/// `forbidden` of a scan for storage providers, `invalid_fields`, `scanning_off`, `no_phone_address`, `scan_overlaps`, `too_many_scans`, `idempotency_key_reused`.
 pub async fn start(
     app: &App,
     caller: &Caller,
     new: &NewScan,
     key: Option<&IdempotencyKey>,
 ) -> AppResult<Created<ScanView>> {
-    let Asked { given, ranges, port } = read(new)?;
-    check_allowed(app, &given)?;
-    if phone_address(&app.settings).is_none() {
+    require(caller, new.purpose.unwrap_or(ScanPurpose::Phones))?;
+    let Asked { purpose, given, ranges, ports } = request::read(new)?;
+    request::check_allowed(app, &given)?;
+    if purpose == ScanPurpose::Phones && phone_address(&app.settings).is_none() {
         let text =
             "Phones could not be told where to come: set the address for phones, with an IP address in it.";
         let setting = SettingKey::PhoneUrl.definition().id;
@@ -236,17 +196,23 @@ pub async fn start(
         return Ok(earlier);
     }
     rows::lock_starting(&tx).await?;
-    check_free(&tx, &ranges, at).await?;
+    check_free(&tx, purpose, &ranges, at).await?;
     let scan = rows::NewScan {
+        purpose,
         ranges: &texts,
-        port,
+        ports: &ports,
         addresses: ranges.count(),
         account: caller.account,
         author: &caller.user_name,
         at,
     };
     let id = rows::insert(&tx, &scan).await?;
-    let details = json!({"ranges": texts, "port": port, "addresses": ranges.count()});
+    let details = match purpose {
+        ScanPurpose::Phones => json!({"ranges": texts, "port": ports.first(), "addresses": ranges.count()}),
+        ScanPurpose::StorageProviders => {
+            json!({"ranges": texts, "purpose": purpose, "ports": ports, "addresses": ranges.count()})
+        }
+    };
     write_audit(app, &tx, caller, "scan.start", id, details).await?;
     let value = rows::by_id(&tx, id).await?.map(view).ok_or_else(AppError::not_found)?;
     idempotency::end(app, &tx, caller, key, &value).await?;
@@ -258,10 +224,11 @@ pub async fn start(
 /// Stops a scan: within a second nothing is sent any more.
 ///
 /// # Errors
-/// `not_found`, `scan_over`.
+/// `not_found`, `forbidden` of a scan for storage providers, `scan_over`.
 pub async fn stop(app: &App, caller: &Caller, id: ScanId) -> AppResult<ScanView> {
     let tx = app.store.begin().await?;
     let scan = rows::by_id(&tx, id).await?.ok_or_else(AppError::not_found)?;
+    require(caller, scan.purpose)?;
     let over = || AppError::new(Code::ScanOver, "This scan is over.");
     let state = scan.state.after(ScanEvent::Stopped).map_err(|_| over())?;
     if !rows::end(&tx, id, (scan.state, state), None, app.clock.now()).await? {

@@ -1,30 +1,34 @@
-//! Sends the contact-me of scans: one address after the other, at one pace for all scans of this node (`wpi.md` §1.5).
+//! Works on scans: one address after the other, at one pace for all scans of this node (`wpi.md` §1.5). Phones are sent a
+//! contact-me; of other servers it is looked whether they may be storage providers.
 //!
 //! How far a scan is goes into the database once a second, with a lease: when this node dies, another one, or its next
 //! run, goes on there when the lease is over. What was sent in that last second is sent once more then, two minutes
 //! later and so harmless. A known phone is booked before it is called and left alone inside its contact gap.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use domain::ScanId;
-use domain::calling::{Destination, PATH, Pace, body, gap};
+use domain::calling::{Pace, body, gap};
 use domain::network::{Subnet, address_sort};
-use domain::scan::{Ranges, ScanEvent, ScanFailure, ScanState};
-use domain::setting::SettingKey;
+use domain::scan::{ScanEvent, ScanFailure, ScanPurpose, ScanState};
+use domain::setting::{SettingKey, bracketed};
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::active::{Active, Errand, Report, Turn};
 use super::{allowed, phone_address, ranges_of};
 use crate::App;
-use crate::clients::contact_me::{Outcome, Sender, SenderError};
+use crate::clients::contact_me::{Sender, SenderError};
+use crate::clients::storage_probe::{Probe, ProbeError};
 use crate::events::{Change, Resource};
 use crate::status::causes;
 use crate::store::scan_clients::{self, Known};
+use crate::store::scan_findings::Finding;
 use crate::store::scans as rows;
-use crate::store::{StoreError, StoreResult};
+use crate::store::{StoreError, StoreResult, scan_findings};
 
 /// Time between two looks at whose turn it is.
 const BEAT: Duration = Duration::from_millis(100);
@@ -47,55 +51,35 @@ const MOST_UNDER_WAY: usize = 512;
 /// How long a stopping node waits for answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
-/// A scan this node works on.
-struct Active {
-    id: ScanId,
-    ranges: Ranges,
-    port: u16,
-    count: u64,
-    /// Number of the address whose turn is next.
-    next: u64,
-    answered: u64,
-    under_way: u64,
-    failure: Option<ScanFailure>,
-    /// What was written down last.
-    written: (u64, u64),
-}
-
-impl Active {
-    /// What has come of it, when it is over.
-    fn end(&self) -> Option<(ScanState, Option<ScanFailure>)> {
-        let event = match self.failure {
-            Some(_) => ScanEvent::Failed,
-            None if self.next >= self.count && self.under_way == 0 => ScanEvent::Finished,
-            None => return None,
-        };
-        ScanState::Running.after(event).ok().map(|state| (state, self.failure))
-    }
-}
-
-/// An address whose turn it is.
-struct Turn {
-    scan: ScanId,
-    to: Destination,
-}
-
 struct Runner {
     app: App,
     sender: Sender,
+    probe: Probe,
     pace: Pace,
     /// By turns: whoever had one goes to the end.
     active: Vec<Active>,
-    under_way: JoinSet<(ScanId, Outcome)>,
+    under_way: JoinSet<(ScanId, u64, Report)>,
+}
+
+/// Why no scan can be worked on.
+#[derive(Debug, thiserror::Error)]
+pub enum ScanError {
+    /// What calls phones cannot be made.
+    #[error(transparent)]
+    Sender(#[from] SenderError),
+    /// What looks for storage cannot be made.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
 }
 
 /// Works on scans until the node stops.
 ///
 /// # Errors
-/// When the TLS library refuses the settings for phones that listen on port 443.
-pub async fn run(app: App) -> Result<(), SenderError> {
+/// When the TLS library refuses the settings.
+pub async fn run(app: App) -> Result<(), ScanError> {
     let mut runner = Runner {
         sender: Sender::new()?,
+        probe: Probe::new()?,
         pace: Pace::default(),
         active: Vec::new(),
         under_way: JoinSet::new(),
@@ -147,9 +131,13 @@ impl Runner {
         let (mut gone, mut told) = (Vec::new(), Vec::new());
         let tx = self.app.store.begin().await?;
         for scan in by_id {
-            let far = (scan.next, scan.answered);
+            let far = scan.far();
             let state = rows::advance(&tx, scan.id, &self.app.node, far, lease).await?;
-            let end = scan.end().filter(|_| state == Some(ScanState::Running));
+            // Another node looks itself; of a scan that was stopped what was found until then counts.
+            for finding in scan.findings.iter().filter(|_| state.is_some()) {
+                scan_findings::insert(&tx, scan.id, finding).await?;
+            }
+            let end = scan.outcome().filter(|_| state == Some(ScanState::Running));
             if let Some((after, failure)) = end {
                 rows::end(&tx, scan.id, (ScanState::Running, after), failure, at).await?;
             }
@@ -164,7 +152,10 @@ impl Runner {
         }
         tx.commit().await?;
         self.active.retain(|scan| !gone.contains(&scan.id));
-        self.active.iter_mut().for_each(|scan| scan.written = (scan.next, scan.answered));
+        for scan in &mut self.active {
+            scan.findings.clear();
+            scan.written = scan.far();
+        }
         told.into_iter().for_each(|id| self.app.events.publish(Resource::Scans, Change::Updated, id));
         self.pace.tidy(self.app.clock.monotonic_millis());
         Ok(())
@@ -180,35 +171,30 @@ impl Runner {
         let taken = rows::take(&tx, &self.app.node, at, lease).await?;
         tx.commit().await?;
         for scan in taken {
-            let Some(ranges) = ranges_of(&scan) else {
+            let Some(active) = Active::of(&scan) else {
                 tracing::error!(scan = scan.id.0, "the ranges of a scan could not be read");
                 continue;
             };
-            self.active.retain(|active| active.id != scan.id);
-            self.active.push(Active {
-                id: scan.id,
-                count: ranges.count(),
-                ranges,
-                port: scan.port,
-                next: scan.probed,
-                answered: scan.answered,
-                under_way: 0,
-                failure: None,
-                written: (scan.probed, scan.answered),
-            });
+            self.active.retain(|other| other.id != scan.id);
+            self.active.push(active);
             self.app.events.publish(Resource::Scans, Change::Updated, scan.id);
         }
         Ok(())
     }
 
-    /// Counts new clients of scans that go on or ended a short while ago: phones come when they are idle.
+    /// Counts new clients of scans that go on or ended a short while ago: phones come when they are idle. Findings too.
     async fn count_found(&self) -> StoreResult<()> {
         let app = &self.app;
         let since = app.clock.now().saturating_sub(STILL_FOUND).unwrap_or(Timestamp::MIN);
         for scan in rows::active_or_over_since(&app.store, since).await? {
-            let Some(ranges) = ranges_of(&scan) else { continue };
-            let bounds = ranges.iter().map(domain::scan::Range::bounds);
-            let found = scan_clients::came_since(&app.store, scan.created_at, bounds).await?;
+            let found = match scan.purpose {
+                ScanPurpose::Phones => {
+                    let Some(ranges) = ranges_of(&scan) else { continue };
+                    let bounds = ranges.iter().map(domain::scan::Range::bounds);
+                    scan_clients::came_since(&app.store, scan.created_at, bounds).await?
+                }
+                ScanPurpose::StorageProviders => scan_findings::count(&app.store, scan.id).await?,
+            };
             if found == scan.found {
                 continue;
             }
@@ -224,10 +210,11 @@ impl Runner {
 
     /// Sends what may leave now.
     async fn turn(&mut self) {
-        let Some(server) = phone_address(&self.app.settings) else {
-            self.active.iter_mut().for_each(|scan| scan.failure = Some(ScanFailure::NoPhoneAddress));
-            return;
-        };
+        let server = phone_address(&self.app.settings);
+        if server.is_none() {
+            let phones = self.active.iter_mut().filter(|scan| scan.purpose == ScanPurpose::Phones);
+            phones.for_each(|scan| scan.failure = Some(ScanFailure::NoPhoneAddress));
+        }
         let before: HashMap<ScanId, u64> = self.active.iter().map(|scan| (scan.id, scan.next)).collect();
         let turns = self.choose();
         if turns.is_empty() {
@@ -235,7 +222,7 @@ impl Runner {
         }
         let at = self.app.clock.now();
         match self.admitted(turns, at).await {
-            Ok(turns) => turns.into_iter().for_each(|turn| self.send(turn, body(Some(server)))),
+            Ok(turns) => turns.into_iter().for_each(|turn| self.send(turn, server)),
             Err(error) => {
                 // Nothing was sent; it is their turn again.
                 for scan in &mut self.active {
@@ -253,21 +240,17 @@ impl Runner {
         let clock = self.app.clock.monotonic_millis();
         let mut turns = Vec::new();
         while self.under_way.len() + turns.len() < MOST_UNDER_WAY {
-            let waits = |scan: &Active| scan.failure.is_none() && scan.next < scan.count;
-            let Some(place) = self.active.iter().position(waits) else { break };
+            let Some(place) = self.active.iter().position(Active::waits) else { break };
             let mut scan = self.active.remove(place);
-            let address = scan.ranges.nth(scan.next);
-            // Once more, right before it leaves: the setting may be another one by now.
-            match address.filter(|address| allowed.admits(*address)) {
+            match scan.peek(&allowed) {
                 None => scan.failure = Some(ScanFailure::NetworkNotAllowed),
-                Some(address) => {
+                Some((address, turn)) => {
                     if !self.pace.admits(Subnet::of(address), rate, rate, clock) {
                         self.active.insert(place, scan);
                         break;
                     }
                     scan.next += 1;
-                    let to = Destination { address, port: scan.port, path: PATH.to_owned() };
-                    turns.push(Turn { scan: scan.id, to });
+                    turns.push(turn);
                 }
             }
             self.active.push(scan);
@@ -277,7 +260,10 @@ impl Runner {
 
     /// Leaves out known phones that must not be called now, and books the others: committed before they are called.
     async fn admitted(&self, turns: Vec<Turn>, at: Timestamp) -> Result<Vec<Turn>, StoreError> {
-        let addresses: Vec<IpAddr> = turns.iter().map(|turn| turn.to.address).collect();
+        let addresses: Vec<IpAddr> = turns.iter().filter_map(Turn::called).collect();
+        if addresses.is_empty() {
+            return Ok(turns);
+        }
         let known = scan_clients::known_at(&self.app.store, &addresses).await?;
         if known.is_empty() {
             return Ok(turns);
@@ -299,7 +285,8 @@ impl Runner {
                 left_alone.insert(&client.address);
             }
         }
-        let goes = |turn: &Turn| !left_alone.contains(address_sort(turn.to.address).as_str());
+        let stays = |address| left_alone.contains(address_sort(address).as_str());
+        let goes = |turn: &Turn| !turn.called().is_some_and(stays);
         Ok(turns.into_iter().filter(goes).collect())
     }
 
@@ -313,27 +300,40 @@ impl Runner {
             || client.device.as_ref().is_some_and(|device| self.app.phones.has_session(device))
     }
 
-    fn send(&mut self, turn: Turn, body: String) {
-        if let Some(scan) = self.active.iter_mut().find(|scan| scan.id == turn.scan) {
-            scan.under_way += 1;
+    fn send(&mut self, turn: Turn, server: Option<(IpAddr, u16)>) {
+        let Turn { scan: id, number, errand } = turn;
+        if let Some(scan) = self.active.iter_mut().find(|scan| scan.id == id) {
+            scan.begin(number);
         }
-        let sender = self.sender.clone();
-        self.under_way.spawn(async move { (turn.scan, sender.send(&turn.to, body).await) });
+        match errand {
+            Errand::Call(to) => {
+                let (sender, body) = (self.sender.clone(), body(server));
+                self.under_way
+                    .spawn(async move { (id, number, Report::Called(sender.send(&to, body).await)) });
+            }
+            Errand::Look(to) => {
+                let (probe, app) = (self.probe.clone(), self.app.clone());
+                self.under_way.spawn(async move {
+                    let found = probe.look(to).await;
+                    let found = found.map(|found| finding(to, found, app.clock.now()));
+                    (id, number, Report::Looked(found))
+                });
+            }
+        }
     }
 
-    fn answered(&mut self, done: Result<(ScanId, Outcome), JoinError>) {
+    fn answered(&mut self, done: Result<(ScanId, u64, Report), JoinError>) {
         match done {
-            Ok((id, outcome)) => {
+            Ok((id, number, report)) => {
                 // Not there when it was stopped in the meantime.
                 if let Some(scan) = self.active.iter_mut().find(|scan| scan.id == id) {
-                    scan.under_way = scan.under_way.saturating_sub(1);
-                    scan.answered += u64::from(outcome == Outcome::Acknowledged);
+                    scan.end_turn(number, report);
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "a contact-me of a scan broke off");
+                tracing::error!(%error, "what a scan asked of an address broke off");
                 // Whose it was is not known any more; none of them may wait for it for ever.
-                self.active.iter_mut().for_each(|scan| scan.under_way = 0);
+                self.active.iter_mut().for_each(Active::forget_turns);
             }
         }
     }
@@ -346,7 +346,7 @@ impl Runner {
             }
         };
         if timeout(LAST_ANSWERS, last).await.is_err() {
-            tracing::debug!("answers to contact-me of scans were not waited for");
+            tracing::debug!("answers to scans were not waited for");
         }
         if let Err(error) = self.release().await {
             tracing::error!(
@@ -369,5 +369,20 @@ impl Runner {
             rows::release(&tx, id, &self.app.node, state).await?;
         }
         tx.commit().await
+    }
+}
+
+/// A finding as it is written down.
+fn finding(to: SocketAddr, found: domain::scan::Finding, at: Timestamp) -> Finding {
+    Finding {
+        address: to.ip(),
+        port: to.port(),
+        kind: found.kind,
+        url: match to.port() {
+            443 => format!("https://{}/", bracketed(&to.ip().to_string())),
+            _ => format!("https://{to}/"),
+        },
+        detail: found.detail,
+        found_at: at,
     }
 }

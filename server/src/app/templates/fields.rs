@@ -89,6 +89,11 @@ impl Faults {
         if self.found.is_empty() { Ok(()) } else { Err(AppError::fields(self.found)) }
     }
 
+    /// Adds what others have found.
+    pub(in crate::app) fn extend(&mut self, faults: impl IntoIterator<Item = FieldError>) {
+        self.found.extend(faults);
+    }
+
     /// Names a field; of a file, whose fields have no place of their own, in an argument.
     fn at(&self, pointer: String, code: &str, message: impl Into<String>) -> FieldError {
         match self.place {

@@ -11,7 +11,7 @@ use domain::starter::starters as all_starters;
 use domain::template_file::{FileFault, TemplateFile, read, write};
 
 use super::fields::{Faults, Place};
-use super::{save_new, stored, values_of};
+use super::{New, files, save_new, stored, values_of};
 use crate::App;
 use crate::app::caller::Caller;
 use crate::app::error::{AppError, AppResult};
@@ -60,6 +60,7 @@ pub async fn export(app: &App, id: TemplateId) -> AppResult<Exported> {
         secure_mode: template.secure_mode,
         parameters,
         secrets,
+        files: files::names(app, &layers, id).await?,
     };
     Ok(Exported { file_name: file_name(&template.name), text: write(&file, &app.catalogue) })
 }
@@ -76,7 +77,7 @@ fn file_name(name: &str) -> String {
 ///
 /// # Errors
 /// `invalid_fields`: all faults of the file are at `/content`, with the line, the key or the parameter as argument;
-/// `name_taken`, `too_many`, `plan_required`, `idempotency_key_reused`.
+/// `name_taken`, `too_many`, `plan_required`, `confirmation_required`, `idempotency_key_reused`.
 pub async fn import(
     app: &App,
     caller: &Caller,
@@ -107,8 +108,16 @@ pub async fn import(
     };
     let values = faults.file_values(&app.catalogue, &layers, file.parameters);
     faults.together(&app.catalogue, &head.software_types, &BTreeMap::new(), &values);
+    let files = match files::named(app, &file.files).await? {
+        Ok(files) => files,
+        Err(missing) => {
+            faults.extend(missing);
+            BTreeSet::new()
+        }
+    };
     faults.refuse()?;
-    save_new(app, caller, head, values.set, key).await
+    let new = New { head, set: values.set, files, confirm: import.confirm };
+    save_new(app, caller, new, key).await
 }
 
 fn of_file(fault: &FileFault) -> FieldError {

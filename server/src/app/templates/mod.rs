@@ -6,6 +6,7 @@
 pub mod configuration;
 mod fields;
 pub mod file;
+pub mod files;
 mod list;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,9 +16,9 @@ use api::template::{
     TemplateView,
 };
 use api::{FieldError, field};
-use domain::TemplateId;
 use domain::catalogue::{ParameterKey, Value};
 use domain::layers::Wish;
+use domain::{FileId, TemplateId};
 
 pub use list::list;
 
@@ -62,6 +63,7 @@ fn view(layers: &Snapshot, prepared: &BTreeMap<TemplateId, u64>, template: &Temp
             secrets: count(&|wish| matches!(wish, Wish::Secret(_))),
             variables: count(&Wish::has_variables),
             secure_mode: template.secure_mode.is_some(),
+            files: layers.files_of(template.id).len() as u64,
         },
         groups,
         prepared_clients: prepared.get(&template.id).copied().unwrap_or(0),
@@ -111,7 +113,16 @@ pub async fn create(
     let values = faults.values(&app.catalogue, &layers, &new.values, fields::Nulls::Refused);
     faults.together(&app.catalogue, &head.software_types, &BTreeMap::new(), &values);
     faults.refuse()?;
-    save_new(app, caller, head, values.set, key).await
+    let new = New { head, set: values.set, files: BTreeSet::new(), confirm: None };
+    save_new(app, caller, new, key).await
+}
+
+/// A new template whose fields, values and files were checked.
+struct New {
+    head: TemplateHead,
+    set: Vec<(ParameterKey, Value)>,
+    files: BTreeSet<FileId>,
+    confirm: Option<u64>,
 }
 
 /// Checks everything of a new template but its values.
@@ -128,22 +139,24 @@ fn head(faults: &mut Faults, new: &NewTemplate) -> TemplateHead {
     }
 }
 
-/// Saves a new template whose fields and values were checked, by a caller who has looked for an earlier answer. This one
+/// Saves a new template, by a caller who has looked for an earlier answer. This one
 /// is kept after the template was saved, in a transaction of its own: whoever repeats a call that broke off in between
 /// learns that the name is taken.
 ///
 /// # Errors
-/// `name_taken`, `too_many`, `plan_required`, `idempotency_key_reused`.
+/// `name_taken`, `too_many`, `plan_required`, `confirmation_required`, `idempotency_key_reused`.
 async fn save_new(
     app: &App,
     caller: &Caller,
-    head: TemplateHead,
-    set: Vec<(ParameterKey, Value)>,
+    new: New,
     key: Option<&IdempotencyKey>,
 ) -> AppResult<Created<TemplateView>> {
-    let template = TemplateChange { id: None, revision: 0, after: Some(head), set, remove: Vec::new() };
+    let New { head, set, files, confirm } = new;
+    let some = (!files.is_empty()).then_some(files);
+    let template =
+        TemplateChange { id: None, revision: 0, after: Some(head), set, remove: Vec::new(), files: some };
     let change = FleetChange { templates: vec![template], ..FleetChange::default() };
-    let saved = plans::save_or_plan(app, caller, change).await?;
+    let saved = plans::save_or_plan(app, caller, change, confirm).await?;
     let id = saved.templates.first().copied().ok_or_else(AppError::not_found)?;
     idempotency::keep_after(app, caller, key, find(app, id).await?).await
 }
@@ -151,7 +164,7 @@ async fn save_new(
 /// Changes a template; fields and values that are not named stay.
 ///
 /// # Errors
-/// `not_found`, `precondition_failed`, `invalid_fields`, `name_taken`, `plan_required`.
+/// `not_found`, `precondition_failed`, `invalid_fields`, `name_taken`, `plan_required`, `confirmation_required`.
 pub async fn change(
     app: &App,
     caller: &Caller,
@@ -173,10 +186,16 @@ pub async fn change(
     if before == after && set.is_empty() && remove.is_empty() {
         return find(app, id).await;
     }
-    let template =
-        TemplateChange { id: Some(id), revision: template.revision, after: Some(after), set, remove };
-    let change = FleetChange { templates: vec![template], ..FleetChange::default() };
-    plans::save_or_plan(app, caller, change).await?;
+    let template = TemplateChange {
+        id: Some(id),
+        revision: template.revision,
+        after: Some(after),
+        set,
+        remove,
+        files: None,
+    };
+    let fleet = FleetChange { templates: vec![template], ..FleetChange::default() };
+    plans::save_or_plan(app, caller, fleet, change.confirm).await?;
     find(app, id).await
 }
 
@@ -206,13 +225,20 @@ fn changed_head(faults: &mut Faults, before: &TemplateHead, change: &ChangeTempl
 /// Deletes a template; groups lose it.
 ///
 /// # Errors
-/// `not_found`, `precondition_failed`, `plan_required`.
-pub async fn delete(app: &App, caller: &Caller, id: TemplateId, expected: &Expected) -> AppResult<()> {
+/// `not_found`, `precondition_failed`, `plan_required`, `confirmation_required` and `too_many_targets` when the files of
+/// another template come in place of its own.
+pub async fn delete(
+    app: &App,
+    caller: &Caller,
+    id: TemplateId,
+    expected: &Expected,
+    confirm: Option<u64>,
+) -> AppResult<()> {
     let layers = layers::snapshot(app, &app.store).await?;
     let template = stored(&layers, id)?;
     expected.check(template.revision)?;
     let change = FleetChange { templates: vec![removal(template)], ..FleetChange::default() };
-    plans::save_or_plan(app, caller, change).await?;
+    plans::save_or_plan(app, caller, change, confirm).await?;
     Ok(())
 }
 
@@ -223,13 +249,14 @@ fn removal(template: &Template) -> TemplateChange {
         after: None,
         set: Vec::new(),
         remove: Vec::new(),
+        files: None,
     }
 }
 
 /// Deletes several templates, all or none of them.
 ///
 /// # Errors
-/// `invalid_fields`, `plan_required`, and `precondition_failed` when one was changed at the same moment.
+/// `invalid_fields`, `plan_required`, `confirmation_required`, `too_many_targets`, and `precondition_failed` when one was changed at the same moment.
 pub async fn delete_many(app: &App, caller: &Caller, which: &DeleteMany) -> AppResult<DeletedMany> {
     let layers = layers::snapshot(app, &app.store).await?;
     let fault = |code, text: &str| FieldError::new("/ids", code, text);
@@ -250,15 +277,17 @@ pub async fn delete_many(app: &App, caller: &Caller, which: &DeleteMany) -> AppR
     let deleted = templates.len() as u64;
     if deleted > 0 {
         let templates = templates.into_iter().map(removal).collect();
-        plans::save_or_plan(app, caller, FleetChange { templates, ..FleetChange::default() }).await?;
+        let change = FleetChange { templates, ..FleetChange::default() };
+        plans::save_or_plan(app, caller, change, which.confirm).await?;
     }
     Ok(DeletedMany { deleted })
 }
 
-/// Makes a copy of a template under another name: all of it but its places in groups, secrets too.
+/// Makes a copy of a template under another name: all of it but its places in groups, secrets and files too.
 ///
 /// # Errors
-/// `not_found`, `invalid_fields`, `name_taken`, `too_many`, `plan_required`, `idempotency_key_reused`.
+/// `not_found`, `invalid_fields`, `name_taken`, `too_many`, `plan_required`, `confirmation_required`,
+/// `idempotency_key_reused`.
 pub async fn copy(
     app: &App,
     caller: &Caller,
@@ -280,5 +309,6 @@ pub async fn copy(
         .iter()
         .map(|(key, wish)| Ok((key.clone(), wish.value().ok_or_else(corrupt)?)))
         .collect::<StoreResult<_>>()?;
-    save_new(app, caller, head, set, key).await
+    let new = New { head, set, files: layers.files_of(id), confirm: copy.confirm };
+    save_new(app, caller, new, key).await
 }

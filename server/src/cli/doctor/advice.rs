@@ -66,9 +66,23 @@ pub(super) fn onboarding(settings: &Settings, now: Timestamp, findings: &mut Fin
     }
 }
 
+pub(super) fn files(settings: &Settings, findings: &mut Findings) {
+    let check = "files";
+    let text = if !settings.bool(SettingKey::FileServerEnabled) {
+        "the integrated file server is off: only files of providers that serve phones themselves are deployed"
+    } else if !settings.bool(SettingKey::StorageValidation) {
+        "certificates of storage providers are not checked: somebody between can change what phones get"
+    } else if !settings.bool(SettingKey::FileServerBoundToAddress) {
+        "addresses of files work from everywhere, not only from the phone they were made for"
+    } else {
+        return findings.add(check, Level::Good, "served by this server");
+    };
+    findings.add(check, Level::Advice, text);
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{calling, onboarding, polling};
+    use super::{calling, files, onboarding, polling};
     use crate::cli::doctor::{Findings, Level};
     use crate::settings::{SettingSource, Settings};
     use domain::setting::{SettingKey, SettingValue};
@@ -98,6 +112,15 @@ mod tests {
         assert_eq!(level(|f| polling(&settings(&secure), f)), Level::Advice);
         let off = [plain, (SettingKey::DcmpServerPort, "0")];
         assert_eq!(level(|f| polling(&settings(&off), f)), Level::Advice);
+    }
+
+    #[test]
+    fn what_weakens_the_file_server_is_named() {
+        let of = |key, text| level(|f| files(&settings(&[(key, text)]), f));
+        assert_eq!(level(|f| files(&settings(&[]), f)), Level::Good);
+        assert_eq!(of(SettingKey::FileServerEnabled, "no"), Level::Advice);
+        assert_eq!(of(SettingKey::StorageValidation, "no"), Level::Advice);
+        assert_eq!(of(SettingKey::FileServerBoundToAddress, "no"), Level::Advice);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) async fn order(tx: &Tx, target: &JobTarget, dossier: &mut Dossier) ->
     if options.keep_certificates {
         let standing = dossier.standing(tx).await?;
         if standing.is_none_or(|standing| standing.client.secure_mode == SecureMode::Default) {
-            let reason = Some("secure-mode-needed");
+            let reason = Some("secure-mode-needed".to_owned());
             let state = TargetState::Failed;
             return Ok(Prepared::End { state, reason, args: Json::Null, results: Vec::new() });
         }

@@ -1,6 +1,7 @@
 //! What each kind of job orders from a phone, one file a kind. A new kind is a variant of
 //! `domain::job::JobKind`, a file here and an arm in [`order`]; see `docs/recipes/job-type.md`.
 
+pub(super) mod deploy;
 pub(super) mod factory_reset;
 pub(super) mod read;
 pub(super) mod restart;
@@ -9,6 +10,7 @@ pub(super) mod write;
 use domain::DiffId;
 use domain::configuration::ItemKey;
 use domain::job::{JobKind, TargetState};
+use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::dossier::Dossier;
@@ -24,6 +26,10 @@ pub enum Order {
     Write(Vec<WriteRecord>),
     /// Read everything.
     ReadAll,
+    /// Let the phone fetch or delete a file.
+    DeployFile(Vec<(ItemKey, String)>),
+    /// Let the phone fetch and start firmware.
+    DeploySoftware(Vec<(ItemKey, String)>),
     /// Restart; with items a factory reset.
     Restart(Vec<(ItemKey, String)>),
 }
@@ -56,7 +62,7 @@ pub(super) enum Prepared {
         /// How.
         state: TargetState,
         /// Why.
-        reason: Option<&'static str>,
+        reason: Option<String>,
         /// Arguments of the reason.
         args: Json,
         /// What became of its items.
@@ -64,6 +70,13 @@ pub(super) enum Prepared {
     },
     /// Not in this session: the phone has to be called first.
     NotNow,
+    /// Not now, and nobody has to be called for it: the pump of deployments does that when there is room.
+    Wait {
+        /// Not before.
+        until: Option<Timestamp>,
+        /// Why.
+        reason: Option<&'static str>,
+    },
 }
 
 /// The order of a target, for the phone that is there now.
@@ -73,12 +86,16 @@ pub(super) async fn order(
     target: &JobTarget,
     visit: &Visit,
     dossier: &mut Dossier,
+    at: Timestamp,
 ) -> StoreResult<Prepared> {
     match target.kind {
         JobKind::WriteConfiguration | JobKind::Converge => {
             write::order(app, tx, target, visit, dossier).await
         }
         JobKind::ReadConfiguration => Ok(read::order()),
+        JobKind::DeployFiles | JobKind::DeploySoftware => {
+            deploy::order(app, tx, target, visit, dossier, at).await
+        }
         JobKind::Restart => Ok(restart::order()),
         JobKind::FactoryReset => factory_reset::order(tx, target, dossier).await,
         // Done by the pulse; a phone has nothing to do with it.

@@ -1,7 +1,6 @@
 //! Writing the items of a stored diff (D-22): what is still wanted of it, secrets when D-24 allows.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use domain::DiffId;
 use domain::catalogue::ParameterKey;
@@ -9,8 +8,6 @@ use domain::configuration::{
     Content, HandOut, ItemKey, Row, Scope, Still, Withheld, difference, may_hand_out, still_wanted,
 };
 use domain::job::TargetState;
-use domain::network::Subnet;
-use domain::setting::SettingKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -40,7 +37,7 @@ pub(super) async fn order(
 ) -> StoreResult<Prepared> {
     let rows = diffs::read(tx, target.diff).await?;
     let Some(portrait) = dossier.portrait(app, tx).await? else {
-        let reason = Some("client-deleted");
+        let reason = Some("client-deleted".to_owned());
         return Ok(Prepared::End {
             state: TargetState::Cancelled,
             reason,
@@ -148,34 +145,19 @@ fn hand_out(
     target: &JobTarget,
     options: Options,
 ) -> HandOut {
-    let client = &portrait.client;
     let digest = desired_digest(portrait, row);
     let before = portrait.handed_out.get(&row.item).is_some_and(|given| Some(given) == digest.as_ref());
     HandOut {
-        secure: visit.secure && configuration::is_secure(client),
-        approved: portrait.approved,
-        known_network: is_known_network(app, client.bound_network.as_deref(), visit.peer),
-        known_address: client.trusted_address.as_deref()
-            == Some(visit.peer.to_canonical().to_string().as_str()),
-        answers_call: visit.answers_call,
-        window_open: app
-            .settings
-            .instant(SettingKey::OnboardingWindowUntil)
-            .is_some_and(|until| app.clock.now() < until),
         // This very target may be sent once more, when its answer was lost or the phone was busy; but not what
         // was withheld the first time.
         handed_out_before: before && (target.sent_at.is_none() || was_withheld(target, row)),
         send_again: options.send_secrets_again,
+        ..visit.circumstances(app, &portrait.client)
     }
 }
 
 fn was_withheld(target: &JobTarget, row: &Row) -> bool {
     target.results.iter().any(|result| result.item == row.item && result.code == "withheld")
-}
-
-fn is_known_network(app: &App, bound: Option<&str>, peer: IpAddr) -> bool {
-    bound == Some(Subnet::of(peer).to_string().as_str())
-        || app.settings.networks(SettingKey::OnboardingNetworks).contains(peer)
 }
 
 fn desired_digest(portrait: &Portrait, row: &Row) -> Option<Vec<u8>> {
@@ -272,6 +254,7 @@ impl Letter {
         } else {
             (TargetState::Success, Some("already-so"))
         };
+        let reason = reason.map(str::to_owned);
         Prepared::End { state, reason, args: Json::Null, results: self.results }
     }
 }

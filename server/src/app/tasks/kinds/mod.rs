@@ -6,9 +6,13 @@ mod answers;
 mod certificates;
 mod contact_counts;
 mod diffs;
+mod downloads;
+mod files;
 mod jobs;
 mod plans;
 mod scans;
+mod software;
+mod storage_providers;
 
 use super::TaskError;
 use crate::App;
@@ -34,20 +38,35 @@ pub enum Kind {
     PurgeContactCounts,
     /// Deletes scans that were over long ago.
     PurgeScans,
+    /// Forgets download addresses whose time was over long ago.
+    PurgeDownloads,
+    /// Clears up after uploads and deleted files.
+    SweepFiles,
     /// Tells administrators of certificates that are about to expire.
     CheckCertificates,
+    /// Tries the storage providers that have files.
+    CheckProviders,
+    /// Scans storage providers for files.
+    ScanProviders,
+    /// Brings files and software of templates to clients that do not have them.
+    BringFiles,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::PurgeJobs,
         Self::PurgePlans,
         Self::PurgeDiffs,
         Self::PurgeAnswers,
         Self::PurgeContactCounts,
         Self::PurgeScans,
+        Self::PurgeDownloads,
+        Self::SweepFiles,
         Self::CheckCertificates,
+        Self::CheckProviders,
+        Self::ScanProviders,
+        Self::BringFiles,
     ];
 
     /// The word stored.
@@ -59,7 +78,12 @@ impl Kind {
             Self::PurgeAnswers => "purge-answers",
             Self::PurgeContactCounts => "purge-contact-counts",
             Self::PurgeScans => "purge-scans",
+            Self::SweepFiles => "sweep-files",
+            Self::PurgeDownloads => "purge-downloads",
             Self::CheckCertificates => "check-certificates",
+            Self::CheckProviders => "check-providers",
+            Self::ScanProviders => "scan-providers",
+            Self::BringFiles => "bring-files",
         }
     }
 
@@ -78,7 +102,12 @@ impl Kind {
             Self::PurgeAnswers => "0 47 * * * *",
             Self::PurgeContactCounts => "0 33 1 * * *",
             Self::PurgeScans => "0 43 1 * * *",
+            Self::SweepFiles => "0 53 2 * * *",
+            Self::PurgeDownloads => "0 53 * * * *",
             Self::CheckCertificates => "0 13 5 * * *",
+            Self::CheckProviders => "20 4/5 * * * *",
+            Self::ScanProviders => "0 57 1 * * *",
+            Self::BringFiles => "0 27 0 * * *",
         }
     }
 
@@ -91,7 +120,12 @@ impl Kind {
             Self::PurgeAnswers => answers::run(app).await,
             Self::PurgeContactCounts => contact_counts::run(app).await,
             Self::PurgeScans => scans::run(app).await,
+            Self::SweepFiles => files::run(app).await,
+            Self::PurgeDownloads => downloads::run(app).await,
             Self::CheckCertificates => certificates::run(app).await,
+            Self::CheckProviders => storage_providers::check(app).await,
+            Self::ScanProviders => storage_providers::scan(app).await,
+            Self::BringFiles => software::run(app).await,
         }
     }
 }
@@ -106,5 +140,17 @@ mod tests {
             assert_eq!(Kind::parse(kind.as_str()), Some(kind));
         }
         assert_eq!(Kind::parse("purge-everything"), None);
+    }
+
+    #[test]
+    fn the_setting_and_the_docs_name_the_time_at_which_templates_bring_their_files() {
+        let times: Vec<&str> = Kind::BringFiles.times().split(' ').collect();
+        let time = format!("{:0>2}:{:0>2} UTC", times[2], times[1]);
+        let said_in =
+            |text: &str, beside: &str| text.lines().any(|line| line.contains(beside) && line.contains(&time));
+        let setting = "deployments.by-rule";
+        assert!(said_in(include_str!("../../../../../locales/en/codes.toml"), setting), "{time}");
+        assert!(said_in(include_str!("../../../../../locales/de/codes.toml"), setting), "{time}");
+        assert!(said_in(include_str!("../../../../../docs/files.md"), setting), "{time}");
     }
 }
