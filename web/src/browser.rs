@@ -147,9 +147,40 @@ pub fn save(blob: &JsValue, name: &str) {
     );
 }
 
+/// Has the browser fetch an address and save it, without the page in between: for what is too large for the page.
+/// A refusal is shown by the browser.
+pub fn download(address: &str) {
+    let anchor =
+        document().create_element("a").ok().and_then(|element| element.dyn_into::<HtmlElement>().ok());
+    if let Some(anchor) = anchor {
+        let _ = anchor.set_attribute("href", address);
+        let _ = anchor.set_attribute("download", "");
+        anchor.click();
+    }
+}
+
+/// Ends after some time.
+pub async fn wait(milliseconds: i32) {
+    let promise = js_sys::Promise::new(&mut |done, _| {
+        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&done, milliseconds);
+    });
+    let _ = wasm_bindgen_futures::JsFuture::from(promise).await;
+}
+
 /// Calls something at every event of the document for as long as the page lives.
 pub(crate) fn listen_forever(event: &str, act: impl FnMut(web_sys::Event) + 'static) {
     let closure = Closure::<dyn FnMut(web_sys::Event)>::new(act);
     let _ = document().add_event_listener_with_callback(event, closure.as_ref().unchecked_ref());
+    closure.forget();
+}
+
+/// Has the browser ask before the window is closed or loaded anew, whenever `asks` says so.
+pub(crate) fn ask_before_unload(asks: impl Fn() -> bool + 'static) {
+    let closure = Closure::<dyn FnMut(web_sys::Event)>::new(move |event: web_sys::Event| {
+        if asks() {
+            event.prevent_default();
+        }
+    });
+    let _ = window().add_event_listener_with_callback("beforeunload", closure.as_ref().unchecked_ref());
     closure.forget();
 }

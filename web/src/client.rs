@@ -24,12 +24,19 @@ pub struct Call {
     method: Method,
     path: String,
     headers: Vec<(&'static str, String)>,
-    body: Option<String>,
+    body: Body,
+}
+
+/// What a call sends.
+enum Body {
+    None,
+    Json(String),
+    Bytes(web_sys::Blob),
 }
 
 impl Call {
     fn new(method: Method, path: &str) -> Self {
-        Self { method, path: format!("{BASE}{path}"), headers: Vec::new(), body: None }
+        Self { method, path: format!("{BASE}{path}"), headers: Vec::new(), body: Body::None }
     }
 
     /// Reads; `path` without the prefix, with its query.
@@ -75,8 +82,14 @@ impl Call {
     /// # Errors
     /// When the value cannot be written as JSON, which is a mistake in the program.
     pub fn json(mut self, body: &impl Serialize) -> Result<Self, Failure> {
-        self.body = Some(serde_json::to_string(body).map_err(|_| Failure::not_understood(None))?);
+        self.body = Body::Json(serde_json::to_string(body).map_err(|_| Failure::not_understood(None))?);
         Ok(self)
+    }
+
+    /// The body, as bytes: a piece of a file. The browser reads it from the disk while it is sent.
+    pub fn bytes(mut self, bytes: web_sys::Blob) -> Self {
+        self.body = Body::Bytes(bytes);
+        self
     }
 
     /// Sends it and reads the answer.
@@ -127,8 +140,9 @@ impl Call {
             builder = builder.header("X-CSRF-Token", &token);
         }
         let request = match self.body {
-            Some(body) => builder.header("Content-Type", "application/json").body(body),
-            None => builder.build(),
+            Body::Json(body) => builder.header("Content-Type", "application/json").body(body),
+            Body::Bytes(bytes) => builder.header("Content-Type", "application/octet-stream").body(bytes),
+            Body::None => builder.build(),
         };
         request.map_err(|_| Failure::not_understood(None))
     }
@@ -163,7 +177,7 @@ pub async fn post<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Res
 /// # Errors
 /// As [`Call::answer`].
 pub async fn file(path: &str) -> Result<String, Failure> {
-    Call { method: Method::GET, path: path.to_owned(), headers: Vec::new(), body: None }.send().await
+    Call { method: Method::GET, path: path.to_owned(), headers: Vec::new(), body: Body::None }.send().await
 }
 
 /// Fetches a file of the server, an export for instance, and has the browser save it. A link could do that too, but
@@ -173,7 +187,7 @@ pub async fn file(path: &str) -> Result<String, Failure> {
 /// When the server refuses or cannot be reached.
 pub async fn download(address: &str) -> Result<(), Failure> {
     let guard = Abort::new();
-    let call = Call { method: Method::GET, path: address.to_owned(), headers: Vec::new(), body: None };
+    let call = Call { method: Method::GET, path: address.to_owned(), headers: Vec::new(), body: Body::None };
     let Ok(response) = call.request(false, &guard)?.send().await else {
         session::set_online(false);
         return Err(Failure::offline());

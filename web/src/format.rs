@@ -56,6 +56,47 @@ pub fn percent(share: f64) -> String {
     call("percent", &[JsValue::from_f64(share)])
 }
 
+/// Bytes in the largest unit that fits: `812 B`, `31.5 MB`; of powers of ten.
+pub fn bytes(bytes: u64) -> String {
+    type Unit = fn(Language, &str) -> String;
+    let units: [Unit; 5] = [
+        |language, text| texts::common::short_bytes(language, text),
+        |language, text| texts::common::short_kilobytes(language, text),
+        |language, text| texts::common::short_megabytes(language, text),
+        |language, text| texts::common::short_gigabytes(language, text),
+        |language, text| texts::common::short_terabytes(language, text),
+    ];
+    let (value, unit) = scaled(bytes);
+    let text = match unit {
+        0 => number(bytes),
+        _ => one_decimal(lang(), value),
+    };
+    units.get(unit).map_or_else(|| text.clone(), |unit| unit(lang(), &text))
+}
+
+/// At most one digit behind the point or comma, below a thousand.
+fn one_decimal(language: Language, value: f64) -> String {
+    let text = format!("{value:.1}");
+    let text = text.strip_suffix(".0").unwrap_or(&text);
+    match language {
+        Language::English => text.to_owned(),
+        Language::German => text.replace('.', ","),
+    }
+}
+
+/// A number of bytes in thousands of thousands, and how many times it was divided.
+fn scaled(bytes: u64) -> (f64, usize) {
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    // What would be rounded up to a thousand is one of the next unit.
+    while unit < 4 && value >= 999.95 {
+        value /= 1_000.0;
+        unit += 1;
+    }
+    (value, unit)
+}
+
 /// `3 min. ago`, `in 2 days`; watched, so that it stays true.
 pub fn relative(at: Timestamp) -> String {
     let now =
@@ -164,7 +205,8 @@ fn make(language: Language, kind: &str) -> Option<Function> {
 
 #[cfg(test)]
 mod tests {
-    use super::{distance, duration};
+    use super::{bytes, distance, duration, one_decimal, scaled};
+    use crate::texts::Language;
 
     #[test]
     fn durations_have_two_parts_at_most() {
@@ -172,6 +214,18 @@ mod tests {
         assert_eq!(duration(60), "1 min");
         assert_eq!(duration(3_840), "1 h 4 min");
         assert_eq!(duration(90_061), "1 d 1 h");
+    }
+
+    #[test]
+    fn bytes_take_the_largest_unit_that_fits() {
+        assert_eq!(scaled(0), (0.0, 0));
+        assert_eq!(scaled(999), (999.0, 0));
+        assert_eq!(scaled(1_000), (1.0, 1));
+        assert_eq!((scaled(999_949).1, scaled(999_960).1), (1, 2));
+        assert_eq!(scaled(31_457_280).1, 2);
+        assert_eq!(scaled(u64::MAX).1, 4);
+        assert_eq!((bytes(812).as_str(), bytes(512_000_000).as_str()), ("812 B", "512 MB"));
+        assert_eq!(one_decimal(Language::German, 150.24), "150,2");
     }
 
     #[test]

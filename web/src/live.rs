@@ -46,13 +46,17 @@ pub enum Resource {
     ClientFields,
     /// Scans.
     Scans,
+    /// Files.
+    Files,
+    /// Storage providers.
+    StorageProviders,
 }
 
 /// How many there are.
 const COUNT: usize = Resource::ALL.len();
 
 impl Resource {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Clients,
         Self::Jobs,
         Self::Notifications,
@@ -65,6 +69,8 @@ impl Resource {
         Self::Groups,
         Self::ClientFields,
         Self::Scans,
+        Self::Files,
+        Self::StorageProviders,
     ];
 
     fn word(self) -> &'static str {
@@ -81,6 +87,8 @@ impl Resource {
             Self::Groups => "groups",
             Self::ClientFields => "client-fields",
             Self::Scans => "scans",
+            Self::Files => "files",
+            Self::StorageProviders => "storage-providers",
         }
     }
 

@@ -29,7 +29,7 @@ pub struct Place {
 }
 
 /// The menu, in its order.
-const PLACES: [Place; 8] = [
+const PLACES: [Place; 11] = [
     Place {
         path: "/",
         title: texts::overview::title,
@@ -63,6 +63,22 @@ const PLACES: [Place; 8] = [
         letter: "g t",
     },
     Place {
+        path: "/files",
+        title: texts::files::title,
+        icon: "file",
+        group: Some(texts::shell::fleet),
+        permission: Permission::ReadClients,
+        letter: "g f",
+    },
+    Place {
+        path: "/firmware",
+        title: texts::firmware::title,
+        icon: "chip",
+        group: Some(texts::shell::fleet),
+        permission: Permission::ReadClients,
+        letter: "g w",
+    },
+    Place {
         path: "/jobs",
         title: texts::jobs::title,
         icon: "job",
@@ -77,6 +93,14 @@ const PLACES: [Place; 8] = [
         group: Some(texts::shell::oversight),
         permission: Permission::ReadAudit,
         letter: "g a",
+    },
+    Place {
+        path: "/storage",
+        title: texts::storage::title,
+        icon: "storage",
+        group: Some(texts::shell::system),
+        permission: Permission::ReadClients,
+        letter: "g p",
     },
     Place {
         path: "/accounts",
@@ -144,6 +168,9 @@ pub fn Pages() -> impl IntoView {
             <Route path=path!("/templates/:id") view=pieces::TemplatePage />
             <Route path=path!("/templates/:id/configuration") view=pieces::TemplateConfigurationPage />
             <Route path=path!("/templates/:id/configuration/:section") view=pieces::TemplateConfigurationPage />
+            <Route path=path!("/files") view=pieces::FilesPage />
+            <Route path=path!("/firmware") view=pieces::FirmwarePage />
+            <Route path=path!("/storage") view=pieces::StoragePage />
             <Route path=path!("/plans/:id") view=pieces::PlanPage />
             <Route path=path!("/jobs") view=pieces::JobsPage />
             <Route path=path!("/jobs/:id") view=pieces::JobPage />

@@ -100,6 +100,12 @@ pub fn find(language: Language, table: &str, code: &str) -> Option<&'static str>
     })
 }
 
+/// The words of a table that have a text, in the order of the alphabet.
+#[cfg(test)]
+pub(crate) fn known(table: &str) -> Vec<&'static str> {
+    CODES.iter().filter_map(|(key, ..)| key.strip_prefix(table)?.strip_prefix('.')).collect()
+}
+
 /// Puts arguments into the places of a text; a place without an argument shows a dash.
 fn fill(language: Language, text: &str, args: &Args) -> String {
     let mut filled = String::with_capacity(text.len());

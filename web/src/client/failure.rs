@@ -1,7 +1,8 @@
 //! What can go wrong between the console and the server, and how it is said.
 
-use api::{Code, Problem};
+use api::{Args, Code, Problem};
 
+use crate::format;
 use crate::texts::{self, Language};
 
 /// Which kind of failure.
@@ -73,7 +74,7 @@ impl Failure {
             (FailureKind::Refused, Some(problem)) => {
                 let code = problem.code.as_str();
                 if texts::find(language, "problem", code).is_some() {
-                    texts::worded(language, "problem", code, &problem.args)
+                    texts::worded(language, "problem", code, &in_words(language, problem))
                 } else {
                     problem.detail.clone()
                 }
@@ -99,10 +100,77 @@ impl Failure {
     }
 }
 
+/// Arguments of a problem; words of the API in the reader's language, and bytes in the unit that fits.
+fn in_words(language: Language, problem: &Problem) -> Args {
+    let mut args = problem.args.clone();
+    let bytes: &[&str] = match problem.code {
+        Code::BodyTooLarge | Code::FileTooLarge => &["limit"],
+        Code::WrongOffset => &["received"],
+        Code::UploadIncomplete => &["received", "size"],
+        _ => &[],
+    };
+    for name in bytes {
+        if let Some(amount) = args.get(*name).and_then(serde_json::Value::as_u64) {
+            args.insert((*name).to_owned(), format::bytes(amount).into());
+        }
+    }
+    let (name, table) = match problem.code {
+        Code::ProviderFailed => ("error", "storage-error"),
+        Code::FileNotReady => ("state", "file-state"),
+        Code::FileNotUsable => ("format", "file-format"),
+        Code::NotConvertible => ("reason", "not-convertible"),
+        _ => return args,
+    };
+    let word = args.get(name).and_then(|word| word.as_str()).map(|word| texts::word(language, table, word));
+    if let Some(word) = word {
+        args.insert(name.to_owned(), word.into());
+    }
+    args
+}
+
 #[cfg(test)]
 mod tests {
     use super::Failure;
     use api::{Args, Code, Problem};
+
+    #[test]
+    fn words_of_the_api_in_a_problem_are_translated() {
+        let mut args = Args::new();
+        args.insert("provider".to_owned(), "Depot".into());
+        args.insert("error".to_owned(), "certificate".into());
+        let code = Code::ProviderFailed;
+        let failure = Failure::refused(Problem {
+            kind: code.urn(),
+            title: code.title().to_owned(),
+            status: code.status(),
+            code,
+            detail: String::new(),
+            args,
+            errors: Vec::new(),
+            request_id: None,
+        });
+        let text = failure.text(crate::texts::Language::German);
+        assert!(text.contains("Depot") && text.contains("Zertifikat"), "{text}");
+    }
+
+    #[test]
+    fn bytes_of_a_problem_have_the_units_of_the_console() {
+        let mut args = Args::new();
+        args.insert("limit".to_owned(), 512_000_000_u64.into());
+        let code = Code::FileTooLarge;
+        let failure = Failure::refused(Problem {
+            kind: code.urn(),
+            title: code.title().to_owned(),
+            status: code.status(),
+            code,
+            detail: String::new(),
+            args,
+            errors: Vec::new(),
+            request_id: None,
+        });
+        let text = failure.text(crate::texts::Language::English);
+        assert_eq!(text, "The file is too large; at most 512 MB are allowed.");
+    }
 
     #[test]
     fn only_what_the_server_refused_was_surely_not_done() {

@@ -9,10 +9,11 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::button::{Button, ButtonKind};
-use super::dialog::{Dialog, DialogButtons};
+use super::dialog::{Dialog, DialogButtons, DialogSize};
 use super::field::TextField;
 use super::states::FailureNote;
 use super::step_up::{StepUp, is_asked};
+use crate::address::with_fields;
 use crate::client::{Failure, idempotency_key};
 use crate::format;
 use crate::texts::{self, lang};
@@ -24,6 +25,14 @@ pub struct Consent {
     pub typed: Option<u64>,
     /// For [`crate::client::Call::once`]: the same for every try of this question.
     pub key: String,
+}
+
+impl Consent {
+    /// The address of a call without a body, with what was typed as its `confirm`.
+    pub fn address(&self, path: &str) -> String {
+        let typed = self.typed.map(|number| ("confirm", number.to_string()));
+        with_fields(path, &typed.into_iter().collect::<Vec<_>>())
+    }
 }
 
 /// A call that is on its way.
@@ -49,6 +58,12 @@ pub fn ConfirmDialog(
     /// Not red: it interrupts nothing.
     #[prop(optional)]
     harmless: bool,
+    /// As wide as a dialog with a table.
+    #[prop(optional)]
+    wide: bool,
+    /// Why it cannot be done yet: something has to be chosen first.
+    #[prop(optional, into)]
+    blocked: Signal<Option<String>>,
     /// Does it.
     #[prop(into)]
     act: Callback<Consent, Acting>,
@@ -60,18 +75,87 @@ pub fn ConfirmDialog(
     more: Option<ViewFn>,
 ) -> impl IntoView {
     let more = StoredValue::new(more);
+    let size = if wide { DialogSize::Table } else { DialogSize::default() };
     view! {
-        <Dialog open=open title=title>
+        <Dialog open=open title=title size=size>
             <Question
                 open=open
                 text=text
                 button=button
                 harmless=harmless
+                blocked=blocked
                 act=act
                 done=done
                 more=more.get_value()
             />
         </Dialog>
+    }
+}
+
+/// A number that is typed before a form is sent once more, because the server wants it.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedNumber {
+    wanted: RwSignal<Option<u64>>,
+    typed: RwSignal<String>,
+}
+
+impl Default for AskedNumber {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl AskedNumber {
+    /// Nothing is asked until the server asks.
+    pub fn new() -> Self {
+        Self { wanted: RwSignal::new(None), typed: RwSignal::new(String::new()) }
+    }
+
+    /// The number, once the server has asked for one; to be watched.
+    pub fn wanted(self) -> Option<u64> {
+        self.wanted.get()
+    }
+
+    /// Whether this failure asks for a number; then it stands in the form from now on.
+    pub fn is_asked(self, failure: &Failure) -> bool {
+        let number = (failure.code() == Some(Code::ConfirmationRequired)).then(|| failure.number("targets"));
+        let Some(number) = number.flatten() else { return false };
+        let _ = self.wanted.try_set(Some(number));
+        true
+    }
+
+    /// What was asked for is done: the next time nothing is asked until the server asks.
+    pub fn forget(self) {
+        let _ = self.wanted.try_set(None);
+        let _ = self.typed.try_set(String::new());
+    }
+
+    /// Why the form cannot be sent yet; to be watched.
+    pub fn blocks(self) -> Option<String> {
+        let wanted = self.wanted.get()?;
+        (self.typed.with(|typed| number_in(typed)) != Some(wanted))
+            .then(|| texts::common::type_number(lang(), format::number(wanted)))
+    }
+
+    /// What was agreed to; for `confirm` of the request.
+    pub fn agreed(self) -> Option<u64> {
+        self.wanted.get_untracked().filter(|_| untrack(|| self.blocks()).is_none())
+    }
+
+    /// Where it is typed; nothing until the server asks.
+    pub fn field(self) -> impl IntoView {
+        move || {
+            self.wanted.get().map(|wanted| {
+                view! {
+                    <TextField
+                        label=texts::common::type_number(lang(), format::number(wanted))
+                        value=self.typed
+                        inputmode="numeric"
+                        max_length=12
+                    />
+                }
+            })
+        }
     }
 }
 
@@ -86,6 +170,7 @@ fn Question(
     text: Signal<String>,
     button: Signal<String>,
     harmless: bool,
+    blocked: Signal<Option<String>>,
     act: Callback<Consent, Acting>,
     done: Option<Callback<()>>,
     more: Option<ViewFn>,
@@ -93,21 +178,15 @@ fn Question(
     let key = StoredValue::new(idempotency_key());
     let failure = RwSignal::new(None::<Failure>);
     let busy = RwSignal::new(false);
-    let typed = RwSignal::new(String::new());
     // The server says how many there are; until it does nothing has to be typed.
-    let wanted = RwSignal::new(None::<u64>);
-    let number = move || typed.with(|typed| number_in(typed));
-    let blocked = Signal::derive(move || {
-        let wanted = wanted.get()?;
-        (number() != Some(wanted)).then(|| texts::common::type_number(lang(), format::number(wanted)))
-    });
+    let asked = AskedNumber::new();
+    let blocked = Signal::derive(move || blocked.get().or_else(|| asked.blocks()));
     let run = move || {
         if busy.get_untracked() {
             return;
         }
         busy.set(true);
-        let typed = wanted.get_untracked().filter(|_| blocked.get_untracked().is_none());
-        let acting = act.run(Consent { typed, key: key.get_value() });
+        let acting = act.run(Consent { typed: asked.agreed(), key: key.get_value() });
         spawn_local(async move {
             let answer = acting.await;
             let _ = busy.try_set(false);
@@ -119,14 +198,8 @@ fn Question(
                     }
                 }
                 Err(problem) => {
-                    if problem.code() == Some(Code::ConfirmationRequired)
-                        && let Some(targets) = problem.number("targets")
-                    {
-                        let _ = wanted.try_set(Some(targets));
-                        let _ = failure.try_set(None);
-                    } else {
-                        let _ = failure.try_set(Some(problem));
-                    }
+                    let shown = (!asked.is_asked(&problem)).then_some(problem);
+                    let _ = failure.try_set(shown);
                 }
             }
         });
@@ -138,20 +211,7 @@ fn Question(
         <p>{move || text.get()}</p>
         {more.map(|more| more.run())}
         <FailureNote failure=shown />
-        {move || {
-            wanted
-                .get()
-                .map(|wanted| {
-                    view! {
-                        <TextField
-                            label=texts::common::type_number(lang(), format::number(wanted))
-                            value=typed
-                            inputmode="numeric"
-                            max_length=12
-                        />
-                    }
-                })
-        }}
+        {asked.field()}
         {move || {
             if step_up.get() {
                 view! {

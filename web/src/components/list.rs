@@ -19,6 +19,7 @@ mod bulk;
 mod columns;
 mod filters;
 mod frame;
+mod ids;
 mod keys;
 mod pager;
 mod query;

@@ -16,6 +16,7 @@ pub mod icon;
 pub mod leaving;
 pub mod list;
 pub mod menu;
+pub mod meter;
 pub mod moment;
 pub mod page_head;
 pub mod progress;

@@ -9,7 +9,7 @@ use crate::texts::{self, lang};
 /// A part of a bar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Class of colour and pattern: `ok`, `bad`, `late`, `warn`, `hold`, `run`, `rest`.
+    /// Class of colour and pattern: `ok`, `bad`, `late`, `warn`, `hold`, `run`, `told`, `check`, `rest`.
     pub class: &'static str,
     /// Its word.
     pub label: String,

@@ -36,6 +36,16 @@ pub fn failed(failure: &Failure) {
     raise(Toast { text: failure.text(lang()), link: None, undo: None, failed: true });
 }
 
+/// Says why something was not begun.
+pub fn refused(text: impl Into<String>) {
+    raise(Toast { text: text.into(), link: None, undo: None, failed: true });
+}
+
+/// Says that something went wrong while nobody looked at it, with a link to where it stands.
+pub fn failed_link(text: impl Into<String>, label: impl Into<String>, href: impl Into<String>) {
+    raise(Toast { text: text.into(), link: Some((label.into(), href.into())), undo: None, failed: true });
+}
+
 /// Says what was done, with a link to what came of it.
 pub fn show_link(text: impl Into<String>, label: impl Into<String>, href: impl Into<String>) {
     raise(Toast { text: text.into(), link: Some((label.into(), href.into())), undo: None, failed: false });

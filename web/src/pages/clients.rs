@@ -5,6 +5,7 @@ mod copy;
 mod decision;
 mod details;
 mod fields;
+mod files;
 mod fleet;
 mod generate;
 mod history;
@@ -14,7 +15,7 @@ mod look;
 mod page;
 mod prepare;
 mod reported;
-mod scan;
+pub(crate) mod scan;
 mod table;
 
 pub use page::ClientPage;

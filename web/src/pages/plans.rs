@@ -28,6 +28,7 @@ use crate::{browser, format, session};
 use apply::{Apply, Outcome};
 use changes::ChangeSets;
 use clients::ClientTable;
+use deployment::{DeploymentFacts, DeploymentOutcomes, DeploymentWarnings, deploys};
 use drawn::{Drawing, NotDrawn};
 use fleet::{Conflicts, Saved};
 use left_out::{LeftOut, LeftOutValues};
@@ -38,6 +39,7 @@ use targets::PlanTargets;
 mod apply;
 pub(crate) mod changes;
 mod clients;
+pub(crate) mod deployment;
 mod dialog;
 mod drawn;
 mod fleet;
@@ -132,7 +134,8 @@ fn Plan(catalogue: Arc<Catalogue>, plan: Signal<PlanView>, again: RwSignal<u64>)
     });
     let failure = RwSignal::new(None::<Failure>);
     let back = plan.with_untracked(|plan| plan.fleet.iter().find_map(fleet::place));
-    let back = StoredValue::new(back.unwrap_or_else(|| "/clients".to_owned()));
+    let instead = if plan.with_untracked(|plan| deploys(plan.kind)) { "/files" } else { "/clients" };
+    let back = StoredValue::new(back.unwrap_or_else(|| instead.to_owned()));
     let discard = move || {
         failure.set(None);
         let back = back.get_value();
@@ -177,6 +180,18 @@ fn Plan(catalogue: Arc<Catalogue>, plan: Signal<PlanView>, again: RwSignal<u64>)
             })
         }
     };
+    // What is deployed, and how: it does not change while the plan is there.
+    let deployment = StoredValue::new(plan.with_untracked(|plan| plan.deployment.clone()));
+    let deployed = move || {
+        deployment.get_value().map(|deployment| {
+            view! {
+                <Card title=texts::deployments::what(lang()).to_owned()>
+                    <DeploymentFacts deployment=Signal::stored(deployment) />
+                </Card>
+            }
+        })
+    };
+    let saved = move || view! { {saved()} {deployed()} };
     let body = move || match step.get() {
         PlanState::Drawing => view! {
             <div class="pad stack-v">
@@ -269,6 +284,15 @@ fn Drawn(
         let conflicts = Tab::new("conflicts", texts::plans::conflicts_tab(lang()));
         tabs.push(conflicts.count(figure(|summary| summary.conflicts)));
     }
+    let figures = if deploys(kind) {
+        view! {
+            <DeploymentOutcomes summary=summary />
+            <DeploymentWarnings summary=summary />
+        }
+        .into_any()
+    } else {
+        view! { <Outcomes kind=kind summary=summary /> }.into_any()
+    };
     let open = open_tab("tab", "changes");
     let body = found.show(8, move |found: Signal<PlanTargets>| {
         let catalogue = catalogue.clone();
@@ -280,7 +304,7 @@ fn Drawn(
                 let all = format::number(found.all_written);
                 view! { <Note><p>{texts::plans::part_only(lang(), all, read)}</p></Note> }
             });
-            let shown = shown(catalogue.clone(), &open.get(), found, summary.get());
+            let shown = shown(kind, catalogue.clone(), &open.get(), found, summary.get());
             view! {
                 {note}
                 {shown}
@@ -303,6 +327,11 @@ fn Drawn(
             </div>
         }
         .into_any(),
+        // There are no values that would count as desired.
+        None if deploys(kind) && summary.with(|summary| summary.writes == 0) => {
+            view! { <div class="blk"><p class="muted">{texts::deployments::nobody_gets(lang())}</p></div> }
+                .into_any()
+        }
         None if may => view! {
             <div class="blk">
                 <Apply plan=plan outcome=outcome large=true />
@@ -318,7 +347,7 @@ fn Drawn(
             <div class="lead">
                 <div class="pad tight stack-v close">
                     {children()}
-                    <Outcomes kind=kind summary=summary />
+                    {figures}
                     <Warnings summary=summary />
                 </div>
                 <Tabs label=texts::plans::parts(lang()).to_owned() tabs=tabs />
@@ -330,7 +359,13 @@ fn Drawn(
 }
 
 /// What a tab shows.
-fn shown(catalogue: Arc<Catalogue>, tab: &str, found: PlanTargets, summary: PlanSummary) -> AnyView {
+fn shown(
+    kind: PlanKind,
+    catalogue: Arc<Catalogue>,
+    tab: &str,
+    found: PlanTargets,
+    summary: PlanSummary,
+) -> AnyView {
     match tab {
         "clients" => view! { <ClientTable targets=found.written /> }.into_any(),
         "left-out" => {
@@ -367,8 +402,11 @@ fn shown(catalogue: Arc<Catalogue>, tab: &str, found: PlanTargets, summary: Plan
             .into_any()
         }
         _ if found.written.is_empty() => {
-            view! { <EmptyState text=texts::plans::nothing_changes(lang()).to_owned() icon="check" /> }
-                .into_any()
+            let words = match deploys(kind) {
+                true => texts::deployments::nobody_gets(lang()),
+                false => texts::plans::nothing_changes(lang()),
+            };
+            view! { <EmptyState text=words.to_owned() icon="check" /> }.into_any()
         }
         _ => view! { <ChangeSets catalogue=catalogue sets=sets::sets(&found.written) /> }.into_any(),
     }
@@ -379,6 +417,8 @@ fn title(plan: &PlanView) -> String {
     let language = lang();
     match plan.kind {
         PlanKind::Converge => texts::plans::converge_title(language, plan.id),
+        PlanKind::DeployFiles => texts::deployments::files_title(language, plan.id),
+        PlanKind::DeploySoftware => texts::deployments::software_title(language, plan.id),
         PlanKind::WriteConfiguration => texts::plans::write_title(
             language,
             texts::plans::values(language, plan.changes.len() as u64),

@@ -3,6 +3,7 @@
 
 mod content;
 mod deeds;
+mod files;
 mod form;
 mod history;
 mod list;

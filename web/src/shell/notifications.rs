@@ -233,6 +233,7 @@ fn look(item: &NotificationView) -> (&'static str, &'static str) {
         NotificationCode::AccountLocked => ("lock", "bad"),
         NotificationCode::CertificateExpiring => ("cert", "warn"),
         NotificationCode::HandshakeFailures | NotificationCode::OnboardingConflict => ("tri", "warn"),
+        NotificationCode::StorageProviderFailed => ("storage", "bad"),
     }
 }
 
@@ -245,6 +246,7 @@ fn leads_to(item: &NotificationView) -> Option<String> {
         NotificationCode::FailedSignIns | NotificationCode::AccountLocked => {
             item.args.get("account").map(|account| format!("/accounts?open={}", plain(account)))
         }
+        NotificationCode::StorageProviderFailed => Some("/storage?sort=health".to_owned()),
         _ => None,
     }
 }
@@ -264,6 +266,7 @@ fn sentence(item: &NotificationView) -> String {
         ("state", "job-state"),
         ("certificate", "certificate"),
         ("verdict", "verdict"),
+        ("error", "storage-error"),
     ];
     for (name, table) in tables {
         if let Some(word) = args.get(name).and_then(Value::as_str) {

@@ -50,7 +50,33 @@ fn every_word_of_the_api_has_a_text() {
     let reasons = domain::configuration::LeftOutReason::ALL.iter().map(|word| word.as_str());
     all.extend(missing("reason", reasons));
     all.extend(missing("reason", domain::configuration::Withheld::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing_of_files());
     assert!(all.is_empty(), "no text in locales/*/codes.toml: {all:?}");
+}
+
+/// Words of files, storage providers and deployments that have no text.
+fn missing_of_files() -> Vec<String> {
+    use domain::deployment::{DeploymentPhase, FileAction, Priority};
+    use domain::file::fit::{Misfit, Remark};
+    use domain::file::{
+        FileFormat, FileState, FileType, Listing, ProviderHealth, ProviderKind, ProviderScanState, Serving,
+    };
+    let mut all = missing("file-type", FileType::ALL.iter().map(|word| word.as_str()));
+    all.extend(missing("file-format", FileFormat::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("file-state", FileState::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("file-need", ["file_type", "models", "software_type", "software_version"]));
+    all.extend(missing("provider-kind", ProviderKind::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("serving", Serving::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("listing", Listing::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("provider-health", ProviderHealth::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("provider-scan-state", ProviderScanState::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("finding-kind", domain::scan::FindingKind::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("priority", Priority::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("file-action", FileAction::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("deployment-phase", DeploymentPhase::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("reason", Misfit::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("reason", Remark::ALL.iter().map(|word| word.as_str())));
+    all
 }
 
 #[test]
@@ -127,15 +153,27 @@ fn every_word_that_only_the_server_knows_has_a_text() {
     let actions = quoted(&text, &["\""]).into_iter().filter(|word| {
         let kinds =
             ["account.", "certificate.", "client.", "job.", "notification.", "plan.", "session.", "setting."];
-        let more = ["client-field.", "group.", "template.", "token.", "token-key.", "scan."];
+        let more = [
+            "client-field.",
+            "group.",
+            "template.",
+            "token.",
+            "token-key.",
+            "scan.",
+            "storage-provider.",
+            "file.",
+        ];
         kinds.iter().chain(&more).any(|kind| word.starts_with(kind))
     });
     // Columns of tables are written the same way.
     let columns = [
-        "client.access",
         "client.address",
         "client.mobility",
         "client.state",
+        "file.facts",
+        "file.models",
+        "file.size",
+        "file.state",
         "job.cause",
         "job.counts",
         "job.kind",
@@ -148,6 +186,8 @@ fn every_word_that_only_the_server_knows_has_a_text() {
         "plan.summary",
         "scan.failure",
         "scan.port",
+        "scan.ports",
+        "scan.purpose",
         "scan.ranges",
         "scan.state",
         "setting.value",
@@ -158,7 +198,7 @@ fn every_word_that_only_the_server_knows_has_a_text() {
     let actions: Vec<&str> = actions.filter(|word| !columns.contains(word)).collect();
     assert!(actions.len() > 40, "the sources are read: {actions:?}");
     let mut all = missing("audit", actions.iter().copied());
-    let jobs = text_of(&server, &["app/jobs", "app/calling"]);
+    let jobs = text_of(&server, &["app/jobs", "app/calling", "app/deployments"]);
     let beginnings = ["Some(\"", "row, \"", "code: \"", "reason: \"", ", \"withheld\"", "(item, \""];
     let reasons = quoted(&jobs, &beginnings);
     assert!(

@@ -16,7 +16,7 @@ use crate::format;
 use crate::texts::{self, lang};
 
 /// All actions that are recorded, by the thing they are done with. The part before the dot takes all of them.
-pub(super) const ACTIONS: [&str; 68] = [
+pub(super) const ACTIONS: [&str; 82] = [
     "account.activate-second-factor",
     "account.activate-second-factor-failed",
     "account.begin-second-factor",
@@ -33,12 +33,15 @@ pub(super) const ACTIONS: [&str; 68] = [
     "account.renew-recovery-codes",
     "account.unlock",
     "certificate.create",
+    "client.access",
     "client.approve",
     "client.change",
     "client.configure",
     "client.copy",
     "client.create",
     "client.delete",
+    "client.deploy",
+    "client.deployed",
     "client.expect",
     "client.fields",
     "client.items-changed",
@@ -54,6 +57,10 @@ pub(super) const ACTIONS: [&str; 68] = [
     "client-field.change",
     "client-field.create",
     "client-field.delete",
+    "file.change",
+    "file.convert",
+    "file.create",
+    "file.delete",
     "group.change",
     "group.create",
     "group.delete",
@@ -61,6 +68,7 @@ pub(super) const ACTIONS: [&str; 68] = [
     "job.create",
     "job.delete",
     "job.retry",
+    "job.stop",
     "notification.delete",
     "notification.delete-all",
     "notification.restore",
@@ -79,6 +87,12 @@ pub(super) const ACTIONS: [&str; 68] = [
     "session.sign-out",
     "setting.change",
     "setting.reset",
+    "storage-provider.change",
+    "storage-provider.create",
+    "storage-provider.delete",
+    "storage-provider.scan",
+    "storage-provider.scan-stop",
+    "storage-provider.scanned",
     "template.change",
     "template.create",
     "template.delete",
@@ -88,11 +102,12 @@ pub(super) const ACTIONS: [&str; 68] = [
 ];
 
 /// Kinds of things that records are about.
-const OBJECTS: [&str; 14] = [
+const OBJECTS: [&str; 16] = [
     "account",
     "certificate",
     "client",
     "client-field",
+    "file",
     "group",
     "job",
     "notification",
@@ -100,6 +115,7 @@ const OBJECTS: [&str; 14] = [
     "scan",
     "session",
     "setting",
+    "storage-provider",
     "template",
     "token",
     "token-key",
@@ -187,6 +203,7 @@ pub(super) fn object_kind(kind: &str) -> String {
         "certificate" => texts::audit::certificate(lang()),
         "client" => texts::audit::client(lang()),
         "client-field" => texts::audit::client_field(lang()),
+        "file" => texts::audit::file(lang()),
         "group" => texts::audit::group(lang()),
         "job" => texts::audit::job(lang()),
         "notification" => texts::audit::notification(lang()),
@@ -194,6 +211,7 @@ pub(super) fn object_kind(kind: &str) -> String {
         "scan" => texts::audit::scan(lang()),
         "session" => texts::audit::session(lang()),
         "setting" => texts::audit::setting(lang()),
+        "storage-provider" => texts::audit::storage_provider(lang()),
         "template" => texts::audit::template(lang()),
         "token" => texts::audit::token(lang()),
         "token-key" => texts::audit::token_key(lang()),
@@ -259,13 +277,25 @@ fn filters() -> Vec<FilterSpec> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ACTIONS, ListQuery, path};
-    use crate::texts::{Language, find};
+    use super::{ACTIONS, ListQuery, OBJECTS, object_kind, path};
+    use crate::texts::known;
 
     #[test]
-    fn every_action_has_a_text() {
-        let missing = ACTIONS.iter().filter(|word| find(Language::German, "audit", word).is_none());
-        assert_eq!(missing.collect::<Vec<_>>(), Vec::<&&str>::new());
+    fn the_filter_has_the_actions_that_have_a_text() {
+        let mut actions = ACTIONS.to_vec();
+        actions.sort_unstable();
+        assert_eq!(actions, known("audit"));
+    }
+
+    #[test]
+    fn every_action_is_done_with_something_that_has_a_name() {
+        for action in ACTIONS {
+            let kind = action.split('.').next().unwrap();
+            assert!(OBJECTS.contains(&kind), "{action}");
+        }
+        for kind in OBJECTS {
+            assert_ne!(object_kind(kind), kind);
+        }
     }
 
     #[test]

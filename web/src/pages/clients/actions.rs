@@ -23,6 +23,7 @@ use crate::components::states::Difference;
 use crate::components::toast;
 use crate::live::{self, Resource};
 use crate::pages::configuration::address_of;
+use crate::pages::files::deploy::Deploying;
 use crate::session;
 use crate::texts::{self, lang};
 
@@ -118,6 +119,8 @@ pub(super) struct Actions {
     failure: RwSignal<Option<Failure>>,
     failed: RwSignal<bool>,
     plan: RwSignal<Option<PlanView>>,
+    /// For whom files are being chosen.
+    deploying: RwSignal<Option<Deploying>>,
     /// What is different since the question was asked.
     differs: RwSignal<Vec<Difference>>,
     address: Address,
@@ -140,6 +143,7 @@ impl Actions {
             failure: RwSignal::new(None),
             failed: RwSignal::new(false),
             plan: RwSignal::new(None),
+            deploying: RwSignal::new(None),
             differs: RwSignal::new(Vec::new()),
             address: use_address(),
         }
@@ -212,6 +216,24 @@ impl Actions {
     /// Shows a plan of one client, to be applied.
     pub(super) fn show_plan(self, plan: PlanView) {
         let _ = self.plan.try_set(Some(plan));
+    }
+
+    /// Asks which files one client gets.
+    pub(super) fn deploy(self, client: &ClientView) {
+        let targets = Targets { ids: Some(vec![client.id]), filter: None };
+        self.deploying.set(Some(Deploying::clients(targets, 1, client.model.clone())));
+    }
+
+    /// Asks which files the chosen clients get.
+    pub(super) fn deploy_many(self, chosen: &Chosen) {
+        match targets(chosen) {
+            Some(targets) => self.deploying.set(Some(Deploying::clients(targets, chosen.count(), None))),
+            // A filter that cannot be read must not become another one.
+            None => {
+                self.failure.set(Some(Failure::not_understood(None)));
+                self.failed.set(true);
+            }
+        }
     }
 
     /// Leads to the configuration of what was chosen.
@@ -330,7 +352,13 @@ impl Actions {
 /// # Errors
 /// As [`Call::answer`].
 pub(super) async fn converge(targets: Targets) -> Result<PlanView, Failure> {
-    let new = NewPlan { kind: PlanKind::Converge, targets, changes: Vec::new(), send_secrets_again: false };
+    let new = NewPlan {
+        kind: PlanKind::Converge,
+        targets,
+        changes: Vec::new(),
+        send_secrets_again: false,
+        deployment: None,
+    };
     Call::post("/plans").once(&idempotency_key()).json(&new)?.answer().await
 }
 

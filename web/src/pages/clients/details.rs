@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::actions::Actions;
 use super::decision::Decision;
+use super::files::Files;
 use super::history::History;
 use super::information::Information;
 use super::jobs::Jobs;
@@ -113,11 +114,13 @@ pub(super) fn Details(client: Signal<ClientView>, actions: Actions) -> impl Into
     });
     let tabs = vec![
         Tab::new("information", texts::clients::information(lang())),
+        Tab::new("files", texts::deployments::tab(lang())),
         Tab::new("jobs", texts::clients::jobs(lang())).count(jobs_count),
         Tab::new("history", texts::clients::history(lang())).count(revisions),
         Tab::new("reported", texts::clients::reported(lang())),
     ];
     let body = move || match tab.get().as_str() {
+        "files" => view! { <Files client=client actions=actions /> }.into_any(),
         "jobs" => view! { <Jobs client=id jobs=jobs /> }.into_any(),
         "history" => view! { <History client=client /> }.into_any(),
         "reported" => view! { <Reported client=client /> }.into_any(),

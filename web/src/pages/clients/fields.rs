@@ -196,7 +196,8 @@ fn Form(
         failure.set(None);
         differs.set(Vec::new());
         let (id, revision) = before.with_untracked(|before| (before.id, before.revision));
-        let set = SetClientFields { fields: values.with_untracked(given) };
+        // It is this one client that they mean.
+        let set = SetClientFields { fields: values.with_untracked(given), confirm: Some(1) };
         spawn_local(async move {
             let answer = match Call::put(&format!("/clients/{id}/fields")).if_match(revision).json(&set) {
                 Ok(call) => call.done().await,

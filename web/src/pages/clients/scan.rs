@@ -1,7 +1,9 @@
-//! Scanning for phones (OSEM §4.2): the warning, what is to be scanned, and the scans there are.
+//! Scanning networks for phones (OSEM §4.2) or for storage providers (OSEM §10.2): the warning, what is to be scanned, and
+//! the scans there are.
 
 use api::Page;
 use api::scan::{ScanQuery, ScanView};
+use domain::scan::ScanPurpose;
 use leptos::prelude::*;
 
 use crate::client;
@@ -19,11 +21,14 @@ use list::Scans;
 mod form;
 mod list;
 
+/// Shows what a scan has found.
+pub(crate) type Findings = Callback<domain::ScanId, AnyView>;
+
 /// Scans that are read: all that are not over are among them.
 const READ: u64 = 25;
 
-fn scans() -> Loaded<Page<ScanView>> {
-    let query = ScanQuery { size: Some(READ), ..ScanQuery::default() };
+fn scans(purpose: ScanPurpose) -> Loaded<Page<ScanView>> {
+    let query = ScanQuery { size: Some(READ), purpose: Some(purpose), ..ScanQuery::default() };
     load(move || {
         let query = query.clone();
         async move { client::get_with::<Page<ScanView>>("/scans", &query).await }
@@ -33,9 +38,18 @@ fn scans() -> Loaded<Page<ScanView>> {
 
 /// The button that opens the dialog, with the number of scans that run, and the dialog.
 #[component]
-pub(super) fn Scan() -> impl IntoView {
-    let open = RwSignal::new(false);
-    let scans = scans();
+pub(crate) fn Scan(
+    /// What is looked for.
+    #[prop(default = ScanPurpose::Phones)]
+    purpose: ScanPurpose,
+    /// What a scan has found, shown below it; of scans whose findings are no clients.
+    #[prop(optional)]
+    findings: Option<Findings>,
+    /// Closes the dialog when it is set to `false`.
+    #[prop(default = RwSignal::new(false))]
+    open: RwSignal<bool>,
+) -> impl IntoView {
+    let scans = scans(purpose);
     let running = Memo::new(move |_| {
         scans.data.with(|page| {
             let page = page.as_ref().map(|page| page.items.as_slice()).unwrap_or_default();
@@ -43,6 +57,7 @@ pub(super) fn Scan() -> impl IntoView {
         })
     });
     let words = move || match running.get() {
+        0 if purpose == ScanPurpose::StorageProviders => texts::storage::scan_network(lang()).to_owned(),
         0 => texts::scans::scan(lang()).to_owned(),
         count => texts::scans::scan_running(lang(), count),
     };
@@ -50,26 +65,43 @@ pub(super) fn Scan() -> impl IntoView {
         <Button icon="scan" on_press=Callback::new(move |()| open.set(true))>
             {words}
         </Button>
-        <ScanDialog open=open scans=scans />
+        <ScanDialog purpose=purpose findings=findings open=open scans=scans />
     }
 }
 
 #[component]
-fn ScanDialog(open: RwSignal<bool>, scans: Loaded<Page<ScanView>>) -> impl IntoView {
+fn ScanDialog(
+    purpose: ScanPurpose,
+    findings: Option<Findings>,
+    open: RwSignal<bool>,
+    scans: Loaded<Page<ScanView>>,
+) -> impl IntoView {
     let dirty = RwSignal::new(false);
+    let (title, warning) = match purpose {
+        ScanPurpose::Phones => (texts::scans::title(lang()), texts::scans::disturbs(lang())),
+        ScanPurpose::StorageProviders => {
+            (texts::storage::scan_title(lang()), texts::storage::scan_disturbs(lang()))
+        }
+    };
     view! {
         <Dialog
             open=open
-            title=texts::scans::title(lang()).to_owned()
+            title=title.to_owned()
             size=DialogSize::Table
             dirty=dirty
             on_close=Callback::new(move |()| dirty.set(false))
         >
             <Note tone=Tone::Warn>
-                <p>{texts::word(lang(), "warning", "scan-disturbs")}</p>
+                <p>{warning}</p>
             </Note>
-            <Form open=open dirty=dirty scans=scans />
-            {scans.show(2, |page: Signal<Page<ScanView>>| view! { <Scans page=page /> }.into_any())}
+            <Form purpose=purpose open=open dirty=dirty scans=scans />
+            {scans
+                .show(
+                    2,
+                    move |page: Signal<Page<ScanView>>| {
+                        view! { <Scans page=page findings=findings /> }.into_any()
+                    },
+                )}
         </Dialog>
     }
 }

@@ -3,6 +3,7 @@
 use api::Page;
 use api::client::ClientView;
 use api::model::DeviceModelView;
+use api::targets::NO_SOFTWARE_TYPE;
 use domain::Permission;
 use domain::client::{ClientState, ContactReason, Fault};
 use leptos::prelude::*;
@@ -89,6 +90,9 @@ fn spec(actions: Actions, may: bool) -> ListSpec<ClientView> {
         bulk(What::Refresh, texts::clients::refresh(language), "refresh"),
         bulk(What::Restart, texts::clients::restart(language), "power"),
         bulk(What::Reset, texts::clients::reset(language), "undo"),
+        BulkAction::new(texts::deployments::deploy(language), "deploy", move |chosen| {
+            actions.deploy_many(&chosen);
+        }),
         BulkAction::new(texts::clients::put_back(language), "undo", move |chosen| actions.put_back(&chosen)),
         bulk(What::Delete, texts::clients::delete(language), "trash"),
     ];
@@ -205,7 +209,11 @@ fn filters() -> Vec<FilterSpec> {
         let known = known.data.get().map(|page| page.items).unwrap_or_default();
         known.into_iter().map(|model| Choice::new(model.name.clone(), model.name)).collect::<Vec<_>>()
     });
-    let software = vec![Choice::new("SIP", "SIP"), Choice::new("HFA", "HFA")];
+    let software = vec![
+        Choice::new("SIP", "SIP"),
+        Choice::new("HFA", "HFA"),
+        Choice::new(NO_SOFTWARE_TYPE, texts::clients::no_software_type(language)),
+    ];
     vec![
         FilterSpec::choice("state", texts::clients::state(language), states),
         FilterSpec::choice("model", texts::clients::model(language), models),

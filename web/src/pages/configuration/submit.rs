@@ -68,7 +68,7 @@ impl Submit {
         }
         busy.set(true);
         failure.set(None);
-        let request = NewPlan { kind, targets, changes, send_secrets_again: false };
+        let request = NewPlan { kind, targets, changes, send_secrets_again: false, deployment: None };
         let key = idempotency_key();
         spawn_local(async move {
             let answer = match Call::post("/plans").once(&key).json(&request) {

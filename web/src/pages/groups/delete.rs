@@ -44,10 +44,11 @@ impl Deleting {
     }
 }
 
-async fn delete(wanted: Wanted) -> Result<u64, Failure> {
+async fn delete(wanted: Wanted, consent: Consent) -> Result<u64, Failure> {
     let ids = match wanted {
         Wanted::One(group) => {
-            Call::delete(&format!("/groups/{}", group.id)).if_match(group.revision).done().await?;
+            let path = consent.address(&format!("/groups/{}", group.id));
+            Call::delete(&path).if_match(group.revision).done().await?;
             return Ok(1);
         }
         Wanted::Many(Chosen::Rows(keys)) => keys,
@@ -59,7 +60,7 @@ async fn delete(wanted: Wanted) -> Result<u64, Failure> {
             page.items.into_iter().map(|group| group.id.0).collect()
         }
     };
-    let many = DeleteMany { ids: Some(ids), search: None };
+    let many = DeleteMany { ids: Some(ids), search: None, confirm: consent.typed };
     let answer: DeletedMany = Call::post("/groups/delete").json(&many)?.answer().await?;
     Ok(answer.deleted)
 }
@@ -91,11 +92,11 @@ pub(super) fn DeleteGroups(deleting: Deleting, gone: Callback<()>) -> impl IntoV
         live::touch(Resource::Clients);
         gone.try_run(());
     };
-    let act = Callback::new(move |_: Consent| -> Acting {
+    let act = Callback::new(move |consent: Consent| -> Acting {
         let wanted = wanted.get_untracked();
         Box::pin(async move {
             let Some(wanted) = wanted else { return Ok(()) };
-            match delete(wanted).await {
+            match delete(wanted, consent).await {
                 Ok(deleted) => {
                     toast::show(texts::groups::were_deleted(lang(), deleted));
                     done();

@@ -65,6 +65,7 @@ impl Entries {
             description: (description != group.description).then_some(description),
             filter: (filter != before).then_some(filter),
             templates: (!same).then_some(templates),
+            confirm: None,
         }
     }
 
@@ -93,6 +94,7 @@ impl Entries {
             description: self.description.get_untracked().trim().to_owned(),
             filter: self.draft.with_untracked(Draft::filter),
             templates: self.templates.get_untracked().into_iter().map(TemplateId).collect(),
+            confirm: None,
         }
     }
 

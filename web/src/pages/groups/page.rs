@@ -23,6 +23,7 @@ use super::templates::GroupTemplates;
 use crate::address::use_address;
 use crate::client::{self, Call, Failure, idempotency_key, renew_key};
 use crate::components::button::{Button, ButtonKind};
+use crate::components::confirm::AskedNumber;
 use crate::components::field::{TextArea, TextField};
 use crate::components::leaving::Leaving;
 use crate::components::menu::{MenuButton, MenuEntry};
@@ -35,6 +36,7 @@ use crate::keys;
 use crate::live::{self, Resource};
 use crate::load::load;
 use crate::pages::plans::required::{RequiredPlan, RequiredPlanDialog, required_by};
+use crate::pages::templates::words::gains;
 use crate::session;
 use crate::texts::{self, lang};
 
@@ -108,6 +110,7 @@ fn Whole(
     let busy = RwSignal::new(false);
     let required = RwSignal::new(None::<RequiredPlan>);
     let tried = RwSignal::new(false);
+    let confirm = AskedNumber::new();
     let key = StoredValue::new(idempotency_key());
     let changes = Signal::derive(move || before.with(|before| entries.changes(before.as_ref())));
     // What others save stands here at once, unless it was changed here.
@@ -161,9 +164,10 @@ fn Whole(
         let old = before.get_untracked();
         let change = old.clone().map(|group| {
             let change = untrack(|| entries.change(&group));
-            (group, change)
+            (group, ChangeGroup { confirm: confirm.agreed(), ..change })
         });
-        let (body, once) = (entries.new_group(), key.get_value());
+        let body = NewGroup { confirm: confirm.agreed(), ..entries.new_group() };
+        let once = key.get_value();
         spawn_local(async move {
             let answer = send(body, change, once).await;
             let stale =
@@ -180,6 +184,7 @@ fn Whole(
                     live::touch(Resource::Groups);
                     live::touch(Resource::Templates);
                     tried.set(false);
+                    confirm.forget();
                     let words = if new {
                         texts::groups::created_group(lang(), &group.name)
                     } else {
@@ -197,6 +202,9 @@ fn Whole(
                     renew_key(key, &problem);
                     if let Some(plan) = required_by(&problem) {
                         required.set(Some(plan));
+                        return;
+                    }
+                    if confirm.is_asked(&problem) {
                         return;
                     }
                     if let (Some(old), Some(now)) = (old, newer) {
@@ -233,7 +241,8 @@ fn Whole(
         name.unwrap_or_else(|| texts::groups::new(lang()).to_owned())
     });
     let nothing = Signal::derive(move || {
-        (changes.get() == 0).then(|| texts::groups::nothing_changed(lang()).to_owned())
+        let nothing = (changes.get() == 0).then(|| texts::groups::nothing_changed(lang()).to_owned());
+        nothing.or_else(|| confirm.blocks())
     });
     let whole = move || {
         let fault = checked.with(|checked| checked.1.clone());
@@ -250,6 +259,7 @@ fn Whole(
                 }
             >
                 <FailureNote failure=rest />
+                {gains(confirm)}
                 <Differences lines=differs />
                 <div class="form">
                     <TextField

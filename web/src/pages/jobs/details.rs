@@ -6,6 +6,7 @@ use domain::{JobId, Permission};
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
+use super::deployment::{self, Deployed};
 use super::list::initiator;
 use super::question::{Deed, JobQuestion, Question};
 use super::target::TargetDrawer;
@@ -53,6 +54,8 @@ fn Job(job: Signal<JobView>) -> impl IntoView {
     let address = use_address();
     let question = Question::new();
     let first = job.get_untracked();
+    let deployed = deployment::of_job(&first);
+    let deploys = first.kind.deploys();
     let changes = session::may(Permission::ChangeClients);
     let ended = Memo::new(move |_| job.with(|job| job.state.is_terminal()));
     let failed = Memo::new(move |_| {
@@ -91,9 +94,10 @@ fn Job(job: Signal<JobView>) -> impl IntoView {
         <PageHead title=words::title(&first)>{buttons}</PageHead>
         <Facts job=job />
         <Bar job=job address=address />
+        {deployed.map(|deployment| view! { <Deployed deployment=deployment /> })}
         <StateTabs job=job address=address />
         <div class="job-targets">
-            <ListPage spec=targets(id) />
+            <ListPage spec=targets(id, deploys) />
         </div>
         <JobQuestion question=question deleted=Callback::new(move |()| address.replace("/jobs")) />
     }
@@ -147,8 +151,13 @@ fn Facts(job: Signal<JobView>) -> impl IntoView {
 
 #[component]
 fn Bar(job: Signal<JobView>, address: Address) -> impl IntoView {
+    let link = move |state| Some(href(address, Some(state)));
+    let sent = job.with_untracked(|job| job.kind.deploys()).then(|| deployment::sent(job));
     let segments = Signal::derive(move || {
-        job.with(|job| segments_to(&job.targets, |state| Some(href(address, Some(state)))))
+        job.with(|job| match sent {
+            Some(sent) => sent.with(|sent| deployment::segments(&job.targets, sent, link)),
+            None => segments_to(&job.targets, link),
+        })
     });
     let done = move || format::number(job.with(|job| words::succeeded(&job.targets)));
     let all =
@@ -161,6 +170,10 @@ fn Bar(job: Signal<JobView>, address: Address) -> impl IntoView {
                 }
             })
         })
+    };
+    let stopped = move || {
+        let why = job.with(deployment::stopped)?;
+        Some(view! { <Note tone=Tone::Warn><p>{why}</p></Note> })
     };
     let alert = move || {
         let failed =
@@ -177,6 +190,7 @@ fn Bar(job: Signal<JobView>, address: Address) -> impl IntoView {
             <Progress segments=segments large=true />
             <Legend segments=segments />
             {note}
+            {stopped}
             {alert}
         </section>
     }
@@ -221,15 +235,16 @@ fn StateTabs(job: Signal<JobView>, address: Address) -> impl IntoView {
     }
 }
 
-fn targets(job: JobId) -> ListSpec<TargetView> {
+fn targets(job: JobId, deploys: bool) -> ListSpec<TargetView> {
     let language = lang();
     let states = TargetState::ALL
         .iter()
         .map(|state| Choice::new(state.as_str(), texts::word(language, "target-state", state.as_str())));
     ListSpec {
-        name: "job-targets",
+        // Their columns are remembered apart: only one of them knows a progress.
+        name: if deploys { "deployment-targets" } else { "job-targets" },
         label: texts::jobs::targets(language).to_owned(),
-        columns: columns(),
+        columns: columns(deploys),
         fetch: Callback::new(move |query: ListQuery| -> Fetching<TargetView> {
             Box::pin(async move { client::get(&query.path(&format!("/jobs/{job}/targets"))).await })
         }),
@@ -260,9 +275,10 @@ pub(super) fn name(target: &TargetView) -> String {
     name.unwrap_or_else(|| texts::jobs::unknown_client(lang()).to_owned())
 }
 
-fn columns() -> Vec<Column<TargetView>> {
+fn columns(deploys: bool) -> Vec<Column<TargetView>> {
     let language = lang();
-    vec![
+    let progress = Column::new("progress", texts::deployments::phase(language), deployment::cell);
+    let mut columns = vec![
         Column::new("client", texts::jobs::client(language), |row: &TargetView| name(row).into_any())
             .card(CardPlace::Title),
         Column::new("model", texts::jobs::model(language), |row: &TargetView| {
@@ -297,5 +313,10 @@ fn columns() -> Vec<Column<TargetView>> {
             }
         })
         .card(CardPlace::When),
-    ]
+    ];
+    if deploys {
+        // Behind the state, which it says more about.
+        columns.insert(4, progress);
+    }
+    columns
 }

@@ -7,6 +7,7 @@ use domain::catalogue::Catalogue;
 use leptos::prelude::*;
 use std::sync::Arc;
 
+use super::deployment::TargetProgress;
 use super::details::name;
 use super::words;
 use crate::client;
@@ -37,6 +38,7 @@ pub(super) fn TargetDrawer(job: JobId, target: i64) -> impl IntoView {
 #[component]
 fn Content(details: Signal<TargetDetails>, names: RwSignal<Option<Arc<Catalogue>>>) -> impl IntoView {
     let first = details.get_untracked().target;
+    let deploys = first.deployment.is_some();
     let subtitle =
         [first.model.clone(), first.device_id.clone()].into_iter().flatten().collect::<Vec<_>>().join(" · ");
     let reason = move || {
@@ -68,14 +70,24 @@ fn Content(details: Signal<TargetDetails>, names: RwSignal<Option<Arc<Catalogue>
                 <TargetStatus state=Signal::derive(move || details.with(|details| details.target.state)) />
                 {reason}
             </div>
+            {deploys
+                .then(|| {
+                    view! {
+                        <TargetProgress target=Signal::derive(move || {
+                            details.with(|details| details.target.clone())
+                        }) />
+                    }
+                })}
             {move || details.with(times)}
             {move || {
+                let values =
+                    if deploys { texts::deployments::what(lang()) } else { texts::jobs::values(lang()) };
                 any.get()
                     .then(|| {
                         view! {
-                            <h3>{texts::jobs::values(lang())}</h3>
+                            <h3>{values}</h3>
                             <DiffTable
-                                label=texts::jobs::values(lang()).to_owned()
+                                label=values.to_owned()
                                 lines=lines
                                 remark=texts::jobs::result(lang()).to_owned()
                                 before_head=before_head

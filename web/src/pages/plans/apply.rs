@@ -171,11 +171,13 @@ pub fn Apply(
         }
     };
     let desired_at_once = move || {
-        if plan.with(|plan| plan.kind == PlanKind::ChangeFleet) {
-            texts::plans::saved_at_once(lang())
-        } else {
-            texts::plans::desired_at_once(lang())
-        }
+        let words = match plan.with(|plan| plan.kind) {
+            // What is deployed is no value that a client should have.
+            PlanKind::DeployFiles | PlanKind::DeploySoftware => return None,
+            PlanKind::ChangeFleet => texts::plans::saved_at_once(lang()),
+            PlanKind::WriteConfiguration | PlanKind::Converge => texts::plans::desired_at_once(lang()),
+        };
+        Some(view! { <p class="hint">{words}</p> })
     };
     let choice = move |value: bool, words: &'static str| {
         view! {
@@ -215,7 +217,7 @@ pub fn Apply(
                                 help=time_help
                                 error=time_error
                             />
-                            <p class="hint">{desired_at_once}</p>
+                            {desired_at_once}
                         }
                     })
             }}

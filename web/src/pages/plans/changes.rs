@@ -5,6 +5,7 @@ use domain::catalogue::{Catalogue, Parameter};
 use leptos::prelude::*;
 use std::sync::Arc;
 
+use super::deployment;
 use super::sets::{ChangeSet, SetLine};
 use crate::components::icon::Icon;
 use crate::components::status::{Status, StatusKind, Tone};
@@ -34,7 +35,10 @@ pub fn name_of(catalogue: &Catalogue, row: &RowView) -> String {
         })
     };
     let labels: Vec<String> = row.parameters.iter().filter_map(label).collect();
-    if labels.is_empty() { row.item.clone() } else { labels.join(", ") }
+    if labels.is_empty() {
+        return deployment::name_of(row).map_or_else(|| row.item.clone(), str::to_owned);
+    }
+    labels.join(", ")
 }
 
 /// Text on the wire in words, when it stands for one value alone.
@@ -87,13 +91,16 @@ pub fn ChangeTable(
     label: String,
 ) -> impl IntoView {
     let language = lang();
+    let deploys = !lines.is_empty() && lines.iter().all(|line| deployment::name_of(&line.row).is_some());
+    let first = if deploys { texts::deployments::what(language) } else { texts::common::parameter(language) };
     let line = move |SetLine { row, before, withheld }: SetLine| {
         let nobody = withheld > 0 && withheld == before.iter().map(|(_, count)| count).sum::<u64>();
         let name = name_of(&catalogue, &row);
-        let item = match row.index {
+        // Items say more only where something is written that has a value.
+        let item = deployment::name_of(&row).is_none().then(|| match row.index {
             Some(index) => format!("{} [{index}]", row.item),
             None => row.item.clone(),
-        };
+        });
         let more = before.len().saturating_sub(MOST_BEFORE) as u64;
         let now = before.into_iter().take(MOST_BEFORE).map(|(text, count)| {
             let value = match text {
@@ -102,7 +109,9 @@ pub fn ChangeTable(
                     view! { <span class="old">{value_of(&catalogue, &row, &text)}</span> }.into_any()
                 }
                 None => {
-                    view! { <span class="muted">{texts::plans::not_reported(language)}</span> }.into_any()
+                    let words = deployment::nothing(&row, false);
+                    let words = words.unwrap_or_else(|| texts::plans::not_reported(language));
+                    view! { <span class="muted">{words}</span> }.into_any()
                 }
             };
             let times = counted
@@ -115,7 +124,10 @@ pub fn ChangeTable(
                 view! { <span class="new">{texts::common::secret_changes(language)}</span> }.into_any()
             }
             Some(text) => view! { <span class="new">{value_of(&catalogue, &row, text)}</span> }.into_any(),
-            None => view! { <span class="muted">"–"</span> }.into_any(),
+            None => {
+                let words = deployment::nothing(&row, true).unwrap_or("–");
+                view! { <span class="muted">{words}</span> }.into_any()
+            }
         };
         let remarks = remarks(&row, withheld, nobody).into_iter().map(|(class, icon, words)| {
             view! {
@@ -129,7 +141,7 @@ pub fn ChangeTable(
             <tr>
                 <th scope="row">
                     {name}
-                    <span class="two mono">{item}</span>
+                    {item.map(|item| view! { <span class="two mono">{item}</span> })}
                 </th>
                 <td data-label=texts::common::now(language)>
                     {now}
@@ -144,7 +156,7 @@ pub fn ChangeTable(
         <table class="tbl diff stack" aria-label=label>
             <thead>
                 <tr>
-                    <th scope="col" class="w-name">{texts::common::parameter(language)}</th>
+                    <th scope="col" class="w-name">{first}</th>
                     <th scope="col" class:w-now=counted>{texts::common::now(language)}</th>
                     <th scope="col">{texts::common::after(language)}</th>
                     <th scope="col" class="w-remark">{texts::plans::remarks(language)}</th>
@@ -166,11 +178,14 @@ pub fn ChangeSets(
     let language = lang();
     let more = sets.len().saturating_sub(MOST_SETS) as u64;
     let card = move |set: ChangeSet| {
-        let title = texts::plans::set_title(
-            language,
-            texts::plans::clients(language, set.clients),
-            texts::plans::values_each(language, set.lines.len() as u64),
-        );
+        let clients = texts::plans::clients(language, set.clients);
+        let title = match deployment::title_of(&set) {
+            Some(what) => texts::deployments::set_title(language, clients, what),
+            None => {
+                let values = texts::plans::values_each(language, set.lines.len() as u64);
+                texts::plans::set_title(language, clients, values)
+            }
+        };
         let label = title.clone();
         let several = set.clients > 1;
         let state = |icon: &'static str, words: &'static str| {

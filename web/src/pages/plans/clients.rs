@@ -28,10 +28,11 @@ pub fn ClientTable(
     let all = StoredValue::new(targets);
     let line = move |target: PlanTargetView| {
         let id = target.client_id;
-        let name = target.e164.or_else(|| target.device_id.clone()).unwrap_or_else(|| id.to_string());
+        let name = target.e164.clone().or_else(|| target.device_id.clone()).unwrap_or_else(|| id.to_string());
         let what = match target.excluded {
-            Some(why) => words::reason(&why),
-            None => texts::plans::values(language, target.rows.len() as u64),
+            Some(ref why) => words::reason(why),
+            None => super::deployment::what(&target)
+                .unwrap_or_else(|| texts::plans::values(language, target.rows.len() as u64)),
         };
         let restarts = target.rows.iter().any(|row| row.restarts).then(|| {
             view! { <Status kind=StatusKind::new(Tone::Warn, "power", false) text=texts::plans::restarts_tag(language).to_owned() /> }

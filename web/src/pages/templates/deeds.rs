@@ -13,7 +13,7 @@ use super::words;
 use crate::address::{use_address, with_fields};
 use crate::client::{self, Call, Failure, idempotency_key, renew_key};
 use crate::components::button::{Button, ButtonKind};
-use crate::components::confirm::{Acting, ConfirmDialog, Consent};
+use crate::components::confirm::{Acting, AskedNumber, ConfirmDialog, Consent};
 use crate::components::dialog::{Dialog, DialogButtons};
 use crate::components::field::TextField;
 use crate::components::list::Chosen;
@@ -137,11 +137,11 @@ pub(super) fn DeedDialogs(deeds: Deeds, gone: Callback<()>) -> impl IntoView {
         live::touch(Resource::Clients);
         gone.try_run(());
     };
-    let act = Callback::new(move |_: Consent| -> Acting {
+    let act = Callback::new(move |consent: Consent| -> Acting {
         let wanted = deeds.deleted.get_untracked();
         Box::pin(async move {
             let Some(wanted) = wanted else { return Ok(()) };
-            match delete(&wanted).await {
+            match delete(&wanted, consent).await {
                 Ok(deleted) => {
                     toast::show(texts::templates::were_deleted(lang(), deleted));
                     done();
@@ -214,15 +214,16 @@ async fn found(chosen: &Chosen) -> Result<Vec<TemplateView>, Failure> {
     Ok(all)
 }
 
-async fn delete(wanted: &Wanted) -> Result<u64, Failure> {
+async fn delete(wanted: &Wanted, consent: Consent) -> Result<u64, Failure> {
     match wanted {
         Wanted::One(template) => {
-            Call::delete(&format!("/templates/{}", template.id)).if_match(template.revision).done().await?;
+            let path = consent.address(&format!("/templates/{}", template.id));
+            Call::delete(&path).if_match(template.revision).done().await?;
             Ok(1)
         }
         Wanted::Many(chosen) => {
             let ids = ids(chosen).await?;
-            let many = DeleteMany { ids: Some(ids), search: None };
+            let many = DeleteMany { ids: Some(ids), search: None, confirm: consent.typed };
             let answer: DeletedMany = Call::post("/templates/delete").json(&many)?.answer().await?;
             Ok(answer.deleted)
         }
@@ -315,13 +316,15 @@ fn CopyForm(deeds: Deeds, template: TemplateView) -> impl IntoView {
     let key = StoredValue::new(idempotency_key());
     let failure = RwSignal::new(None::<Failure>);
     let busy = RwSignal::new(false);
+    // A copy brings the same files: more clients may get them than anybody may decide in passing.
+    let asked = AskedNumber::new();
     let id = template.id;
     let run = move || {
         if busy.get_untracked() {
             return;
         }
         busy.set(true);
-        let copy = CopyTemplate { name: name.get_untracked().trim().to_owned() };
+        let copy = CopyTemplate { name: name.get_untracked().trim().to_owned(), confirm: asked.agreed() };
         let once = key.get_value();
         spawn_local(async move {
             let call = Call::post(&format!("/templates/{id}/copy")).once(&once).json(&copy);
@@ -341,6 +344,7 @@ fn CopyForm(deeds: Deeds, template: TemplateView) -> impl IntoView {
                     renew_key(key, &problem);
                     match required_by(&problem) {
                         Some(plan) => drop(deeds.required.try_set(Some(plan))),
+                        None if asked.is_asked(&problem) => drop(failure.try_set(None)),
                         None => drop(failure.try_set(Some(problem))),
                     }
                 }
@@ -362,9 +366,10 @@ fn CopyForm(deeds: Deeds, template: TemplateView) -> impl IntoView {
                 error=of_name
                 max_length=100
             />
+            {words::gains(asked)}
             <DialogButtons>
                 <Button on_press=Callback::new(move |()| open.set(false))>{texts::common::cancel(lang())}</Button>
-                <Button kind=ButtonKind::Primary busy=busy>
+                <Button kind=ButtonKind::Primary busy=busy blocked=Signal::derive(move || asked.blocks())>
                     {texts::templates::copy(lang())}
                 </Button>
             </DialogButtons>

@@ -81,6 +81,7 @@ impl Head {
             software_update: (self.software_update != before.software_update).then_some(self.software_update),
             secure_mode: (self.secure_mode != before.secure_mode).then_some(self.secure_mode),
             values: Vec::new(),
+            confirm: None,
         }
     }
 }
@@ -242,7 +243,7 @@ pub(super) fn Fields(
                 label=texts::templates::software_update(language).to_owned()
                 value=entries.update
                 choices=words::updates()
-                help=Some(texts::templates::stored_only(language).to_owned())
+                help=Some(texts::templates::update_help(language).to_owned())
                 error=of_field("/software_update")
             />
             <Select

@@ -7,9 +7,11 @@ use leptos::task::spawn_local;
 use wasm_bindgen::JsCast as _;
 
 use super::form::{Entries, FIELDS, Fields};
+use super::words;
 use crate::address::use_address;
 use crate::client::{self, Call, Failure, idempotency_key, renew_key};
 use crate::components::button::{Button, ButtonKind};
+use crate::components::confirm::AskedNumber;
 use crate::components::dialog::{Dialog, DialogButtons, DialogSize};
 use crate::components::field::{FieldFrame, TextField, describing};
 use crate::components::fresh_id;
@@ -73,16 +75,23 @@ fn Making(open: RwSignal<bool>) -> impl IntoView {
     let failure = RwSignal::new(None::<Failure>);
     let busy = RwSignal::new(false);
     let required = RwSignal::new(None::<RequiredPlan>);
-    let ready = move || match source.get() {
-        Source::Nothing => None,
-        Source::Starter => {
-            starter.with(Option::is_none).then(|| texts::templates::choose_starter(lang()).to_owned())
-        }
-        Source::File => file.with(Option::is_none).then(|| texts::templates::choose_file(lang()).to_owned()),
+    // A file may name files of phones that many clients get by it.
+    let asked = AskedNumber::new();
+    let ready = move || {
+        let chosen = match source.get() {
+            Source::Nothing => return None,
+            Source::Starter => {
+                starter.with(Option::is_none).then(|| texts::templates::choose_starter(lang()).to_owned())
+            }
+            Source::File => {
+                file.with(Option::is_none).then(|| texts::templates::choose_file(lang()).to_owned())
+            }
+        };
+        chosen.or_else(|| asked.blocks())
     };
     let import = move |content: String| {
         let name = Some(name.get_untracked().trim().to_owned()).filter(|name| !name.is_empty());
-        Order::Import(ImportTemplate { content, name })
+        Order::Import(ImportTemplate { content, name, confirm: asked.agreed() })
     };
     let order = move || match source.get_untracked() {
         Source::Nothing => entries.is_good().then(|| Order::New(Box::new(entries.new_template()))),
@@ -111,6 +120,7 @@ fn Making(open: RwSignal<bool>) -> impl IntoView {
                     renew_key(key, &problem);
                     match required_by(&problem) {
                         Some(plan) => drop(required.try_set(Some(plan))),
+                        None if asked.is_asked(&problem) => {}
                         None => drop(failure.try_set(Some(problem))),
                     }
                 }
@@ -181,6 +191,7 @@ fn Making(open: RwSignal<bool>) -> impl IntoView {
             </div>
             <FailureNote failure=rest />
             {body}
+            {move || (source.get() != Source::Nothing).then(|| words::gains(asked))}
             <DialogButtons>
                 <Button on_press=Callback::new(move |()| open.set(false))>{texts::common::cancel(language)}</Button>
                 <Button kind=ButtonKind::Primary busy=busy blocked=Signal::derive(ready)>

@@ -1,7 +1,7 @@
 //! One template: what it is, what it holds, who uses it, and who changed it.
 
 use api::Code;
-use api::template::TemplateView;
+use api::template::{ChangeTemplate, TemplateView};
 use domain::Permission;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -9,6 +9,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::content::Content;
 use super::deeds::{DeedDialogs, Deeds};
+use super::files::Files;
 use super::form::{Entries, FIELDS, Fields};
 use super::history::History;
 use super::used::UsedBy;
@@ -16,6 +17,7 @@ use super::words;
 use crate::address::use_address;
 use crate::client::{self, Call, Failure};
 use crate::components::button::{Button, ButtonKind, LinkButton};
+use crate::components::confirm::{Acting, ConfirmDialog, Consent};
 use crate::components::leaving::Leaving;
 use crate::components::menu::MenuButton;
 use crate::components::page_head::PageHead;
@@ -72,6 +74,8 @@ fn Whole(template: Signal<TemplateView>, deeds: Deeds) -> impl IntoView {
         Tab::new("general", texts::templates::general(lang())),
         Tab::new("configuration", texts::templates::configuration(lang()))
             .count(Signal::derive(move || Some(template.with(|template| template.content.settings)))),
+        Tab::new("files", texts::deployments::tab(lang()))
+            .count(Signal::derive(move || Some(template.with(|template| template.content.files)))),
         Tab::new("used-by", texts::templates::used_by(lang()))
             .count(Signal::derive(move || Some(template.with(|template| template.groups.len() as u64)))),
     ];
@@ -80,6 +84,7 @@ fn Whole(template: Signal<TemplateView>, deeds: Deeds) -> impl IntoView {
     }
     let body = move || match open.get().as_str() {
         "configuration" => view! { <Content template=template may=may /> }.into_any(),
+        "files" => view! { <Files template=template may=may /> }.into_any(),
         "used-by" => view! { <UsedBy template=template /> }.into_any(),
         "history" if session::may(Permission::ReadAudit) => view! { <History id=id /> }.into_any(),
         _ => view! { <General template=template may=may /> }.into_any(),
@@ -136,6 +141,9 @@ fn General(template: Signal<TemplateView>, may: bool) -> impl IntoView {
     let differs = RwSignal::new(Vec::<Difference>::new());
     let busy = RwSignal::new(false);
     let required = RwSignal::new(None::<RequiredPlan>);
+    // Clients get files or software by it: their number is typed.
+    let asking = RwSignal::new(false);
+    let gains = RwSignal::new(0_u64);
     let changes = Signal::derive(move || before.with(|before| entries.changes(before)));
     // What others save stands in the form at once, unless it was changed here.
     Effect::new(move |_| {
@@ -180,6 +188,10 @@ fn General(template: Signal<TemplateView>, may: bool) -> impl IntoView {
                 }
                 Err(problem) => match required_by(&problem) {
                     Some(plan) => required.set(Some(plan)),
+                    None if problem.code() == Some(Code::ConfirmationRequired) => {
+                        gains.set(problem.number("targets").unwrap_or_default());
+                        asking.set(true);
+                    }
                     None => {
                         if let Some(now) = newer {
                             differs.set(differences(&old, &now));
@@ -192,6 +204,29 @@ fn General(template: Signal<TemplateView>, may: bool) -> impl IntoView {
             }
         });
     };
+    let confirmed = Callback::new(move |consent: Consent| -> Acting {
+        let old = before.get_untracked();
+        let change = ChangeTemplate { confirm: consent.typed, ..entries.change(&old) };
+        Box::pin(async move {
+            let call = Call::patch(&format!("/templates/{id}")).if_match(old.revision).json(&change)?;
+            match call.answer::<TemplateView>().await {
+                Ok(saved) => {
+                    toast::show(texts::templates::saved(lang(), &saved.name));
+                    entries.set(&saved);
+                    let _ = before.try_set(saved);
+                    live::touch(Resource::Templates);
+                    Ok(())
+                }
+                Err(problem) => match required_by(&problem) {
+                    Some(plan) => {
+                        let _ = required.try_set(Some(plan));
+                        Ok(())
+                    }
+                    None => Err(problem),
+                },
+            }
+        })
+    });
     keys::on("Ctrl+s", move || {
         if changes.get_untracked() > 0 {
             run();
@@ -238,6 +273,14 @@ fn General(template: Signal<TemplateView>, may: bool) -> impl IntoView {
                 live::touch(Resource::Clients);
             })
             on_again=Callback::new(move |()| run())
+        />
+        <ConfirmDialog
+            open=asking
+            title=texts::templates::save(lang()).to_owned()
+            text=Signal::derive(move || texts::deployments::gets(lang(), gains.get()))
+            button=texts::templates::save(lang()).to_owned()
+            harmless=true
+            act=confirmed
         />
         <Leaving
             count=changes

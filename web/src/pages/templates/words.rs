@@ -4,8 +4,11 @@ use api::template::{NamedGroup, TemplateContent};
 use domain::layers::{SecureModeWish, SoftwareUpdate, TemplateKind};
 use leptos::prelude::*;
 
+use crate::components::confirm::AskedNumber;
 use crate::components::icon::Icon;
 use crate::components::select::Choice;
+use crate::components::states::Note;
+use crate::components::status::Tone;
 use crate::texts::{self, lang};
 
 /// Most names that stand in a cell; the rest is counted.
@@ -26,6 +29,18 @@ pub(crate) fn secure_mode(wish: Option<SecureModeWish>) -> String {
     match wish {
         Some(wish) => texts::word(lang(), "secure-mode-wish", wish.as_str()),
         None => texts::templates::no_wish(lang()).to_owned(),
+    }
+}
+
+/// How many clients get something on their own, and where the number is typed; nothing until the server asks.
+pub(crate) fn gains(asked: AskedNumber) -> impl IntoView {
+    let note = move || {
+        let count = asked.wanted()?;
+        Some(view! { <Note tone=Tone::Warn><p>{texts::deployments::gets(lang(), count)}</p></Note> })
+    };
+    view! {
+        {note}
+        {asked.field()}
     }
 }
 
@@ -71,6 +86,9 @@ pub(crate) fn content(content: &TemplateContent) -> AnyView {
     }
     if content.variables > 0 {
         words.push(texts::templates::variables(language, content.variables));
+    }
+    if content.files > 0 {
+        words.push(texts::templates::files(language, content.files));
     }
     let secure = content.secure_mode.then(|| {
         view! {

@@ -15,6 +15,7 @@ use crate::pages::clients::copy::CopyDialog;
 use crate::pages::clients::fields::FieldsDialog;
 use crate::pages::clients::generate::GenerateDialog;
 use crate::pages::clients::prepare::PrepareDialog;
+use crate::pages::files::deploy::DeployDialog;
 use crate::pages::plans::PlanDialog;
 use crate::texts::{self, lang};
 
@@ -61,6 +62,7 @@ pub(in crate::pages::clients) fn ActionDialogs(actions: Actions) -> impl IntoVie
         <GenerateDialog open=actions.generate client=actions.about />
         <FieldsDialog open=actions.fields client=actions.about />
         <PlanDialog plan=actions.plan applied=Callback::new(|()| live::touch(Resource::Clients)) />
+        <DeployDialog deploying=actions.deploying />
         <Dialog open=actions.failed title=texts::clients::not_done(lang()).to_owned()>
             <FailureNote failure=actions.failure />
             <DialogButtons>

@@ -92,8 +92,11 @@ impl Actions {
         }
         let is_there = !matches!(client.state, ClientState::Prepared | ClientState::Retired);
         if is_there {
+            let own = client.clone();
+            let deploy = MenuEntry::press(texts::deployments::deploy(language), move || self.deploy(&own));
+            entries.push(deploy.icon("deploy").line_before());
             let restart = MenuEntry::press(texts::clients::restart(language), asking(What::Restart));
-            entries.push(restart.icon("power").line_before());
+            entries.push(restart.icon("power"));
             let reset = MenuEntry::press(texts::clients::reset(language), asking(What::Reset));
             entries.push(reset.icon("undo").danger());
         }

@@ -1,11 +1,14 @@
-//! What is to be scanned: a network by address and mask, or ranges; and the port. Checked by the rules of the server.
+//! What is to be scanned: a network by address and mask, or ranges; and the ports. Checked by the rules of the server.
 
 use std::net::IpAddr;
 
 use api::Page;
 use api::scan::{Mask, NewScan, ScanView};
 use domain::Permission;
-use domain::scan::{MOST_ADDRESSES, MOST_RANGES, Range, RangeFault, Ranges, USUAL_PORT};
+use domain::scan::{
+    MOST_ADDRESSES, MOST_PORTS, MOST_RANGES, Range, RangeFault, Ranges, STORAGE_PORTS, ScanPurpose,
+    USUAL_PORT,
+};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -29,6 +32,8 @@ struct Typed {
     mask: RwSignal<String>,
     lines: RwSignal<String>,
     port: RwSignal<String>,
+    ports: RwSignal<String>,
+    purpose: ScanPurpose,
 }
 
 /// The texts of ranges: one on a line, or with commas between them.
@@ -37,20 +42,35 @@ fn lines(typed: &str) -> Vec<String> {
     parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
+/// Ports with commas between them; none when one of them is no port, or when they are too many.
+fn ports(typed: &str) -> Option<Vec<u16>> {
+    let parts = typed.split([',', ';', ' ']).filter(|part| !part.is_empty());
+    let ports =
+        parts.map(|part| part.parse::<u16>().ok().filter(|port| *port > 0)).collect::<Option<Vec<_>>>()?;
+    (1..=MOST_PORTS).contains(&ports.len()).then_some(ports)
+}
+
 impl Typed {
-    fn new() -> Self {
+    fn new(purpose: ScanPurpose) -> Self {
         Self {
             ranges: RwSignal::new(false),
             address: RwSignal::new(String::new()),
             mask: RwSignal::new("24".to_owned()),
             lines: RwSignal::new(String::new()),
             port: RwSignal::new(USUAL_PORT.to_string()),
+            ports: RwSignal::new(STORAGE_PORTS.map(|port| port.to_string()).join(", ")),
+            purpose,
         }
     }
 
     fn is_empty(self) -> bool {
         let typed = if self.ranges.get() { self.lines } else { self.address };
         typed.with(|typed| typed.trim().is_empty())
+    }
+
+    /// Whether the ports are understood.
+    fn ports_are_good(self) -> bool {
+        self.purpose == ScanPurpose::Phones || self.ports.with(|typed| ports(typed).is_some())
     }
 
     /// How many addresses it has, by the rules of the server.
@@ -71,16 +91,25 @@ impl Typed {
     }
 
     fn as_new(self) -> NewScan {
-        let port = self.port.get_untracked().parse().ok();
+        let phones = self.purpose == ScanPurpose::Phones;
+        let common = NewScan {
+            port: self.port.get_untracked().parse().ok().filter(|_| phones),
+            purpose: Some(self.purpose).filter(|_| !phones),
+            ports: if phones {
+                Vec::new()
+            } else {
+                self.ports.with_untracked(|typed| ports(typed)).unwrap_or_default()
+            },
+            ..NewScan::default()
+        };
         if self.ranges.get_untracked() {
             let ranges = self.lines.with_untracked(|typed| lines(typed));
-            return NewScan { ranges, port, ..NewScan::default() };
+            return NewScan { ranges, ..common };
         }
         NewScan {
             address: Some(self.address.get_untracked().trim().to_owned()),
             mask: Some(Mask(self.mask.get_untracked())),
-            port,
-            ..NewScan::default()
+            ..common
         }
     }
 }
@@ -118,11 +147,12 @@ fn masks(address: &str) -> Vec<Choice> {
 
 #[component]
 pub(super) fn Form(
+    purpose: ScanPurpose,
     open: RwSignal<bool>,
     dirty: RwSignal<bool>,
     scans: Loaded<Page<ScanView>>,
 ) -> impl IntoView {
-    let typed = Typed::new();
+    let typed = Typed::new(purpose);
     let failure = RwSignal::new(None::<Failure>);
     let (busy, tried, left) = (RwSignal::new(false), RwSignal::new(false), RwSignal::new(false));
     let key = StoredValue::new(idempotency_key());
@@ -145,6 +175,7 @@ pub(super) fn Form(
         typed.mask.track();
         typed.lines.track();
         typed.port.track();
+        typed.ports.track();
         if before.is_some() && failure.with_untracked(Option::is_some) {
             failure.set(None);
         }
@@ -178,8 +209,9 @@ pub(super) fn Form(
     let ranges_error = Signal::derive(move || fault().or_else(refused_range));
     let rest = Signal::derive(move || {
         failure.get().filter(|failure| {
-            let about =
-                |field: &str| field.starts_with("/ranges") || matches!(field, "/address" | "/mask" | "/port");
+            let about = |field: &str| {
+                field.starts_with("/ranges") || matches!(field, "/address" | "/mask" | "/port" | "/ports")
+            };
             let errors =
                 failure.problem.as_ref().map(|problem| problem.errors.as_slice()).unwrap_or_default();
             errors.is_empty() || !errors.iter().all(|error| about(&error.field))
@@ -191,7 +223,9 @@ pub(super) fn Form(
     });
     let send = move || {
         tried.set(true);
-        if busy.get_untracked() || untrack(|| typed.is_empty() || count.get().is_err()) {
+        if busy.get_untracked()
+            || untrack(|| typed.is_empty() || count.get().is_err() || !typed.ports_are_good())
+        {
             return;
         }
         busy.set(true);
@@ -241,7 +275,33 @@ pub(super) fn Form(
             </label>
         }
     };
-    let ports = [USUAL_PORT, 80, 443].map(|port| Choice::new(port.to_string(), port.to_string())).to_vec();
+    let port = match purpose {
+        ScanPurpose::Phones => {
+            let usual = [USUAL_PORT, 80, 443];
+            view! {
+                <Select
+                    label=texts::scans::port(lang()).to_owned()
+                    value=typed.port
+                    choices=usual.map(|port| Choice::new(port.to_string(), port.to_string())).to_vec()
+                    error=Signal::derive(move || refused(&["/port"]))
+                />
+            }
+            .into_any()
+        }
+        ScanPurpose::StorageProviders => view! {
+            <TextField
+                label=texts::storage::ports(lang()).to_owned()
+                value=typed.ports
+                mono=true
+                max_length=80
+                error=Signal::derive(move || {
+                    let own = (!typed.ports_are_good()).then(|| texts::storage::ports_help(lang(), MOST_PORTS));
+                    own.or_else(|| refused(&["/ports"]))
+                })
+            />
+        }
+        .into_any(),
+    };
     let what = move || {
         if typed.ranges.get() {
             view! {
@@ -290,12 +350,7 @@ pub(super) fn Form(
             </fieldset>
             <div class="scan-what">
                 {what}
-                <Select
-                    label=texts::scans::port(lang()).to_owned()
-                    value=typed.port
-                    choices=ports
-                    error=Signal::derive(move || refused(&["/port"]))
-                />
+                {port}
             </div>
             <FailureNote failure=rest />
             <Where failure=failure />
@@ -344,7 +399,7 @@ fn Where(failure: RwSignal<Option<Failure>>) -> impl IntoView {
 
 #[cfg(test)]
 mod tests {
-    use super::{lines, masks};
+    use super::{lines, masks, ports};
 
     #[test]
     fn ranges_stand_on_lines_or_between_commas() {
@@ -353,6 +408,13 @@ mod tests {
             ["10.1.2.0/24", "10.1.3.1-10.1.3.9", "10.1.4.7"]
         );
         assert!(lines(" \n,").is_empty());
+    }
+
+    #[test]
+    fn ports_stand_between_commas() {
+        assert_eq!(ports("443, 9000;8443"), Some(vec![443, 9000, 8443]));
+        assert_eq!((ports(""), ports("0"), ports("443 https"), ports("70000")), (None, None, None, None));
+        assert_eq!(ports("1 2 3 4 5 6 7 8 9"), None);
     }
 
     #[test]

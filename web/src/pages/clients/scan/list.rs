@@ -1,11 +1,12 @@
-//! Scans: those that run with their progress and *Stop*, and the last ones that are over.
+//! Scans: those that run with their progress and *Stop*, and the last ones that are over; with what they have found.
 
 use api::Page;
 use api::scan::ScanView;
-use domain::scan::ScanState;
+use domain::scan::{ScanPurpose, ScanState};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::Findings;
 use crate::address::with_fields;
 use crate::client::{Call, Failure};
 use crate::components::button::{Button, ButtonSize};
@@ -30,6 +31,12 @@ fn kind(state: ScanState) -> StatusKind {
     }
 }
 
+/// The ports, as they are shown.
+fn ports(scan: &ScanView) -> String {
+    let all: Vec<String> = scan.ports.iter().map(u16::to_string).collect();
+    if all.is_empty() { scan.port.to_string() } else { all.join(", ") }
+}
+
 /// The scans that are not over, or the last ones that are.
 fn shown(scans: &[ScanView], over: bool) -> Vec<ScanView> {
     let most = if over { PAST } else { usize::MAX };
@@ -38,7 +45,7 @@ fn shown(scans: &[ScanView], over: bool) -> Vec<ScanView> {
 
 /// Those that run, and below them the last ones.
 #[component]
-pub(super) fn Scans(page: Signal<Page<ScanView>>) -> impl IntoView {
+pub(super) fn Scans(page: Signal<Page<ScanView>>, findings: Option<Findings>) -> impl IntoView {
     let part = move |over: bool| Memo::new(move |_| page.with(|page| shown(&page.items, over)));
     let (active, past) = (part(false), part(true));
     let none = move || {
@@ -51,21 +58,21 @@ pub(super) fn Scans(page: Signal<Page<ScanView>>) -> impl IntoView {
         <section class="scans">
             <h3>{texts::scans::active(lang())}</h3>
             {none}
-            <List scans=active />
+            <List scans=active findings=findings />
             {earlier}
-            <List scans=past />
+            <List scans=past findings=findings />
         </section>
     }
 }
 
 #[component]
-fn List(scans: Memo<Vec<ScanView>>) -> impl IntoView {
+fn List(scans: Memo<Vec<ScanView>>, findings: Option<Findings>) -> impl IntoView {
     let ids = Memo::new(move |_| scans.with(|scans| scans.iter().map(|scan| scan.id).collect::<Vec<_>>()));
     let one = move |id: domain::ScanId| {
         let found = move || scans.with(|scans| scans.iter().find(|scan| scan.id == id).cloned());
         let first = found()?;
         let scan = Signal::derive(move || found().unwrap_or_else(|| first.clone()));
-        Some(view! { <One scan=scan /> })
+        Some(view! { <One scan=scan findings=findings /> })
     };
     view! {
         <ul class="scan-list">
@@ -77,9 +84,10 @@ fn List(scans: Memo<Vec<ScanView>>) -> impl IntoView {
 }
 
 #[component]
-fn One(scan: Signal<ScanView>) -> impl IntoView {
+fn One(scan: Signal<ScanView>, findings: Option<Findings>) -> impl IntoView {
     let id = scan.with_untracked(|scan| scan.id);
-    let (ranges, port) = scan.with_untracked(|scan| (scan.ranges.join(", "), scan.port));
+    let (ranges, port) = scan.with_untracked(|scan| (scan.ranges.join(", "), ports(scan)));
+    let phones = scan.with_untracked(|scan| scan.purpose == ScanPurpose::Phones);
     let named = ranges.clone();
     let (author, made) = scan.with_untracked(|scan| (scan.author.clone(), scan.created_at));
     let state = Memo::new(move |_| scan.with(|scan| scan.state));
@@ -99,11 +107,13 @@ fn One(scan: Signal<ScanView>) -> impl IntoView {
     };
     let segments = Signal::derive(move || {
         scan.with(|scan| {
-            let silent = scan.probed.saturating_sub(scan.answered);
+            // More than one port of an address can answer.
+            let answered = scan.answered.min(scan.probed);
+            let silent = scan.probed.saturating_sub(answered);
             let part =
                 |class, label: &str, count| Segment { class, label: label.to_owned(), count, href: None };
             let all = [
-                part("ok", texts::scans::have_answered(lang()), scan.answered),
+                part("ok", texts::scans::have_answered(lang()), answered),
                 part("run", texts::scans::silent(lang()), silent),
                 part("rest", texts::scans::to_come(lang()), scan.addresses.saturating_sub(scan.probed)),
             ];
@@ -114,6 +124,9 @@ fn One(scan: Signal<ScanView>) -> impl IntoView {
         move || scan.with(|scan| texts::scans::progress(lang(), scan.addresses, format::number(scan.probed)));
     let found = move || {
         let (count, since) = scan.with(|scan| (scan.found, scan.created_at));
+        if !phones {
+            return view! { <span>{texts::storage::found(lang(), count)}</span> }.into_any();
+        }
         let words = texts::scans::found(lang(), count);
         if count == 0 {
             return view! { <span>{words}</span> }.into_any();
@@ -163,6 +176,7 @@ fn One(scan: Signal<ScanView>) -> impl IntoView {
                 </span>
             </p>
             {why}
+            {findings.map(|findings| findings.run(id))}
             <FailureNote failure=failure />
         </li>
     }
@@ -175,8 +189,9 @@ mod tests {
 
     fn scan(id: i64, state: &str) -> ScanView {
         serde_json::from_value(serde_json::json!({
-            "id": id, "state": state, "ranges": ["10.1.2.0/24"], "port": 8085, "addresses": 254, "probed": 0,
-            "answered": 0, "found": 0, "author": "root", "created_at": "2026-11-21T10:00:00Z", "started_at": null,
+            "id": id, "state": state, "purpose": "phones", "ranges": ["10.1.2.0/24"], "port": 8085,
+            "ports": [8085], "purpose": "phones",
+            "ports": [8085], "addresses": 254, "probed": 0, "answered": 0, "found": 0, "author": "root", "created_at": "2026-11-21T10:00:00Z", "started_at": null,
             "finished_at": null, "failure": null,
         }))
         .unwrap()
