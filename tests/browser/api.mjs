@@ -42,3 +42,10 @@ export async function save(method, path, body, headers = {}) {
     return undefined;
   }
 }
+
+/** Sets a setting; answers with the value it had. */
+export async function set(id, value) {
+  const { revision, value: before } = await api('GET', `/settings/${id}`);
+  await api('PUT', `/settings/${id}`, { value }, { 'if-match': `"${revision}"` });
+  return before;
+}

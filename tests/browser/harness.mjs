@@ -53,7 +53,7 @@ export async function openBrowser() {
   return chromium.launch({
     executablePath: process.env.WORKPOINT_CHROMIUM ?? '/usr/bin/chromium',
     args: [
-      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--mute-audio',
       '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-proxy-server',
       `--ignore-certificate-errors-spki-list=${await pinnedKey()}`,
     ],
@@ -119,9 +119,17 @@ export class Visit {
     await this.page.waitForFunction(() => !document.querySelector('.skel, [aria-busy="true"]'));
   }
 
-  /** Looks for what keeps people out: everything that axe calls serious or critical. */
+  /** Finds a part of the page that says it could not be shown. */
+  async whole(what) {
+    for (const said of await this.page.locator('.empty[role=alert]').allInnerTexts()) {
+      this.fault(`${what} is not shown: ${said.replaceAll(/\s+/g, ' ')}`);
+    }
+  }
+
+  /** Looks for what keeps people out: everything that axe calls serious or critical. `WORKPOINT_LOOKS=1` keeps a picture. */
   async look(what) {
     await this.page.waitForFunction(() => !document.querySelector('[aria-busy="true"]'));
+    if (process.env.WORKPOINT_LOOKS) await this.picture(`look-${this.name}-${what.replaceAll(/\W+/g, '-')}`);
     if (!(await this.page.evaluate(() => 'axe' in window))) await this.page.evaluate(axe);
     const found = await this.page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
     for (const violation of found.violations.filter((one) => ['serious', 'critical'].includes(one.impact))) {

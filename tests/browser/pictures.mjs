@@ -1,6 +1,6 @@
-// Pictures of every page: both languages, both themes, wide and 400 px.
+// Pictures of every page: both languages, both themes, wide and 400 px. A page that shows a failure fails.
 
-import { given, open } from './harness.mjs';
+import { fail, given, open } from './harness.mjs';
 import { signIn, speak } from './pages/sign-in.mjs';
 import { furnish, pages } from './places.mjs';
 
@@ -32,8 +32,10 @@ export async function takeAll(browser) {
     for (const [name, path] of all) {
       await visit.goto(path);
       await visit.settled();
+      await visit.whole(name);
       await visit.picture(`${name}-${suffix}`);
     }
+    for (const fault of visit.faults) fail(fault);
     await page.context().close();
     await strangers(browser, { language, theme, width }, suffix, wanted);
     console.log(suffix);

@@ -126,6 +126,55 @@ impl ApiClient {
         ApiAnswer { status, headers, text: response.text().await.expect("a body") }
     }
 
+    /// Any request with a body of bytes.
+    pub async fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> ApiAnswer {
+        let request = self.http.request(method, format!("{}{path}", self.base)).headers(self.headers.clone());
+        let request = request.header("content-type", content_type).body(body);
+        let response = request.send().await.expect("the server answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        ApiAnswer { status, headers, text: response.text().await.expect("a body") }
+    }
+
+    /// Uploads a file whole, with fields that stand before it.
+    pub async fn upload(&self, name: &str, content: &[u8], fields: &[(&str, &str)]) -> ApiAnswer {
+        let mut body = Vec::new();
+        for (field, value) in fields {
+            let part =
+                format!("--part\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(part.as_bytes());
+        }
+        let head = format!(
+            "--part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n--part--\r\n");
+        self.send_bytes(Method::POST, "/api/v1/files", "multipart/form-data; boundary=part", body).await
+    }
+
+    /// Begins to upload a file whole that is announced with a size, and of which nothing comes.
+    pub async fn begin_upload(&self, name: &str, size: u64) -> ApiAnswer {
+        let head = format!(
+            "--part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        let head = futures_util::stream::iter([Ok::<_, std::io::Error>(head)]);
+        let body = futures_util::StreamExt::chain(head, futures_util::stream::pending());
+        let request = self.http.post(format!("{}/api/v1/files", self.base)).headers(self.headers.clone());
+        let request = request.header("content-type", "multipart/form-data; boundary=part");
+        let request = request.header("content-length", size).body(reqwest::Body::wrap_stream(body));
+        let response = request.send().await.expect("the server answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        ApiAnswer { status, headers, text: response.text().await.expect("a body") }
+    }
+
     /// Begins a request whose answer is a stream.
     pub async fn stream(&self, path: &str) -> reqwest::Response {
         let request = self.http.get(format!("{}{path}", self.base)).headers(self.headers.clone());

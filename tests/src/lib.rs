@@ -9,7 +9,9 @@ pub mod called;
 pub mod crash;
 mod database;
 pub mod desk;
+pub mod fetching;
 mod phones;
+pub mod storage_servers;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -22,7 +24,9 @@ use workpoint::{App, Server};
 
 pub use api_client::{ApiAnswer, ApiClient};
 pub use database::{Backend, create as empty_database};
-pub use phones::{Exchange, connect, items, message, phones, plain_post, raw_phone, reply, tls, tls_stream};
+pub use phones::{
+    Exchange, connect, items, message, phones, plain_post, raw_phone, reply, secure_phone, tls, tls_stream,
+};
 
 /// Password of the accounts a test makes.
 pub const PASSWORD: &str = "blue kettle sings loudly";

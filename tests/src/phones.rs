@@ -3,6 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use pki::Issued;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use simulator::{
     Answer, CookieEcho, Dialler, Fleet, NetworkGuard, PhoneChannel, SimulateConfig, SimulatedPhone,
     TlsOptions, tls_settings,
@@ -34,6 +37,17 @@ pub fn tls() -> Arc<rustls::ClientConfig> {
 pub fn raw_phone(server: SocketAddr, source: [u8; 4]) -> Exchange {
     let dialler = Dialler::new(tls(), Some(Ipv4Addr::from(source)), NetworkGuard::default())
         .expect("a loopback address");
+    Exchange { channel: PhoneChannel::new(dialler, server, CookieEcho::Plain, true) }
+}
+
+/// As [`raw_phone`], with a certificate of its own, as phones in secure mode have one (`wpi.md` §5.1).
+pub fn secure_phone(server: SocketAddr, source: [u8; 4], certificate: &Issued) -> Exchange {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.chain_pem.as_bytes()).collect();
+    let key = PrivateKeyDer::from_pem_slice(certificate.private_key_pem.expose().as_bytes()).expect("a key");
+    let client_certificate = Some((chain.expect("certificates"), key));
+    let tls = tls_settings(TlsOptions { client_certificate, ..TlsOptions::default() }).expect("TLS settings");
+    let dialler = Dialler::new(tls, Some(Ipv4Addr::from(source)), NetworkGuard::default());
+    let dialler = dialler.expect("a loopback address");
     Exchange { channel: PhoneChannel::new(dialler, server, CookieEcho::Plain, true) }
 }
 

@@ -111,6 +111,17 @@ on_both_databases! {
         }
     }
 
+    clients_that_do_not_say_their_software_type_are_found => |server| {
+        let api = fleet(server).await;
+        assert_eq!(macs(&api, "software_type=none").await, Vec::<String>::new());
+        contact(server, 7, ("00:1A:E8:00:00:F1", "4299", "OpenStage 40", "", "")).await;
+        assert_eq!(macs(&api, "software_type=none").await, ["f1"]);
+        assert_eq!(macs(&api, "software_type=none&model=OpenStage%2040").await, ["f1"]);
+        assert_eq!(macs(&api, "software_type=SIP&model=OpenStage%2040").await.len(), 2);
+        let exported = api.get("/api/v1/clients/export?format=json&software_type=none").await.expect(200);
+        assert_eq!(exported.as_array().map(Vec::len), Some(1), "{exported}");
+    }
+
     clients_are_found => |server| {
         let api = fleet(server).await;
         assert_eq!(macs(&api, "search=420").await.len(), 5);

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use simulator::{Attendance, SessionSink, SimulatedPhone};
 use tests::called::{Attended, CALL_PORT, fleet, host};
 use tests::desk::{client_of, job_becomes, refresh};
+use tests::storage_servers::{Nginx, S3Server};
 use tests::{ApiClient, TestServer, killed_on_both_databases, on_both_databases, phones, wait_until};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -390,6 +391,94 @@ on_both_databases! {
         assert_eq!((&done["probed"], &done["answered"]), (&json!(40), &json!(40)));
         assert_eq!(waiting.heard(), [1; 40], "each once, whoever asked it");
         other.stop().await;
+    }
+
+    storage_providers_are_found_in_a_network => |server| {
+        let (store, web) = (S3Server::start().await, Nginx::start().await);
+        let port = |url: &str| -> u16 { url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port") };
+        let (s3, nginx) = (port(&store.url), port(&web.url));
+        // Nobody listens there; and no phone could be told where to come.
+        let closed = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port").local_addr().expect("it").port();
+        server.change_setting(ALLOWED, "127.0.0.0/8").await;
+        let body = json!({"purpose": "storage-providers", "ranges": ["127.0.0.1"], "ports": [closed, s3, nginx]});
+        let operator = server.api(&[Role::Operator]).await;
+        operator.post(SCANS, &body).await.expect_problem(403, "forbidden");
+        let admin = server.api(&[Role::Admin]).await;
+        let known = json!({"name": "Depot", "kind": "https", "url": format!("{}/plain/", web.url)});
+        let known = admin.post("/api/v1/storage-providers", &known).await.expect(201);
+        let made = admin.post(SCANS, &body).await.expect(201);
+        assert_eq!((&made["purpose"], &made["ports"]), (&json!("storage-providers"), &json!([closed, s3, nginx])));
+        operator.post(&format!("{SCANS}/{}/stop", made["id"]), &json!({})).await.expect_problem(403, "forbidden");
+        let done = becomes(&admin, &made["id"], "finished").await;
+        assert_eq!((&done["probed"], &done["answered"], &done["addresses"]), (&json!(1), &json!(2), &json!(1)));
+        wait_until(async || scan(&admin, &made["id"]).await["found"] == 2).await;
+        let found = operator.get(&format!("{SCANS}/{}/findings", made["id"])).await.expect(200);
+        assert_eq!(found["total"], 2);
+        let of = |number: usize, field: &str| found["items"][number][field].clone();
+        assert_eq!((of(0, "kind"), of(0, "port"), of(0, "known_provider")), (json!("s3"), json!(s3), Value::Null));
+        assert_eq!((of(0, "address"), of(0, "url")), (json!("127.0.0.1"), json!(format!("{}/", store.url))));
+        assert_eq!((of(1, "kind"), of(1, "port")), (json!("https"), json!(nginx)));
+        assert!(of(1, "detail").as_str().is_some_and(|detail| detail.starts_with("nginx")), "{found}");
+        assert_eq!(of(1, "known_provider")["id"], known["id"]);
+        let second = operator.get(&format!("{SCANS}/{}/findings?page=2&size=1", made["id"])).await.expect(200);
+        assert_eq!(second["items"][0], found["items"][1]);
+        let problem = admin.post(SCANS, &body).await.expect_problem(409, "scan_overlaps");
+        assert_eq!(problem["args"]["scan"], made["id"]);
+        let list = admin.get(&format!("{SCANS}?purpose=storage-providers")).await.expect(200);
+        assert_eq!(list["total"], 1);
+        assert_eq!(admin.get(&format!("{SCANS}?purpose=phones")).await.expect(200)["total"], 0);
+        admin.get(&format!("{SCANS}/77/findings")).await.expect_problem(404, "not_found");
+        // A scan for phones of the same address is another matter.
+        server.change_setting(PHONE_URL, format!("https://{}", server.phone_port())).await;
+        let phones = admin.post(SCANS, &json!({"ranges": ["127.0.0.1"]})).await.expect(201);
+        assert_eq!((&phones["purpose"], &phones["ports"]), (&json!("phones"), &json!([8085])));
+        let nothing = admin.get(&format!("{SCANS}/{}/findings", phones["id"])).await.expect(200);
+        assert_eq!(nothing["total"], 0);
+        let auditor = server.api(&[Role::Auditor]).await;
+        let audit = auditor.get("/api/v1/audit?action=scan.start").await.expect(200);
+        let expected = json!({
+            "ranges": ["127.0.0.1"], "purpose": "storage-providers", "ports": [closed, s3, nginx], "addresses": 1,
+        });
+        assert_eq!(audit["items"][1]["details"], expected);
+    }
+
+    what_is_no_scan_for_storage_is_refused => |server| {
+        server.change_setting(ALLOWED, "127.91.0.0/16").await;
+        let admin = server.api(&[Role::Admin]).await;
+        for (changes, expected) in [
+            (json!({"ports": [0]}), "/ports/0: out_of_range"),
+            (json!({"ports": [443, 9000, 443]}), "/ports/2: given_twice"),
+            (json!({"ports": [1, 2, 3, 4, 5, 6, 7, 8, 9]}), "/ports: too_long"),
+            (json!({"port": 443}), "/port: invalid"),
+            (json!({"purpose": "phones", "ports": [8085]}), "/ports: invalid"),
+            (json!({"purpose": "printers"}), "/purpose: not_a_choice"),
+            (json!({"ranges": ["127.92.0.1"]}), "/ranges/0: network_not_allowed"),
+        ] {
+            let mut body = json!({"purpose": "storage-providers", "ranges": ["127.91.200.1"]});
+            body.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
+            let answer = admin.post(SCANS, &body).await;
+            assert_eq!(answer.refused_fields(), [expected], "{changes}");
+        }
+        let body = json!({"purpose": "storage-providers", "ranges": ["127.91.200.1"]});
+        assert_eq!(admin.post(SCANS, &body).await.expect(201)["ports"], json!([443, 9000, 8443]));
+    }
+
+    a_scan_for_storage_keeps_the_pace_and_goes_on_after_a_restart => |server| {
+        let network = network();
+        server.change_setting(ALLOWED, "127.91.0.0/16").await;
+        let admin = server.api(&[Role::Admin]).await;
+        let body = json!({"purpose": "storage-providers", "ranges": [range(network, 12)], "ports": [443, 8443]});
+        let made = admin.post(SCANS, &body).await.expect(201);
+        // Ten ports a second are five addresses.
+        probed(&admin, &made["id"], 5).await;
+        server.clock.advance(seconds(1));
+        probed(&admin, &made["id"], 10).await;
+        server.restart().await;
+        let admin = server.api(&[Role::Admin]).await;
+        let done = becomes(&admin, &made["id"], "finished").await;
+        assert_eq!((&done["probed"], &done["found"]), (&json!(12), &json!(0)));
+        let stop = format!("{SCANS}/{}/stop", made["id"]);
+        admin.post(&stop, &json!({})).await.expect_problem(409, "scan_over");
     }
 
     scans_that_were_over_a_month_ago_are_forgotten => |server| {

@@ -11,11 +11,15 @@ use std::time::Duration;
 use domain::Role;
 use domain::setting::SettingKey;
 use jiff::SignedDuration;
+use serde_json::{Value, json};
+use simulator::DeploymentManners;
 use tests::called::{Attended, fleet, network};
+use tests::storage_servers::{self, Nginx, S3Server};
 use tests::{Backend, PASSWORD, TestServer, set};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
 use tokio::time::MissedTickBehavior;
+use wire::Item;
 use workpoint::clock::ManualClock;
 
 /// Phones of the fleet; more than fit on a page of 25.
@@ -32,11 +36,13 @@ async fn a_new_administrator_finds_the_way() {
     must_exist(&browser.join("node_modules/playwright-core"), "scripts/setup.sh test");
 
     let mut server = TestServer::start_with(Backend::Sqlite, |config| {
+        let config = set(config, SettingKey::ContactMeGap, 1);
         let config = set(config, SettingKey::ContactMeRate, 500);
         set(config, SettingKey::ContactMeRatePerSubnet, 500)
     })
     .await;
-    let _phones = phones(&server).await;
+    let phones = phones(&server).await;
+    let (s3, nginx) = (S3Server::start().await, Nginx::start().await);
     let token = server.token("robot", &[Role::Admin]).await;
     let people = [
         ("lena", Role::Admin),
@@ -63,15 +69,36 @@ async fn a_new_administrator_finds_the_way() {
         .env("WORKPOINT_TOKEN", token.expose())
         .env("WORKPOINT_PHONES", PHONES.to_string())
         .env("WORKPOINT_PHONE_URL", format!("https://{}", server.phone_port()))
+        .env("WORKPOINT_S3", store(&s3))
+        .env("WORKPOINT_HTTPS", web_server(&nginx))
         .env("NODE_EXTRA_CA_CERTS", &authority)
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true);
-    let failures = tokio::time::timeout(LONGEST, follow(node, server.clock.clone()))
+    let failures = tokio::time::timeout(LONGEST, follow(node, server.clock.clone(), &phones))
         .await
         .expect("the browser comes to an end");
     server.stop_in_place().await;
     assert!(failures.is_empty(), "in the browser (pictures in target/browser):\n{}", failures.join("\n"));
+}
+
+/// What a journey must know to add the S3 server, and to put files into it.
+fn store(s3: &S3Server) -> String {
+    json!({
+        "url": s3.url, "user": storage_servers::USER, "secret": storage_servers::PASSWORD,
+        "bucket": storage_servers::BUCKET, "region": storage_servers::REGION, "objects": s3.objects(),
+    })
+    .to_string()
+}
+
+/// The same of the web server: an address that wants user and password and one that does not, both with WebDAV, and
+/// where their files lie.
+fn web_server(nginx: &Nginx) -> String {
+    json!({
+        "url": nginx.url, "user": storage_servers::USER, "secret": storage_servers::PASSWORD,
+        "private": nginx.files("private"), "open": nginx.files("dav"),
+    })
+    .to_string()
 }
 
 /// The root of the checkout.
@@ -92,15 +119,39 @@ fn own_network() -> [u8; 3] {
 async fn phones(server: &TestServer) -> Vec<Attended> {
     let mut attended = Vec::new();
     for phone in fleet(server, own_network(), PHONES, |_| {}).await {
+        // Journeys call the same phones one after the other; nobody waits five minutes between two of them.
+        let no_gap = vec![Item::new("dls-contact-interval", "0")];
+        phone.with_machine(|machine, _| machine.phone_mut().write(no_gap)).await;
         attended.push(Attended::start(phone).await);
     }
     attended
 }
 
+/// What a journey wants of phones: how those with these device ids deal with files and firmware from now on
+/// (`tests/browser/phones.mjs`).
+async fn instruct(phones: &[Attended], wanted: &str) {
+    let wanted: Value = serde_json::from_str(wanted).expect("JSON");
+    let number = |name: &str| wanted[name].as_u64();
+    let manners = DeploymentManners {
+        failing: number("failing").map_or(0, |times| u32::try_from(times).expect("a small number")),
+        download_rate: number("rate"),
+        status_for_deletes: wanted["tellsDeletions"] == true,
+        update_time: Duration::ZERO,
+        ..DeploymentManners::default()
+    };
+    for device in wanted["devices"].as_array().expect("device ids") {
+        let id = device.as_str().expect("a device id");
+        let is_it = |one: &&Attended| one.phone.mac().to_string().eq_ignore_ascii_case(id);
+        let one = phones.iter().find(is_it).expect("a phone of this test");
+        one.phone.with_machine(|machine, _| machine.set_deployment_manners(manners)).await;
+    }
+}
+
 /// Runs the browser; gives what it found. Meanwhile the server's clock runs like any clock: codes of authenticator apps
 /// have to be right.
-async fn follow(mut node: Command, clock: ManualClock) -> Vec<String> {
+async fn follow(mut node: Command, clock: ManualClock, phones: &[Attended]) -> Vec<String> {
     let mut child = node.spawn().expect("node starts: scripts/setup.sh test installs it");
+    let mut answers = child.stdin.take().expect("its input");
     let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -109,9 +160,13 @@ async fn follow(mut node: Command, clock: ManualClock) -> Vec<String> {
         tokio::select! {
             line = lines.next_line() => {
                 let Some(line) = line.expect("text") else { break };
-                match line.strip_prefix("@failure ") {
-                    Some(failure) => failures.push(failure.replace("\\n", "\n")),
-                    None => println!("{line}"),
+                if let Some(failure) = line.strip_prefix("@failure ") {
+                    failures.push(failure.replace("\\n", "\n"));
+                } else if let Some(wanted) = line.strip_prefix("@phones ") {
+                    instruct(phones, wanted).await;
+                    answers.write_all(b"done\n").await.expect("it waits for that");
+                } else {
+                    println!("{line}");
                 }
             }
             _ = ticks.tick() => clock.advance(SignedDuration::from_millis(50)),

@@ -1,15 +1,17 @@
 //! What a phone answers while somebody else changes its client: on PostgreSQL transactions run side by side, and a
-//! report must not go on with what was true before it had to wait. SQLite lets one transaction write at a time.
+//! report must not go on with what was true before it had to wait; and what the database gives up in favour of somebody
+//! else keeps nobody but its own client waiting. SQLite lets one transaction write at a time.
 
 use std::process::Stdio;
 
 use domain::Role;
-use serde_json::json;
-use tests::{Backend, Exchange, TestServer, items, message, raw_phone, reply, wait_until};
+use serde_json::{Value, json};
+use tests::{ApiClient, Backend, Exchange, TestServer, items, message, raw_phone, reply, wait_until};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 use wire::{Action, Item, Reason, ServerMessage};
+use workpoint::app::jobs::pulse::beat;
 
 const SERVER: &str = "telephony.sip-settings.server-address";
 
@@ -140,5 +142,76 @@ async fn a_result_from_a_phone_whose_place_another_one_has_taken_is_not_recorded
     assert_eq!(answer.await.expect("an answer").action, Action::CleanUp);
     let known = "SELECT count(*) FROM reported_item WHERE value = 'sip1.example.net'";
     assert_eq!(ask(&server, known).await, "0");
+    server.stop().await;
+}
+
+/// Two clients without phones, in the order of their ids.
+async fn two_clients(api: &ApiClient) -> [Value; 2] {
+    let mut ids = Vec::new();
+    for last in 1..=2 {
+        let body = json!({"device_id": format!("00:1A:E8:64:01:{last:02}"), "model": "CP600"});
+        ids.push(api.post("/api/v1/clients", &body).await.expect(201)["id"].clone());
+    }
+    ids.try_into().expect("two")
+}
+
+/// Every change of a target of this client loses against somebody else from now on, after another change.
+async fn first_one_loses(server: &TestServer, client: &Value, before: &str) {
+    let sql = format!(
+        "BEGIN; {before}
+         CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN RAISE EXCEPTION 'lost' USING ERRCODE = 'deadlock_detected'; END $$;
+         CREATE TRIGGER lose BEFORE UPDATE ON job_target FOR EACH ROW WHEN (OLD.client_id = {client})
+         EXECUTE FUNCTION lose(); COMMIT;"
+    );
+    ask(server, &sql).await;
+}
+
+async fn nobody_loses(server: &TestServer) {
+    ask(server, "DROP TRIGGER lose ON job_target").await;
+}
+
+async fn act(api: &ApiClient, action: &str, ids: &[Value]) -> Value {
+    let body = json!({"action": action, "targets": {"ids": ids}});
+    api.post("/api/v1/clients/actions", &body).await.expect(201)["id"].clone()
+}
+
+async fn states_of(server: &TestServer, job: &Value) -> String {
+    let sql = format!("SELECT string_agg(state, ' ' ORDER BY id) FROM job_target WHERE job_id = {job}");
+    ask(server, &sql).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_whose_deletion_loses_keeps_no_other_from_being_deleted() {
+    let mut server = server().await;
+    let api = server.api(&[Role::Operator]).await;
+    let clients = two_clients(&api).await;
+    first_one_loses(&server, &clients[0], "").await;
+    let job = act(&api, "delete", &clients).await;
+    beat(server.app(), true, false).await.expect("a pass");
+    assert_eq!(api.get("/api/v1/clients").await.expect(200)["items"][0]["id"], clients[0]);
+    assert_eq!(states_of(&server, &job).await, "waiting success");
+    nobody_loses(&server).await;
+    wait_until(async || states_of(&server, &job).await == "success success").await;
+    assert_eq!(api.get("/api/v1/clients").await.expect(200)["total"], 0);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_whose_return_loses_keeps_no_other_from_coming_back() {
+    let mut server = server().await;
+    let api = server.api(&[Role::Operator]).await;
+    let clients = two_clients(&api).await;
+    let job = act(&api, "refresh", &clients).await;
+    // Another node sent both orders long ago, and is gone.
+    let sent = format!(
+        "UPDATE job_target SET state = 'sent', attempts = 1, owner = 'gone', sent_at = 0, \
+         deadline_at = 9000000000000 WHERE job_id = {job};"
+    );
+    first_one_loses(&server, &clients[0], &sent).await;
+    beat(server.app(), true, true).await.expect("a pass");
+    assert_eq!(states_of(&server, &job).await, "sent waiting");
+    nobody_loses(&server).await;
+    wait_until(async || states_of(&server, &job).await == "waiting waiting").await;
     server.stop().await;
 }

@@ -1,17 +1,11 @@
 // Scanning for phones: refused while no network is allowed, started, watched, stopped.
 
 import { strict as assert } from 'node:assert';
-import { api, clients, until } from '../api.mjs';
+import { api, clients, set, until } from '../api.mjs';
 import { List } from '../pages/list.mjs';
 
 const ALLOWED = 'server-settings.scans.allowed-networks';
 const PHONE_URL = 'server-settings.phones.phone-url';
-
-/** Sets a setting. */
-async function set(id, value) {
-  const { revision } = await api('GET', `/settings/${id}`);
-  await api('PUT', `/settings/${id}`, { value }, { 'if-match': `"${revision}"` });
-}
 
 export async function journey(visit) {
   const { page } = visit;

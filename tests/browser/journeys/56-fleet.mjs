@@ -2,19 +2,13 @@
 // done to a whole group.
 
 import { strict as assert } from 'node:assert';
-import { api, clients, until } from '../api.mjs';
+import { api, clients, set, until } from '../api.mjs';
 import { Configuration } from '../pages/configuration.mjs';
 import { List } from '../pages/list.mjs';
 
 const SERVER = 'general.date-time.sntp-server-address';
 const AT_ONCE = 'server-settings.plans.drawn-at-once';
 const LIMIT = 'server-settings.plans.confirm-beyond-for-administrators';
-
-/** Sets a setting. */
-async function set(id, value) {
-  const { revision } = await api('GET', `/settings/${id}`);
-  await api('PUT', `/settings/${id}`, { value }, { 'if-match': `"${revision}"` });
-}
 
 /** Deletes something by its path; what changes nothing is gone at once, else its plan is applied. */
 async function remove(path) {

@@ -84,7 +84,7 @@ export async function journey(visit) {
   await visit.look('the audit');
   await page.getByText(/^Chain intact/).waitFor();
   await audit.search('confirm-beyond');
-  await audit.row('Setting changed').getByRole('link').first().click();
+  await audit.row('Type the number beyond').getByRole('link').first().click();
   await page.getByRole('complementary').getByText('25').first().waitFor();
   await visit.look('a record');
   await audit.search('ingrid');

@@ -11,8 +11,8 @@ export const stranger = true;
 
 /** Accounts of the test, the places in their menu, and what the clients' page lets them do. */
 const ROLES = {
-  otto: { places: ['Overview', 'Clients', 'Groups', 'Templates', 'Jobs'], changes: true },
-  vito: { places: ['Overview', 'Clients', 'Groups', 'Templates', 'Jobs'], changes: false },
+  otto: { places: ['Overview', 'Clients', 'Groups', 'Templates', 'Files', 'Firmware', 'Jobs', 'Storage'], changes: true },
+  vito: { places: ['Overview', 'Clients', 'Groups', 'Templates', 'Files', 'Firmware', 'Jobs', 'Storage'], changes: false },
   aude: { places: ['Audit', 'Accounts', 'Settings'] },
 };
 
@@ -50,11 +50,15 @@ async function look(visit, client, changes) {
   await drawer.getByRole('heading', { name: client.e164 }).waitFor();
   assert.equal(await page.getByRole('button', { name: 'New client' }).count(), wanted);
   for (const [path, role, name] of [['/groups', 'link', 'New group'], ['/templates', 'button', 'New template'],
-    ['/groups/fields', 'button', 'New field']]) {
+    ['/groups/fields', 'button', 'New field'], ['/files', 'button', 'Upload']]) {
     await visit.goto(path);
     await visit.settled();
     assert.equal(await page.getByRole(role, { name }).count(), wanted, name);
   }
+  // Storage belongs to administrators alone.
+  await visit.goto('/storage');
+  await visit.settled();
+  assert.equal(await page.getByRole('button', { name: 'New storage provider' }).count(), 0);
   await visit.goto(`/clients/${client.id}/configuration/telephony.sip-settings`);
   await visit.settled();
   const field = new Configuration(page).control('telephony.sip-settings.server-address');

@@ -17,6 +17,7 @@ export async function journey(visit) {
     for (const [name, path] of all) {
       await visit.goto(path);
       await visit.settled();
+      await visit.whole(name);
       await visit.look(`${name}, ${width} px, German, dark`);
       const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       if (over > 0) visit.fault(`${name} is ${over} px wider than the window of ${width} px`);

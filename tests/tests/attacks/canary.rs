@@ -179,6 +179,26 @@ async fn templates(server: &mut TestServer, api: &ApiClient, canaries: &mut Cana
     vec![problem["args"]["plan"].clone()]
 }
 
+/// Secrets of a storage provider, one that is refused among them; and a file and an unfinished upload.
+async fn storage(api: &ApiClient, canaries: &mut Canaries) {
+    const PROVIDERS: &str = "/api/v1/storage-providers";
+    let secret = canaries.add("the access secret of a storage provider", "canary-storage-531");
+    let ftp = canaries.add("the FTP password of a storage provider", "canary-ftp-532");
+    let body = json!({
+        "name": "Nest", "kind": "s3", "url": "https://s3.example.net", "username": "bird", "secret": secret,
+        "bucket": "nest", "region": "eu-north-1", "serving": "ftp", "ftp_url": "ftp://ftp.example.net/nest",
+        "ftp_username": "bird", "ftp_secret": ftp,
+    });
+    api.post(PROVIDERS, &body).await.expect(201);
+    let refused = canaries.add("the access secret of a wrong storage provider", "canary-storage-533");
+    let body = json!({"name": "", "kind": "s3", "url": "https://s3.example.net", "secret": refused});
+    let answer = api.post(PROVIDERS, &body).await;
+    assert!(!answer.text.contains(&refused), "{}", answer.text);
+    answer.expect(422);
+    api.upload("chirp.txt", b"a directory of birds", &[("file_type", "ldap-template")]).await.expect(201);
+    api.post("/api/v1/uploads", &json!({"name": "song.wav", "size": 10})).await.expect(201);
+}
+
 on_both_databases! {
     attack_9_a_secret_stands_nowhere_but_where_it_belongs => |server| {
         keep_log();
@@ -191,6 +211,7 @@ on_both_databases! {
         people(server, &api, &mut canaries).await;
         let mut plans = configuration(server, &api, &mut canaries).await;
         plans.extend(templates(server, &api, &mut canaries).await);
+        storage(&api, &mut canaries).await;
         wait_until(async || so_far(&heard).windows(6).any(|text| text == b"\"jobs\"")).await;
 
         let mut places = readable(&api, &plans).await;
@@ -207,7 +228,7 @@ on_both_databases! {
         let log = logged();
         assert!(stands_in(&log.1, "workpoint::"), "nothing was logged");
         places.push(log);
-        assert_eq!(canaries.all.len(), 17);
+        assert_eq!(canaries.all.len(), 20);
         assert_eq!(canaries.found_in(&places), Vec::<String>::new());
     }
 }

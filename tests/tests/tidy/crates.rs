@@ -7,15 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 /// Our crates, what each may depend on (in tests too), and why no more.
-const ARROWS: [(&str, &[&str], &str); 9] = [
+const ARROWS: [(&str, &[&str], &str); 10] = [
     ("domain", &[], "the product's rules know no protocol, no database and no format"),
+    ("content", &["domain"], "what a file is must not depend on where it is kept or who wants it"),
     ("wire", &[], "a firmware's dialect must not change a rule, nor a rule the parser"),
     ("pki", &[], "the code to audit hardest needs nothing else"),
     ("migrations", &[], "a merged migration must not change because something else does"),
     ("api", &["domain"], "the contract speaks the domain's words and compiles for the browser"),
     ("simulator", &["wire"], "shares no decision logic with the server it tests"),
-    ("server", &["api", "domain", "migrations", "pki", "simulator", "wire"], "joins them"),
-    ("tests", &["api", "domain", "migrations", "pki", "server", "simulator", "wire"], "from outside"),
+    ("server", &["api", "content", "domain", "migrations", "pki", "simulator", "wire"], "joins them"),
+    (
+        "tests",
+        &["api", "content", "domain", "migrations", "pki", "server", "simulator", "wire"],
+        "from outside",
+    ),
     ("web", &["api", "domain"], "knows the server by its contract alone"),
 ];
 
@@ -23,8 +28,9 @@ const ARROWS: [(&str, &[&str], &str); 9] = [
 const RUNTIMES: [&str; 6] = ["axum", "hyper", "reqwest", "sea-orm", "sqlx-core", "tokio"];
 
 /// Crates and the libraries that may not be in what they need to run, however far down.
-const FREE_OF: [(&str, &[&str]); 7] = [
+const FREE_OF: [(&str, &[&str]); 8] = [
     ("domain", &RUNTIMES),
+    ("content", &RUNTIMES),
     ("wire", &RUNTIMES),
     ("pki", &RUNTIMES),
     ("api", &RUNTIMES),

@@ -45,8 +45,21 @@ const WEB_FRAMEWORK: Hidden = Hidden {
 const XML: Hidden = Hidden {
     names: &["quick_xml"],
     places: &[
-        // bytes <-> messages; nothing else sees markup
+        // bytes <-> messages; nothing else sees the phones' markup
         "server/wire",
+        // lists of WebDAV servers are XML too, and have nothing to do with phones
+        "server/src/storage/webdav.rs",
+    ],
+};
+
+const OTHER_SERVERS: Hidden = Hidden {
+    names: &["reqwest", "aws_sdk_s3", "aws_smithy_runtime_api", "aws_smithy_types", "html5gum"],
+    places: &[
+        // the one door to storage providers: addresses, times and trust are decided there
+        "server/src/storage",
+        // tests ask the server as others do
+        "tests",
+        "server/tests",
     ],
 };
 
@@ -67,7 +80,9 @@ const BROWSER: Hidden = Hidden {
 };
 
 /// Inside the server: `http`, `device`, `jobs`, `modules` -> `app` -> `store`. A part and what it may not name.
-const ARROWS: [(&str, &[&str]); 4] = [
+const ARROWS: [(&str, &[&str]); 5] = [
+    // where bytes lie, and nothing of what they are for
+    ("server/src/storage", &["app", "store", "http", "device", "jobs", "modules", "routes", "fileserver"]),
     ("server/src/store", &["app", "http", "device", "jobs", "modules", "routes"]),
     ("server/src/app", &["http", "device", "modules", "routes"]),
     // a handler extracts, calls one use case and converts
@@ -89,8 +104,13 @@ fn the_web_framework_is_seen_by_handlers_alone() {
 }
 
 #[test]
-fn markup_is_seen_by_wire_alone() {
-    refuse("XML is read and written in `wire` only.", outside(&XML));
+fn markup_is_seen_by_those_who_read_it_alone() {
+    refuse("XML of phones is read and written in `wire` only, lists of WebDAV in one file.", outside(&XML));
+}
+
+#[test]
+fn other_servers_are_asked_by_storage_alone() {
+    refuse("Other web servers are asked through `server/src/storage`.", outside(&OTHER_SERVERS));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Templates and groups at a fleet's size: how long a plan for all takes, how long it takes to save it with its job,
+//! Templates, groups and deployments at a fleet's size: how long a plan for all takes, how long it takes to save it with its job,
 //! and to count the members of groups.
 
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use crate::program::{Api, Program};
-use crate::{Failure, load, megabytes, print, row};
+use crate::{Failure, deployments, load, megabytes, print, row};
 
 /// Times a short question is asked.
 const TIMES: usize = 7;
@@ -26,6 +26,7 @@ pub(crate) async fn measure(database: Option<&str>, phones: u32) -> Result<(), F
     groups(&api, phones).await?;
     templates(&api, phones).await?;
     part(&api, phones).await?;
+    deployments::measure(&program, &api, phones).await?;
     print(&row("resident memory after it", &format!("{} MB", megabytes(program.usage()?.resident))));
     program.stop().await
 }
@@ -180,7 +181,7 @@ async fn part(api: &Api, phones: u32) -> Result<(), Failure> {
 
 /// Median and longest of many times.
 #[expect(clippy::disallowed_methods, reason = "measures")]
-async fn times(mut ask: impl AsyncFnMut() -> Result<(), Failure>) -> Result<String, Failure> {
+pub(crate) async fn times(mut ask: impl AsyncFnMut() -> Result<(), Failure>) -> Result<String, Failure> {
     let mut histogram = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3)?;
     for _ in 0..TIMES {
         let begin = Instant::now();

@@ -242,6 +242,17 @@ impl Api {
         Ok(serde_json::from_str(&text)?)
     }
 
+    /// Sends a piece of an upload; one that is refused is a failure.
+    pub(crate) async fn patch_bytes(&self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let request = self.http.patch(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let request = request.header("content-type", "application/octet-stream").body(bytes.to_vec());
+        let response = request.send().await?;
+        if !response.status().is_success() {
+            return Err(format!("{path} was refused: {}", response.text().await?).into());
+        }
+        Ok(())
+    }
+
     /// Fetches a path completely; `false` when it is refused.
     pub(crate) async fn get(&self, path: &str) -> Result<bool, Failure> {
         let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token);
