@@ -3,8 +3,8 @@
 #
 #   scripts/setup.sh build    a Rust toolchain and a C compiler (SQLite and the TLS library are C)
 #   scripts/setup.sh check    the same, and rustfmt, clippy, git
-#   scripts/setup.sh test     the same as build, and git, PostgreSQL's server programs, npm and Chromium, and the packages
-#                             of the tests in the browser
+#   scripts/setup.sh test     the same as build, and git, PostgreSQL's server programs, npm and Chromium, the packages of
+#                             the tests in the browser, and the storage servers of the tests: nginx with WebDAV, and moto
 #
 # Where this runs as root on a system with apt-get, missing packages are installed. Everywhere else they are
 # named together with the command to type, and the script fails.
@@ -59,6 +59,17 @@ if [ "$purpose" = test ]; then
   scripts/find-postgres.sh >/dev/null || packages+=(postgresql)
   command -v npm >/dev/null || packages+=(npm)
   command -v chromium >/dev/null || packages+=(chromium)
+  # nginx itself gives files and shows index pages; a module of its own makes it speak WebDAV.
+  if { ! command -v nginx >/dev/null && [ ! -x /usr/sbin/nginx ]; } ||
+    [ ! -f /usr/lib/nginx/modules/ngx_http_dav_ext_module.so ]; then
+    packages+=(nginx libnginx-mod-http-dav-ext)
+  fi
+  # moto, an S3 server in Python: one that is installed, or one in a directory of our own below target.
+  venv=target/venv
+  finds_moto() {
+    command -v moto_server >/dev/null || [ -x "$venv/bin/moto_server" ]
+  }
+  finds_moto || python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3 python3-venv)
 fi
 
 # Debian's package creates a cluster "main" and starts it on port 5432 at once. The tests make their own and want
@@ -67,9 +78,21 @@ fi
 # Clusters that exist already are not touched either way.
 dropin=/etc/postgresql-common/createcluster.d/workpoint-no-main-cluster.conf
 
+# Debian's nginx starts as a service on port 80, at once and after each restart of the machine. The tests start their own,
+# so services are not started while packages are installed, and that one is not enabled.
+policy=/usr/sbin/policy-rc.d
+own_policy=
+
 install() {
   echo "setup: installing ${packages[*]}"
-  trap 'rm -f "$dropin"' EXIT
+  local new_nginx=no
+  [ -x /usr/sbin/nginx ] || new_nginx=yes
+  [ -e "$policy" ] || own_policy=$policy
+  trap 'rm -f "$dropin" $own_policy' EXIT
+  if [ -n "$own_policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+  fi
   if [[ " ${packages[*]} " == *" postgresql "* ]]; then
     mkdir -p "$(dirname "$dropin")"
     echo "create_main_cluster = false" >"$dropin"
@@ -77,7 +100,10 @@ install() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends "${packages[@]}" </dev/null
-  rm -f "$dropin"
+  if [ $new_nginx = yes ] && [ -x /usr/sbin/nginx ] && command -v systemctl >/dev/null; then
+    systemctl disable --quiet nginx.service || true
+  fi
+  rm -f "$dropin" $own_policy
   trap - EXIT
 }
 
@@ -103,6 +129,12 @@ if [ "$purpose" = check ]; then
       exit 1
     fi
   fi
+fi
+
+if [ "$purpose" = test ] && ! finds_moto; then
+  echo "setup: installing moto into $venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check 'moto[server]>=5.2,<6'
 fi
 
 # The journeys drive the system's Chromium; nothing is downloaded but these packages, and none runs a script.
