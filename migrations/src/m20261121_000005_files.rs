@@ -38,6 +38,7 @@ CREATE TABLE storage_provider (
     ftp_username TEXT NOT NULL DEFAULT '',
     ftp_secret {bytes},
     folder TEXT NOT NULL DEFAULT '',
+    takes_files BOOLEAN,
     health TEXT NOT NULL,
     checked_at BIGINT,
     error TEXT,
@@ -86,6 +87,7 @@ CREATE TABLE file (
     created_at BIGINT NOT NULL,
     created_by TEXT NOT NULL,
     updated_at BIGINT NOT NULL,
+    content_changed_at BIGINT NOT NULL DEFAULT 0,
     revision BIGINT NOT NULL
 );
 CREATE INDEX file_by_name ON file (name_folded, id);
@@ -135,6 +137,9 @@ CREATE TABLE deployment (
     verify_at BIGINT,
     dispatched_at BIGINT,
     had_before TEXT,
+    by_hand BOOLEAN NOT NULL DEFAULT FALSE,
+    last_look BOOLEAN NOT NULL DEFAULT FALSE,
+    unserved INTEGER NOT NULL DEFAULT 0,
     results TEXT NOT NULL
 );
 CREATE INDEX deployment_by_client ON deployment (client_id);
@@ -154,6 +159,7 @@ CREATE TABLE download (
     sent BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     started_at BIGINT,
+    moved_at BIGINT,
     finished_at BIGINT,
     expires_at BIGINT NOT NULL,
     failure TEXT
@@ -162,6 +168,7 @@ CREATE UNIQUE INDEX download_token ON download (token_hash);
 CREATE INDEX download_target ON download (target_id);
 CREATE INDEX download_expiry ON download (expires_at);
 CREATE INDEX download_file ON download (file_id);
+CREATE INDEX download_moving ON download (moved_at) WHERE finished_at IS NULL;
 
 CREATE TABLE file_offer (
     client_id BIGINT NOT NULL REFERENCES client (id) ON DELETE CASCADE,
@@ -178,7 +185,10 @@ CREATE TABLE file_offer (
     taken_at BIGINT,
     PRIMARY KEY (client_id, file_id)
 ) {clustered};
-CREATE INDEX file_offer_file ON file_offer (file_id);
+CREATE INDEX file_offer_file ON file_offer (file_id, finished_at);
+CREATE INDEX file_offer_software ON file_offer (offered_at) WHERE is_software;
+
+ALTER TABLE client ADD COLUMN most_items BIGINT;
 
 ALTER TABLE scan ADD COLUMN purpose TEXT NOT NULL DEFAULT 'phones';
 ALTER TABLE scan ADD COLUMN ports TEXT NOT NULL DEFAULT '';

@@ -1,7 +1,9 @@
 //! Clients: phones in the inventory, and what they report (OSEM §4, D-1 … D-6).
 
 use domain::ClientId;
-use domain::client::{Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode};
+use domain::client::{
+    Access, ClientState, ContactReason, Fault, FirmwareState, Mobility, QuarantineReason, SecureMode,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -161,6 +163,11 @@ pub struct ClientQuery {
     pub state: Option<ClientState>,
     /// Firmware version, exactly as it is shown.
     pub software_version: Option<String>,
+    /// How it stands to the software that is here: `outdated` (a plan of `POST /firmware/plan` would update it), `due`
+    /// (the rule of its templates would), `updating` (it is updated right now), `phones` (all that count for these: neither
+    /// prepared nor retired). With very many clients, models and versions are known some seconds later.
+    #[param(schema_with = crate::schema::word::<FirmwareState>)]
+    pub firmware: Option<FirmwareState>,
     /// Whether targets of jobs wait for it or are under way with it.
     pub in_job: Option<bool>,
     /// Whether values were changed at the phone (D-23).
@@ -221,6 +228,9 @@ pub struct ClientExportQuery {
     /// As in the list.
     pub software_version: Option<String>,
     /// As in the list.
+    #[param(schema_with = crate::schema::word::<FirmwareState>)]
+    pub firmware: Option<FirmwareState>,
+    /// As in the list.
     pub in_job: Option<bool>,
     /// As in the list.
     pub drift: Option<bool>,
@@ -258,6 +268,7 @@ impl From<ClientExportQuery> for ClientQuery {
             model: query.model,
             state: query.state,
             software_version: query.software_version,
+            firmware: query.firmware,
             in_job: query.in_job,
             drift: query.drift,
             fault: query.fault,

@@ -1,5 +1,6 @@
 //! Files for phones (OSEM §9).
 
+use domain::deployment::Priority;
 use domain::file::{FileFacts, FileState, FileType};
 use domain::{FileId, JobId, ProviderId, TemplateId};
 use jiff::Timestamp;
@@ -86,9 +87,17 @@ pub struct NamedProvider {
 pub struct FileUse {
     /// Templates, up to 20.
     pub templates: Vec<TemplateUse>,
+    /// Number of all of them.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub templates_total: u64,
     /// Jobs that are not over, up to 20.
     #[schema(value_type = Vec<i64>)]
     pub jobs: Vec<JobId>,
+    /// Number of all of them.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub jobs_total: u64,
 }
 
 /// A template that has a file.
@@ -129,6 +138,10 @@ pub struct ChangeFile {
     #[serde(default, deserialize_with = "patch::set", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     pub note: Option<String>,
+    /// How many clients get the file on their own by this, because templates have it; needed beyond a limit.
+    #[serde(default, deserialize_with = "patch::set", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, required = false)]
+    pub confirm: Option<u64>,
 }
 
 /// A picture to be made of another one.
@@ -375,9 +388,14 @@ pub struct WantedFile {
     pub template: TemplateUse,
     /// Whether the phone has it; `null` when it never told its files.
     pub installed: Option<bool>,
-    /// Why it is not deployed on its own, when it is not: `failed-before`, `under-way`, `deleted-at-phone`, `not-ready`,
-    /// `file-server-off` (nobody gives it to phones), `not-approved` (the client may not have the password it needs),
-    /// `conflict` (templates of equal rank have different files for this place), `does-not-fit` (argument `reason`).
+    /// Why it is not deployed on its own, when it is not: `resting` (it failed less than a day ago), `given-up` (it was
+    /// refused or failed too often), `did-not-stay` (it succeeded often and is gone again), `under-way`,
+    /// `deleted-at-phone`, `not-ready`, `file-server-off` (nobody gives it to phones), `storage-not-shared` (this server
+    /// has another directory for files than the others), `provider-not-direct` (its provider is to give it to phones and
+    /// cannot), `order-too-large` (the phone takes fewer items in one message), `fails-on-phones` (it failed on so many
+    /// phones that no others get it on their own), `not-approved` (the client may not have
+    /// the password it needs), `conflict` (templates of equal rank have different files for this place), `does-not-fit`
+    /// (argument `reason`).
     pub reason: Option<Reason>,
 }
 
@@ -397,7 +415,8 @@ pub struct ClientSoftware {
     pub rule: String,
     /// What would come of it: `up-to-date`, `update`, `none`, or why there is no update: `disabled`, `conflict`,
     /// `no-software` (the templates have none that fits), `not-ready`, `newer-runs`, `version-unknown`, `under-way`,
-    /// `failed-before`, `file-server-off`, `not-approved`.
+    /// `resting`, `given-up`, `did-not-stay`, `file-server-off`, `storage-not-shared`, `provider-not-direct`,
+    /// `order-too-large`, `fails-on-phones`, `not-approved`.
     pub outcome: Reason,
 }
 
@@ -406,20 +425,21 @@ pub struct ClientSoftware {
 pub struct FirmwareOverview {
     /// Models with their versions, by model and family.
     pub models: Vec<FirmwareModel>,
-    /// Clients without retired ones.
+    /// Phones, without retired ones and those that were prepared and have not come yet: clients with the filter
+    /// `firmware=phones`.
     pub clients: u64,
-    /// Active clients for which newer software is here: those a plan takes.
+    /// Active clients for which newer software is here: those a plan takes, and `firmware=outdated`.
     pub outdated: u64,
-    /// Clients whose rule would update them.
+    /// Clients whose rule would update them: `firmware=due`.
     pub due: u64,
-    /// Phones that are updated right now.
+    /// Phones that are updated right now: `firmware=updating`.
     pub under_way: u64,
 }
 
 /// A model and family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FirmwareModel {
-    /// Short name; the phone's own text for a model nobody knows.
+    /// Short name; the phone's own text for a model nobody knows; empty when it has said nothing.
     pub model: String,
     /// `SIP`, `HFA` or what the phones say.
     pub software_type: Option<String>,
@@ -454,6 +474,9 @@ pub struct FirmwareFile {
     pub name: String,
     /// Its version.
     pub version: String,
+    /// Why no phone can be given it now: `file-server-off`, `storage-not-shared`, `provider-not-direct`.
+    #[serde(default)]
+    pub reason: Option<Reason>,
 }
 
 /// Files and rule of a template: `GET` and `PUT /templates/{id}/files` (OSEM §6.3).
@@ -483,4 +506,11 @@ pub struct SetTemplateFiles {
 pub struct OutdatedQuery {
     /// Those of these clients that run something older; of all clients when absent.
     pub targets: Option<Targets>,
+    /// When the phones do it; `normal` (when idle) when absent.
+    #[schema(schema_with = crate::schema::word_or_null::<Priority>)]
+    pub priority: Option<Priority>,
+    /// Failed and timed out phones at which the rest is cancelled.
+    pub error_limit: Option<u64>,
+    /// Successful phones at which the rest is cancelled.
+    pub success_limit: Option<u64>,
 }

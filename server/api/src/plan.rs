@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::catalogue::Value;
 use domain::configuration::Row;
+use domain::file::FileType;
 use domain::{ClientId, JobId, PlanId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::configuration::{Reason, value_or_null};
 use crate::deployment::{DeploymentView, NewDeployment};
+use crate::file::TemplateUse;
 use crate::targets::Targets;
 
 /// Most changes of one plan.
@@ -142,6 +144,9 @@ pub struct PlanSummary {
     /// Of plans that deploy: bytes that the phones fetch, all together.
     #[serde(default)]
     pub bytes: u64,
+    /// Of plans that delete files: templates that bring some of them back on their own, by name.
+    #[serde(default)]
+    pub brought_back: Vec<BroughtBack>,
     /// Items that are written, all clients together.
     pub items: u64,
     /// Clients whose telephony restarts.
@@ -159,6 +164,27 @@ pub struct PlanSummary {
     pub left_out: BTreeMap<String, u64>,
     /// Secrets that would not be handed out, by reason (D-24); `approve` and `send_secrets_again` mend some.
     pub withheld: BTreeMap<String, u64>,
+}
+
+/// A template that brings files back which a plan deletes, as long as it wants them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BroughtBack {
+    /// The template.
+    pub template: TemplateUse,
+    /// Clients that get at least one of the files back.
+    pub clients: u64,
+}
+
+/// A file that is deleted and that a template brings back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BroughtBackFile {
+    /// Its name on the phone.
+    pub name: String,
+    /// Its type.
+    #[schema(schema_with = crate::schema::word::<FileType>)]
+    pub file_type: FileType,
+    /// The template.
+    pub template: TemplateUse,
 }
 
 /// A plan.
@@ -313,6 +339,9 @@ pub struct PlanTargetView {
     pub withheld: Vec<WithheldView>,
     /// Where templates of equal rank disagree.
     pub conflicts: Vec<ConflictView>,
+    /// Files that are deleted and that a template brings back, unless it is taken from the template first.
+    #[serde(default)]
+    pub brought_back: Vec<BroughtBackFile>,
     /// Why nothing is written to it now.
     pub excluded: Option<Reason>,
 }

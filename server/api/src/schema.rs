@@ -2,7 +2,9 @@
 //!
 //! `domain` itself knows nothing of OpenAPI. A new variant does not compile until it is listed here.
 
-use domain::client::{Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode};
+use domain::client::{
+    Access, ClientState, ContactReason, Fault, FirmwareState, Mobility, QuarantineReason, SecureMode,
+};
 use domain::configuration::Layer;
 use domain::deployment::{DeploymentPhase, FileAction, Priority};
 use domain::file::{
@@ -50,6 +52,7 @@ words! {
     SecureMode { Default, Secure }
     Access { Direct, Dcmp }
     Mobility { Disabled, Enabled, LoggedOn, Interim }
+    FirmwareState { Phones, Outdated, Due, Updating }
     ContactReason { StartUp, Solicited, LocalChanges, InventoryChanges, Status }
     JobKind {
         WriteConfiguration, Converge, ReadConfiguration, DeployFiles, DeploySoftware, Restart, FactoryReset,
@@ -60,7 +63,7 @@ words! {
     TargetState { Waiting, Scheduled, Active, Sent, Success, Partial, Failed, Timeout, Cancelled, Skipped }
     NotificationCode {
         ClientQuarantined, PhoneFault, JobFinished, FailedSignIns, AccountLocked, CertificateExpiring,
-        HandshakeFailures, OnboardingConflict, StorageProviderFailed,
+        HandshakeFailures, OnboardingConflict, StorageProviderFailed, FileFails,
     }
     TemplateKind { Onboarding, Default }
     FileType { Software, Ringtone, Screensaver, Logo, LdapTemplate, Dongle, MusicOnHold, Picture }

@@ -46,6 +46,9 @@ pub struct ProviderView {
     pub ftp_username: String,
     /// Whether a password for it is kept. It is never shown.
     pub has_ftp_secret: bool,
+    /// Whether it takes files; `null` until the first one is put there. One that takes none is asked again after its
+    /// connection was tried.
+    pub writable: Option<bool>,
     /// How it did at the last try.
     #[schema(schema_with = crate::schema::word::<ProviderHealth>)]
     pub health: ProviderHealth,

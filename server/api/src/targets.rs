@@ -1,7 +1,7 @@
 //! For whom something is asked: clients by their ids, or all that a filter takes (OSEM §4.5).
 
 use domain::ClientId;
-use domain::client::{ClientState, ContactReason};
+use domain::client::{ClientState, ContactReason, FirmwareState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -38,6 +38,9 @@ pub struct TargetFilter {
     pub state: Option<ClientState>,
     /// Firmware version, exactly as it is shown.
     pub software_version: Option<String>,
+    /// `outdated`, `due`, `updating` or `phones`, as in the list.
+    #[schema(schema_with = crate::schema::word_or_null::<FirmwareState>)]
+    pub firmware: Option<FirmwareState>,
     /// Whether targets of jobs wait for it or are under way with it.
     pub in_job: Option<bool>,
     /// Whether values were changed at the phone (D-23).

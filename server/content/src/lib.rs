@@ -9,8 +9,10 @@ mod firmware;
 mod guess;
 mod picture;
 mod recognise;
+mod search;
 mod sound;
 
 pub use convert::{ConvertError, MOST_PIXELS, PictureTarget, convert};
 pub use guess::type_of;
 pub use recognise::{HEAD_BYTES, Sample, TAIL_BYTES, recognise};
+pub use search::Search;

@@ -93,6 +93,20 @@ words! {
 }
 
 words! {
+    /// How phones stand to the software that is here, as lists of clients ask for it.
+    FirmwareState {
+        /// Phones that are there, however they stand: neither prepared nor retired ones.
+        Phones = "phones",
+        /// Active ones that run something older than the newest software for them.
+        Outdated = "outdated",
+        /// Active ones that the rule of their templates would update.
+        Due = "due",
+        /// Phones whose software is being updated right now.
+        Updating = "updating",
+    }
+}
+
+words! {
     /// Faults a phone reports in its basic items (`wpi.md` §7.1, D-6).
     Fault {
         /// `slog-archive-me`: the security log wants to be fetched.

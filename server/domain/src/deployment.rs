@@ -2,10 +2,11 @@
 //! whom, when again, and what an answer means.
 
 pub mod again;
+pub mod brake;
 pub mod choose;
 pub mod outcome;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::FileId;
@@ -31,6 +32,17 @@ pub const STATUS_MINUTES: i64 = 2;
 /// Time without a status after which the inventory is read when the phone fetches the file from another server, in
 /// minutes: nobody here sees when it has all of it. Less than [`FILE_MINUTES`].
 pub const ELSEWHERE_MINUTES: i64 = 10;
+
+/// Last minutes of the time for a file: what the inventory shows then is final. Before, a phone that has not got it may
+/// still wait for the end of a call, or be fetching it.
+pub const LAST_LOOK_MINUTES: i64 = 2;
+
+/// Most hours a phone is waited for because it is still being given bytes.
+pub const MOST_HOURS: i64 = 12;
+
+/// How long a target rests after this server could not give the phone what it was sent for, in minutes; after the last of
+/// these times it is given up.
+const UNSERVED_MINUTES: [i64; 5] = [1, 5, 15, 30, 60];
 
 /// How far the clocks of two nodes may be apart: a phone that one of them told something answers to the other.
 pub const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(30);
@@ -81,6 +93,29 @@ words! {
         /// So many phones succeeded.
         SuccessLimit = "success-limit",
     }
+}
+
+/// How long a phone has for what it was told, when nothing moves (`wpi.md` §4.6.3, §4.6.6).
+pub fn patience(kind: JobKind) -> SignedDuration {
+    SignedDuration::from_mins(match kind {
+        JobKind::DeploySoftware => SOFTWARE_MINUTES,
+        _ => FILE_MINUTES,
+    })
+}
+
+/// Until when a phone is waited for that was offered something at one time and was given bytes of it last at another: that
+/// it says nothing means little while it is still fetching. Who drips for ever is given up all the same.
+pub fn deadline(kind: JobKind, offered_at: Timestamp, moved_at: Option<Timestamp>) -> Timestamp {
+    let after = |begin: Timestamp, time: SignedDuration| begin.saturating_add(time).unwrap_or(Timestamp::MAX);
+    let (time, most) = (patience(kind), after(offered_at, SignedDuration::from_hours(MOST_HOURS)));
+    let plain = after(offered_at, time);
+    moved_at.map_or(plain, |moved| after(moved, time).min(most).max(plain))
+}
+
+/// How long a target rests that this server has failed so often before; `None` when it is given up.
+pub fn rest_unserved(before: u32) -> Option<SignedDuration> {
+    let minutes = usize::try_from(before).ok().and_then(|before| UNSERVED_MINUTES.get(before))?;
+    Some(SignedDuration::from_mins(*minutes))
 }
 
 /// One file of a deployment.
@@ -144,6 +179,9 @@ pub struct DeploymentOptions {
     /// Why it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<StopReason>,
+    /// Since when it is being tried again: what failed still counts while it is put back, and stops nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried_at: Option<Timestamp>,
 }
 
 impl DeploymentOptions {
@@ -159,7 +197,12 @@ impl DeploymentOptions {
 
 #[cfg(test)]
 mod tests {
-    use super::{Limits, StopReason};
+    use jiff::{SignedDuration, Timestamp};
+    use proptest::prelude::*;
+
+    use super::{
+        FILE_MINUTES, JobKind, Limits, MOST_HOURS, SOFTWARE_MINUTES, StopReason, deadline, rest_unserved,
+    };
 
     #[test]
     fn a_job_stops_at_its_limit_and_not_before() {
@@ -169,5 +212,36 @@ mod tests {
         assert_eq!(limits.reached(2, 10), Some(StopReason::SuccessLimit));
         assert_eq!(limits.reached(3, 10), Some(StopReason::ErrorLimit));
         assert_eq!(Limits::default().reached(u64::MAX, u64::MAX), None);
+    }
+    #[test]
+    fn who_is_given_bytes_is_waited_for() {
+        let at = |minutes: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        let software = |moved| deadline(JobKind::DeploySoftware, at(0), moved);
+        let file = |moved| deadline(JobKind::DeployFiles, at(0), moved);
+        assert_eq!((software(None), file(None)), (at(SOFTWARE_MINUTES), at(FILE_MINUTES)));
+        assert_eq!(software(Some(at(55))), at(55 + SOFTWARE_MINUTES));
+        assert_eq!(file(Some(at(14))), at(14 + FILE_MINUTES));
+        assert_eq!(file(Some(at(MOST_HOURS * 60 - 1))), at(MOST_HOURS * 60), "not for ever");
+        assert_eq!(file(Some(Timestamp::MAX)), at(MOST_HOURS * 60));
+    }
+
+    #[test]
+    fn what_this_server_fails_at_is_repeated_with_growing_pauses_and_then_given_up() {
+        let rests: Vec<_> = (0..).map_while(rest_unserved).collect();
+        assert!(rests.len() > 1 && rests.is_sorted_by(|one, next| one < next), "{rests:?}");
+        assert_eq!(rest_unserved(u32::MAX), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_deadline_is_never_earlier_for_bytes_and_never_without_end(offered in 0_i64..1_000_000, moved in -1_000_000_i64..3_000_000) {
+            let second = |second: i64| Timestamp::from_second(second).unwrap();
+            for kind in [JobKind::DeployFiles, JobKind::DeploySoftware] {
+                let plain = deadline(kind, second(offered), None);
+                let moving = deadline(kind, second(offered), Some(second(moved)));
+                prop_assert!(moving >= plain);
+                prop_assert!(moving <= second(offered) + SignedDuration::from_hours(MOST_HOURS));
+            }
+        }
     }
 }

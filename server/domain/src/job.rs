@@ -287,6 +287,8 @@ pub enum Happening {
     Unanswered,
     /// The phone gave up the session (`wpi.md` §4.9).
     GaveUp,
+    /// The phone did as it was told, and this server did not give it what it was sent for.
+    NotServed,
     /// A part of it is done, and the next part goes out: the next file of a deployment.
     PartDone,
     /// It came to its end with this result.
@@ -328,6 +330,10 @@ impl Target {
                 Ok(Self { attempts: self.attempts.saturating_sub(1), ..self }.put_back())
             }
             (S::Sent, H::Busy) => Ok(Self { attempts: self.attempts.saturating_sub(1), ..self }.put_back()),
+            // It begins anew: this was no try of the phone's.
+            (S::Sent, H::NotServed) if self.kind.deploys() => {
+                Ok(Self { attempts: self.attempts.saturating_sub(1), ..self }.put_back())
+            }
             (S::Sent, H::PartDone) if self.kind.deploys() => Ok(self.put_back()),
             // Whether it was done is only known when the phone starts up or tells its status, or never.
             (S::Sent, H::Unanswered | H::GaveUp) if self.kind.is_fenced() => Ok(self),
@@ -400,8 +406,12 @@ mod tests {
             assert!(sent.apply(H::Sent).is_err());
             let busy = after(sent, &[H::Busy]);
             assert_eq!((busy.state, busy.attempts), (S::Waiting, 0));
+            let unserved = after(sent, &[H::NotServed]);
+            assert_eq!((unserved.state, unserved.attempts), (S::Waiting, 0));
+            assert_eq!(after(sent, &[H::Cancel, H::NotServed]).state, S::Cancelled);
             assert_eq!(after(sent, &[H::TimeIsUp]).state, S::Timeout);
         }
+        assert!(target(JobKind::Restart, S::Sent).apply(H::NotServed).is_err());
         let next = after(target(JobKind::DeployFiles, S::Waiting), &[H::Sent, H::PartDone]);
         assert_eq!((next.state, next.attempts), (S::Waiting, 1));
         assert_eq!(after(next, &[H::Sent]).attempts, 2);

@@ -33,6 +33,8 @@ words! {
         OnboardingConflict = "onboarding-conflict",
         /// A storage provider with files does not do what it should: `provider`, `error`.
         StorageProviderFailed = "storage-provider-failed",
+        /// A file fails on so many phones that templates bring it to no others: `file`, `name`, `failed`, `of`.
+        FileFails = "file-fails",
     }
 }
 
@@ -44,7 +46,8 @@ impl NotificationCode {
             | Self::PhoneFault
             | Self::JobFinished
             | Self::OnboardingConflict
-            | Self::StorageProviderFailed => Permission::ReadClients,
+            | Self::StorageProviderFailed
+            | Self::FileFails => Permission::ReadClients,
             Self::FailedSignIns | Self::AccountLocked => Permission::ReadAccounts,
             Self::CertificateExpiring | Self::HandshakeFailures => Permission::ReadSettings,
         }

@@ -277,7 +277,7 @@ settings! {
         "Most megabytes of all uploads together that have not ended.";
     FilesReserve: "files.reserve", K::Integer { min: 0, max: 16_777_216, unit: "megabytes" }, D::Integer(512), false,
         "Megabytes of the disk with the uploads that stay free; what would take them is refused.";
-    FilesUploadLifetime: "files.upload-lifetime", seconds(60, 604_800), D::Integer(86_400), false,
+    FilesUploadLifetime: "files.upload-lifetime", seconds(3_600, 604_800), D::Integer(86_400), false,
         "Time without a piece after which an unfinished upload is forgotten.";
     StorageValidation: "security.storage-provider-connection-validation", K::Bool, D::Bool(true), false,
         "Whether certificates of storage providers are checked. Without it somebody between the two can change what phones get.";
@@ -289,6 +289,8 @@ settings! {
         "Most phones that fetch other files at the same time.";
     DeploymentsByRule: "deployments.by-rule", K::Choice(&["contact", "night", "off"]), D::Text("contact"), false,
         "When templates bring their files and software to phones: whenever a phone is in contact and every night (contact), every night only (night), or not on their own (off).";
+    DeploymentsByRuleFailures: "deployments.by-rule-failures", K::Integer { min: 0, max: 100, unit: "percent" }, D::Integer(25), false,
+        "Most phones of 100 on which a file or software of templates may fail, of those that were through with it last; beyond that it is brought to no others until it or its template is changed. At least 10 must have failed. 0 never stops it.";
     OnboardingWindowUntil: "onboarding.window-until", K::Instant, D::Text(""), false,
         "Until when new phones are matched by their number and may get secrets in default mode; empty is closed.";
     OnboardingNetworks: "onboarding.networks", K::Networks, D::Text(""), false,

@@ -5,6 +5,7 @@ use domain::group_filter::Filter;
 use jiff::{SignedDuration, Timestamp};
 use sea_orm::Value;
 
+use super::client_firmware::{self, ByFirmware, Takes};
 use super::group_filter;
 
 /// A client that was seen, but not within this time, is looked for. Hours, because a day is no fixed time.
@@ -56,6 +57,8 @@ pub struct ClientFilter {
     pub model: Option<String>,
     /// State.
     pub state: Option<ClientState>,
+    /// How they stand to the software that is here.
+    pub firmware: Option<ByFirmware>,
     /// Whether targets of jobs wait for it or are under way.
     pub in_job: Option<bool>,
     /// Whether values were changed at the phone.
@@ -85,6 +88,7 @@ impl ClientFilter {
     /// Whether it looks at what changes without anybody saying so: the time, contacts, jobs. Its total is not kept.
     pub(super) fn is_fleeting(&self) -> bool {
         let Self {
+            firmware,
             in_job,
             drift,
             not_seen,
@@ -94,7 +98,8 @@ impl ClientFilter {
             seen_until,
             ..
         } = self;
-        in_job.is_some()
+        firmware.as_ref().is_some_and(|by| by.takes == Takes::Updating)
+            || in_job.is_some()
             || drift.is_some()
             || not_seen.is_some()
             || secrets_withheld.is_some()
@@ -151,6 +156,10 @@ impl Condition {
             if let Some(wanted) = wanted {
                 condition.add(format!("id {} ({clients})", if wanted { "IN" } else { "NOT IN" }));
             }
+        }
+        if let Some(by) = &filter.firmware {
+            let part = client_firmware::condition(by, &mut condition, is_postgres);
+            condition.add(part);
         }
         condition.time(filter, at);
         if !filter.among.is_empty() && filter.state != Some(ClientState::Retired) {

@@ -39,6 +39,8 @@ pub struct Client {
     pub part_number: Option<String>,
     /// Key modules in words.
     pub key_modules: Option<String>,
+    /// Most items it takes in one message; `None` when it names no limit.
+    pub most_items: Option<u32>,
     /// Backlight as reported.
     pub backlight: Option<String>,
     /// Whether the LAN interface is capable of gigabit speed.
@@ -88,7 +90,7 @@ pub struct Client {
 }
 
 pub(super) const COLUMNS: &str = "id, device_id, device_id_text, state, quarantine_reason, e164, basic_e164, \
-    device_type, model, software_type, software_version, part_number, key_modules, backlight, gigabit, \
+    device_type, model, software_type, software_version, part_number, key_modules, most_items, backlight, gigabit, \
     contact_me_uri, peer_address, bound_network, trusted_address, secure_mode, mobility, access, faults, last_contact_at, \
     last_contact_reason, full_read_at, full_read_wanted, approved, configuration_revision, server_address, onboarded_at, \
     onboarding_template, replaces, created_at, updated_at, revision";
@@ -108,6 +110,7 @@ pub(super) struct Row {
     software_version: Option<String>,
     part_number: Option<String>,
     key_modules: Option<String>,
+    most_items: Option<i64>,
     backlight: Option<String>,
     gigabit: Option<bool>,
     contact_me_uri: Option<String>,
@@ -155,6 +158,7 @@ impl Row {
             software_version: self.software_version,
             part_number: self.part_number,
             key_modules: self.key_modules,
+            most_items: self.most_items.and_then(|most| u32::try_from(most).ok()),
             backlight: self.backlight,
             gigabit: self.gigabit,
             contact_me_uri: self.contact_me_uri,
@@ -257,6 +261,8 @@ pub struct ForContact {
     pub basic_e164: Option<String>,
     /// Server it is registered with.
     pub server_address: Option<String>,
+    /// Most items it took in one message.
+    pub most_items: Option<u32>,
 }
 
 #[derive(FromQueryResult)]
@@ -285,6 +291,7 @@ struct ContactRow {
     peer_address: Option<String>,
     basic_e164: Option<String>,
     server_address: Option<String>,
+    most_items: Option<i64>,
 }
 
 /// Finds the client of a device id for recording a contact; locks the row where rows are locked.
@@ -299,7 +306,7 @@ pub async fn for_contact(tx: &Tx, device: &DeviceId) -> StoreResult<Option<ForCo
         "SELECT id, state, e164, device_type, software_type, software_version, part_number, key_modules, mobility, \
          bound_network, faults, full_read_at, full_read_version, full_read_wanted, basic_digest, \
          items_digest, next_at, tries, called_at, called_address, last_contact_at, peer_address, basic_e164, \
-         server_address \
+         server_address, most_items \
          FROM client LEFT JOIN client_call ON client_call.client_id = client.id WHERE device_id = $1{lock}"
     );
     let statement = Statement::from_sql_and_values(tx.backend, sql, [device.as_str().into()]);
@@ -333,6 +340,7 @@ pub async fn for_contact(tx: &Tx, device: &DeviceId) -> StoreResult<Option<ForCo
         peer_address: row.peer_address,
         basic_e164: row.basic_e164,
         server_address: row.server_address,
+        most_items: row.most_items.and_then(|most| u32::try_from(most).ok()),
         last_contact_at: row
             .last_contact_at
             .map(|ms| Timestamp::from_millisecond(ms).map_err(|_| corrupt("client.last_contact_at")))
@@ -357,6 +365,8 @@ pub struct Contact<'a> {
     pub software_order: Option<i64>,
     /// The device id as the phone wrote it.
     pub device_id_text: &'a str,
+    /// Most items it takes in one message; `None` when it names no limit.
+    pub most_items: Option<u32>,
     /// Peer address; `None` keeps the one that is there.
     pub peer: Option<String>,
     /// The same in a form that sorts.
@@ -390,10 +400,10 @@ pub async fn insert(tx: &Tx, device: &DeviceId, contact: &Contact<'_>) -> StoreR
         software_type, software_version, software_sort, part_number, key_modules, backlight, gigabit, \
         contact_me_uri, peer_address, bound_network, secure_mode, mobility, access, faults, last_contact_at, \
         last_contact_reason, full_read_wanted, basic_digest, created_at, updated_at, revision, trusted_address, address_sort, \
-        software_order, server_address) \
+        software_order, server_address, most_items) \
         VALUES ($1, $2, 'active', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 'default', $17, \
-        'direct', $18, $19, $20, FALSE, $21, $19, $19, 1, $15, $22, $23, $24) RETURNING id";
-    let values: [Value; 24] = [
+        'direct', $18, $19, $20, FALSE, $21, $19, $19, 1, $15, $22, $23, $24, $25) RETURNING id";
+    let values: [Value; 25] = [
         device.as_str().into(),
         contact.device_id_text.into(),
         report.e164.clone().into(),
@@ -418,6 +428,7 @@ pub async fn insert(tx: &Tx, device: &DeviceId, contact: &Contact<'_>) -> StoreR
         contact.address_sort.clone().into(),
         contact.software_order.into(),
         report.server_address.clone().into(),
+        contact.most_items.map(i64::from).into(),
     ];
     let row = tx
         .inner
@@ -451,9 +462,9 @@ pub async fn record_contact(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> Sto
         revision = CASE WHEN $24 THEN revision + 1 ELSE revision END, \
         approved = CASE WHEN $25 THEN FALSE ELSE approved END, address_sort = COALESCE($26, address_sort), \
         software_order = CASE WHEN $8 IS NULL THEN software_order ELSE $27 END, \
-        server_address = COALESCE($28, server_address) WHERE id = $1";
+        server_address = COALESCE($28, server_address), most_items = $29 WHERE id = $1";
     let sql = if tx.is_postgres() { typed(sql) } else { sql.to_owned() };
-    let values: [Value; 28] = [
+    let values: [Value; 29] = [
         id.0.into(),
         contact.device_id_text.into(),
         report.e164.clone().into(),
@@ -482,6 +493,7 @@ pub async fn record_contact(tx: &Tx, id: ClientId, contact: &Contact<'_>) -> Sto
         contact.address_sort.clone().into(),
         contact.software_order.into(),
         report.server_address.clone().into(),
+        contact.most_items.map(i64::from).into(),
     ];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     tx.inner.execute_raw(statement).await.attempt("record a contact").map(|_| ())
@@ -510,55 +522,6 @@ fn typed(sql: &str) -> String {
     sql.replace("$5 IS NULL", "$5::text IS NULL")
         .replace("$8 IS NULL", "$8::text IS NULL")
         .replace("$22 IS NOT NULL", "$22::text IS NOT NULL")
-}
-
-/// Records a full read: its time, firmware and digest, and the inventory that only a full read brings.
-///
-/// `overrides_opening` says that items told before were changed or removed: the next opening message must not
-/// be taken for known.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn record_full_read(
-    tx: &Tx,
-    id: ClientId,
-    digest: &[u8],
-    report: &DeviceReport,
-    is_change: bool,
-    overrides_opening: bool,
-    at: Timestamp,
-) -> StoreResult<()> {
-    let sql = "UPDATE client SET full_read_at = $2, full_read_version = software_version, \
-        full_read_wanted = FALSE, items_digest = $3, \
-        basic_digest = CASE WHEN $8 THEN NULL ELSE basic_digest END, key_modules = COALESCE($5, key_modules), \
-        part_number = COALESCE(part_number, $6), backlight = COALESCE($7, backlight), \
-        server_address = COALESCE($9, server_address), \
-        updated_at = CASE WHEN $4 THEN $2 ELSE updated_at END, \
-        revision = CASE WHEN $4 THEN revision + 1 ELSE revision END WHERE id = $1";
-    let values: [Value; 9] = [
-        id.0.into(),
-        at.as_millisecond().into(),
-        digest.to_vec().into(),
-        is_change.into(),
-        report.key_modules.clone().into(),
-        report.part_number.clone().into(),
-        report.backlight.clone().into(),
-        overrides_opening.into(),
-        report.server_address.clone().into(),
-    ];
-    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
-    tx.inner.execute_raw(statement).await.attempt("record a full read").map(|_| ())
-}
-
-/// Single items changed: the digest of the last full read no longer holds.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn forget_items_digest(tx: &Tx, id: ClientId, at: Timestamp) -> StoreResult<()> {
-    let sql = "UPDATE client SET items_digest = NULL, basic_digest = NULL, updated_at = $2, revision = revision + 1 WHERE id = $1";
-    let values: [Value; 2] = [id.0.into(), at.as_millisecond().into()];
-    let statement = Statement::from_sql_and_values(tx.backend, sql, values);
-    tx.inner.execute_raw(statement).await.attempt("record changed items").map(|_| ())
 }
 
 /// A phone has taken the address of its server from us: it counts as reported (D-21).

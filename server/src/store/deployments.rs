@@ -5,16 +5,21 @@ use std::collections::HashMap;
 use domain::deployment::DeploymentPhase;
 use domain::job::JobKind;
 use domain::{ClientId, DiffId, FileId, JobId, TargetId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::error::{Attempt, StoreError, StoreResult};
 use super::{Source, Tx};
+pub use hand::{is_by_hand, set_by_hand};
+pub use waiting::{Moving, elsewhere, extend, look_again, moving, postpone};
 
 /// Number of the lock on PostgreSQL by which places are given away one after the other.
 const PLACES_LOCK: i64 = 0x5750_0000;
+
+/// Whoever was given a byte so long ago is still fetching.
+const MOVING: SignedDuration = SignedDuration::from_mins(1);
 
 /// What became of one file of a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +63,10 @@ pub struct Deployment {
     /// When the phone had a file of this name and type already as it was offered this one: the date and time it gave of
     /// it. Empty when it gave none, or had never told what it has.
     pub had_before: Option<String>,
+    /// What the next look at the inventory shows is final.
+    pub last_look: bool,
+    /// How often this server could not give the phone what it was sent for.
+    pub unserved: u32,
     /// What became of the files so far.
     pub results: Vec<FileResult>,
 }
@@ -65,7 +74,7 @@ pub struct Deployment {
 const COLUMNS: &str = "deployment.target_id, deployment.job_id, deployment.client_id, deployment.phase, \
     deployment.position, deployment.file_id, deployment.from_version, deployment.to_version, \
     deployment.to_software_type, deployment.offered_at, deployment.verify_at, deployment.dispatched_at, \
-    deployment.had_before, deployment.results";
+    deployment.had_before, deployment.last_look, deployment.unserved, deployment.results";
 
 #[derive(FromQueryResult)]
 struct Row {
@@ -82,6 +91,8 @@ struct Row {
     verify_at: Option<i64>,
     dispatched_at: Option<i64>,
     had_before: Option<String>,
+    last_look: bool,
+    unserved: i32,
     results: String,
 }
 
@@ -105,6 +116,8 @@ impl Row {
             verify_at: time(self.verify_at)?,
             dispatched_at: time(self.dispatched_at)?,
             had_before: self.had_before,
+            last_look: self.last_look,
+            unserved: u32::try_from(self.unserved).unwrap_or(0),
             results: serde_json::from_str(&self.results).map_err(|_| corrupt("deployment.results"))?,
         })
     }
@@ -182,7 +195,7 @@ pub async fn write(tx: &Tx, deployment: &Deployment) -> StoreResult<()> {
     let ms = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
     let sql = "UPDATE deployment SET phase = $2, position = $3, file_id = $4, from_version = $5, to_version = $6, \
         to_software_type = $7, offered_at = $8, verify_at = $9, dispatched_at = $10, had_before = $11, \
-        results = $12 WHERE target_id = $1";
+        results = $12, last_look = $13, unserved = $14 WHERE target_id = $1";
     let values = vec![
         deployment.target.0.into(),
         deployment.phase.as_str().into(),
@@ -196,6 +209,8 @@ pub async fn write(tx: &Tx, deployment: &Deployment) -> StoreResult<()> {
         ms(deployment.dispatched_at).into(),
         deployment.had_before.clone().into(),
         results.into(),
+        deployment.last_look.into(),
+        i32::try_from(deployment.unserved).unwrap_or(i32::MAX).into(),
     ];
     execute(tx, sql, values, attempt).await.map(|_| ())
 }
@@ -224,10 +239,10 @@ pub async fn set_options(tx: &Tx, job: JobId, options: &Json) -> StoreResult<()>
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn take_place(tx: &Tx, kind: JobKind, places: u64) -> StoreResult<bool> {
+pub async fn take_place(tx: &Tx, kind: JobKind, places: u64, at: Timestamp) -> StoreResult<bool> {
     if tx.is_postgres() {
         // Whoever comes while all are taken waits for nobody.
-        if under_way(tx, kind).await? >= places {
+        if under_way(tx, kind, at).await? >= places {
             return Ok(false);
         }
         // One lock for all kinds: of two, phones that share a transaction would take them in different orders.
@@ -238,7 +253,7 @@ pub async fn take_place(tx: &Tx, kind: JobKind, places: u64) -> StoreResult<bool
         );
         tx.inner.query_one_raw(statement).await.attempt("wait for a free place")?;
     }
-    Ok(under_way(tx, kind).await? < places)
+    Ok(under_way(tx, kind, at).await? < places)
 }
 
 /// Whether there is anything to do for deployments.
@@ -267,14 +282,19 @@ pub async fn open(on: &impl Source) -> StoreResult<Open> {
     Ok(Open { waiting: is(0)?, sent: is(1)? })
 }
 
-/// Number of phones that are busy with a deployment of a kind.
+/// Number of phones that are busy with a deployment of a kind: those that have an order, and those that were given up and
+/// are fetching all the same.
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn under_way(on: &impl Source, kind: JobKind) -> StoreResult<u64> {
+pub async fn under_way(on: &impl Source, kind: JobKind, at: Timestamp) -> StoreResult<u64> {
     // Only with a word about the time is the index of what is sent used.
-    let sql = "SELECT COUNT(*) FROM job_target WHERE state = 'sent' AND deadline_at > 0 AND kind = $1";
-    count(on, sql, vec![kind.as_str().into()]).await
+    let sql = "SELECT (SELECT COUNT(*) FROM job_target WHERE state = 'sent' AND deadline_at > 0 AND kind = $1) \
+        + (SELECT COUNT(DISTINCT job_target.id) FROM download JOIN job_target ON job_target.id = download.target_id \
+        WHERE download.finished_at IS NULL AND download.moved_at > $2 AND job_target.kind = $1 \
+        AND job_target.finished_at IS NOT NULL)";
+    let since = at.saturating_sub(MOVING).unwrap_or(at);
+    count(on, sql, vec![kind.as_str().into(), since.as_millisecond().into()]).await
 }
 
 /// Number of phones that were to be called since a time and have not taken their order yet.
@@ -380,7 +400,7 @@ pub async fn is_served_here(tx: &Tx, target: TargetId, offered_at: Timestamp) ->
     Ok(tx.inner.query_one_raw(statement).await.attempt(attempt)?.is_some())
 }
 
-/// A file that a phone was given up with: it said nothing in time.
+/// A file that a phone was given up with: it said nothing in time, or did not have it then.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct GivenUp {
     file_id: i64,
@@ -401,11 +421,13 @@ impl GivenUp {
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn given_up(tx: &Tx, client: ClientId, reason: &str) -> StoreResult<Vec<GivenUp>> {
+pub async fn given_up(tx: &Tx, client: ClientId, reasons: [&str; 2]) -> StoreResult<Vec<GivenUp>> {
     let sql = "SELECT file_offer.file_id, file.name, file.file_type FROM file_offer \
-        JOIN file ON file.id = file_offer.file_id WHERE file_offer.client_id = $1 AND file_offer.result = $2 \
+        JOIN file ON file.id = file_offer.file_id WHERE file_offer.client_id = $1 AND file_offer.result IN ($2, $3) \
         AND NOT file_offer.is_software AND file.file_type IS NOT NULL ORDER BY file_offer.file_id LIMIT 200";
-    let statement = Statement::from_sql_and_values(tx.backend, sql, [client.0.into(), reason.into()]);
+    let [one, other] = reasons;
+    let statement =
+        Statement::from_sql_and_values(tx.backend, sql, [client.0.into(), one.into(), other.into()]);
     GivenUp::find_by_statement(statement).all(&tx.inner).await.attempt("look for offers without an answer")
 }
 
@@ -427,7 +449,8 @@ pub async fn silent(
          JOIN client ON client.id = deployment.client_id \
          LEFT JOIN client_call ON client_call.client_id = deployment.client_id WHERE job_target.state = 'sent' \
          AND job_target.deadline_at > 0 AND job_target.kind = 'deploy-files' \
-         AND (deployment.phase = 'offered' AND (deployment.verify_at <= $2 OR EXISTS (SELECT 1 FROM download \
+         AND (deployment.phase = 'offered' AND (deployment.verify_at <= $2 \
+         OR deployment.verify_at IS NULL AND EXISTS (SELECT 1 FROM download \
          WHERE download.target_id = deployment.target_id AND download.file_id = deployment.file_id \
          AND download.finished_at <= $1 AND download.created_at >= deployment.offered_at)) \
          OR deployment.phase = 'verifying' AND deployment.verify_at <= $3 AND client.state = 'active' \
@@ -438,7 +461,8 @@ pub async fn silent(
     select(on, &rest, values.to_vec()).await
 }
 
-/// From now on the inventory of the phone decides, unless something was heard of this offer since it was read.
+/// From now on the inventory of the phone decides, unless something was heard of this offer since it was read; for good
+/// when it is the `last` look.
 ///
 /// # Errors
 /// When the database refuses.
@@ -446,11 +470,13 @@ pub async fn begin_to_verify(
     tx: &Tx,
     target: TargetId,
     offered_at: Timestamp,
+    last: bool,
     at: Timestamp,
 ) -> StoreResult<bool> {
-    let sql = "UPDATE deployment SET phase = 'verifying', verify_at = $3 WHERE target_id = $1 \
-        AND phase IN ('offered', 'verifying') AND offered_at = $2";
-    let values = vec![target.0.into(), offered_at.as_millisecond().into(), at.as_millisecond().into()];
+    let sql = "UPDATE deployment SET phase = 'verifying', verify_at = $3, last_look = (last_look OR $4) \
+        WHERE target_id = $1 AND phase IN ('offered', 'verifying') AND offered_at = $2";
+    let (offered_at, at) = (offered_at.as_millisecond().into(), at.as_millisecond().into());
+    let values = vec![target.0.into(), offered_at, at, last.into()];
     Ok(execute(tx, sql, values, "look for a file on a phone").await? > 0)
 }
 
@@ -531,6 +557,9 @@ pub async fn shown(on: &impl Source, targets: &[TargetId]) -> StoreResult<HashMa
         })
         .collect()
 }
+
+mod hand;
+mod waiting;
 
 #[cfg(test)]
 mod tests;

@@ -75,6 +75,8 @@ pub struct Advance {
     pub sent: u64,
     /// When the phone asked.
     pub started_at: Timestamp,
+    /// When bytes were handed over last, since it was begun here.
+    pub moved_at: Option<Timestamp>,
     /// When all bytes were handed over.
     pub finished_at: Option<Timestamp>,
     /// Why the last try broke off on our side.
@@ -219,6 +221,26 @@ pub async fn sent(on: &impl Source, id: i64) -> StoreResult<u64> {
     Ok(sent.unsigned_abs())
 }
 
+/// The last address that was made for a target: its number, and why it broke off on our side when it did and the phone
+/// has not got all of it.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn last_of_target(
+    on: &impl Source,
+    target: TargetId,
+    offered_at: Timestamp,
+) -> StoreResult<Option<(i64, Option<String>)>> {
+    let attempt = "look how a download ended";
+    let connection = on.connection();
+    let sql = "SELECT id, CASE WHEN finished_at IS NULL THEN failure END FROM download \
+        WHERE target_id = $1 AND created_at >= $2 ORDER BY id DESC LIMIT 1";
+    let values: [Value; 2] = [target.0.into(), offered_at.as_millisecond().into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let Some(row) = connection.query_one_raw(statement).await.attempt(attempt)? else { return Ok(None) };
+    Ok(Some((row.try_get_by_index(0).attempt(attempt)?, row.try_get_by_index(1).attempt(attempt)?)))
+}
+
 /// Writes down how far a download is. What was handed over never gets less: another node may have written more, and a
 /// phone that asks for the beginning again has not lost the rest.
 ///
@@ -226,13 +248,16 @@ pub async fn sent(on: &impl Source, id: i64) -> StoreResult<u64> {
 /// When the database refuses.
 pub async fn advance(tx: &Tx, advance: &Advance) -> StoreResult<()> {
     let sql = "UPDATE download SET sent = CASE WHEN sent < $2 THEN $2 ELSE sent END, \
-        started_at = COALESCE(started_at, $3), finished_at = COALESCE(finished_at, $4), failure = $5 WHERE id = $1";
+        started_at = COALESCE(started_at, $3), finished_at = COALESCE(finished_at, $4), failure = $5, \
+        moved_at = CASE WHEN moved_at IS NULL OR moved_at < $6 THEN COALESCE($6, moved_at) ELSE moved_at END \
+        WHERE id = $1";
     let values = vec![
         advance.id.into(),
         number(advance.sent),
         advance.started_at.as_millisecond().into(),
         advance.finished_at.map(Timestamp::as_millisecond).into(),
         advance.failure.into(),
+        advance.moved_at.map(Timestamp::as_millisecond).into(),
     ];
     change(tx, sql, values, "write down how far a download is").await.map(|_| ())
 }

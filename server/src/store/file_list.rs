@@ -162,8 +162,12 @@ pub async fn count(on: &impl Source, filter: &Filter) -> StoreResult<u64> {
 pub struct Uses {
     /// Templates with their names.
     pub templates: Vec<(TemplateId, String)>,
+    /// Number of all of them.
+    pub templates_total: u64,
     /// Jobs that are not over.
     pub jobs: Vec<JobId>,
+    /// Number of all of them.
+    pub jobs_total: u64,
 }
 
 impl Uses {
@@ -188,6 +192,17 @@ pub async fn is_awaited(on: &impl Source, id: FileId) -> StoreResult<bool> {
     Ok(connection.query_one_raw(statement).await.attempt("ask who waits for a file")?.is_some())
 }
 
+/// Whether any template has a file.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn is_of_template(on: &impl Source, id: FileId) -> StoreResult<bool> {
+    let connection = on.connection();
+    let sql = "SELECT 1 FROM template_file WHERE file_id = $1 LIMIT 1";
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [id.0.into()]);
+    Ok(connection.query_one_raw(statement).await.attempt("ask which templates have a file")?.is_some())
+}
+
 /// Who needs these files; those nobody needs are left out.
 ///
 /// # Errors
@@ -203,25 +218,31 @@ pub async fn uses(on: &impl Source, ids: &[FileId]) -> StoreResult<HashMap<FileI
     let connection = on.connection();
     let backend = connection.get_database_backend();
     let sql = format!(
-        "SELECT file_id, template_id, name FROM (SELECT template_file.file_id, template_file.template_id, \
+        "SELECT file_id, template_id, name, total FROM (SELECT template_file.file_id, template_file.template_id, \
          template.name, ROW_NUMBER() OVER (PARTITION BY template_file.file_id ORDER BY template.name, template.id) \
-         AS place FROM template_file JOIN template ON template.id = template_file.template_id \
+         AS place, COUNT(*) OVER (PARTITION BY template_file.file_id) AS total FROM template_file JOIN template ON template.id = template_file.template_id \
          WHERE template_file.file_id IN ({numbers})) AS used WHERE place <= {MOST_NAMED} ORDER BY file_id, place"
     );
     for row in &connection.query_all_raw(Statement::from_string(backend, sql)).await.attempt(attempt)? {
         let id = FileId(row.try_get_by_index(0).attempt(attempt)?);
         let template = TemplateId(row.try_get_by_index(1).attempt(attempt)?);
         let name = row.try_get_by_index(2).attempt(attempt)?;
-        uses.entry(id).or_default().templates.push((template, name));
+        let total: i64 = row.try_get_by_index(3).attempt(attempt)?;
+        let uses = uses.entry(id).or_default();
+        uses.templates.push((template, name));
+        uses.templates_total = total.unsigned_abs();
     }
     let sql = format!(
-        "SELECT file_id, job_id FROM (SELECT file_id, job_id, ROW_NUMBER() OVER (PARTITION BY file_id ORDER BY \
-         job_id DESC) AS place FROM job_file WHERE file_id IN ({numbers}) AND job_id IN ({ACTIVE_JOBS})) AS used \
+        "SELECT file_id, job_id, total FROM (SELECT file_id, job_id, ROW_NUMBER() OVER (PARTITION BY file_id ORDER BY \
+         job_id DESC) AS place, COUNT(*) OVER (PARTITION BY file_id) AS total FROM job_file WHERE file_id IN ({numbers}) AND job_id IN ({ACTIVE_JOBS})) AS used \
          WHERE place <= {MOST_NAMED} ORDER BY file_id, place"
     );
     for row in &connection.query_all_raw(Statement::from_string(backend, sql)).await.attempt(attempt)? {
         let id = FileId(row.try_get_by_index(0).attempt(attempt)?);
-        uses.entry(id).or_default().jobs.push(JobId(row.try_get_by_index(1).attempt(attempt)?));
+        let total: i64 = row.try_get_by_index(2).attempt(attempt)?;
+        let uses = uses.entry(id).or_default();
+        uses.jobs.push(JobId(row.try_get_by_index(1).attempt(attempt)?));
+        uses.jobs_total = total.unsigned_abs();
     }
     Ok(uses)
 }

@@ -1,6 +1,7 @@
 //! Which phone was offered which file, and what became of it: what failed is not offered again on its own, and
 //! firmware not twice within a quarter of an hour (`wpi.md` §4.6.6).
 
+use domain::deployment::brake::{LOOKED_AT, Share};
 use domain::file::FileType;
 use domain::{ClientId, FileId};
 use jiff::Timestamp;
@@ -106,6 +107,51 @@ pub async fn deleted(tx: &Tx, client: ClientId, file_type: FileType, name: &str)
     execute(tx, sql, values, "forget what a phone has deleted").await
 }
 
+/// Forgets offers of firmware from before a time whose file is gone: they only say that a phone gets no other firmware so
+/// soon. Gives their number.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn purge(tx: &Tx, before: Timestamp, limit: u64) -> StoreResult<u64> {
+    let sql = format!(
+        "DELETE FROM file_offer WHERE (client_id, file_id) IN (SELECT client_id, file_id FROM file_offer AS old \
+         WHERE old.is_software AND old.offered_at < $1 \
+         AND NOT EXISTS (SELECT 1 FROM file WHERE file.id = old.file_id) LIMIT {limit})"
+    );
+    let statement = Statement::from_sql_and_values(tx.backend, sql, [before.as_millisecond().into()]);
+    Ok(tx.inner.execute_raw(statement).await.attempt("forget old offers of firmware")?.rows_affected())
+}
+
+/// How a file fared since a time on the phones that were through with it last. What ended for one of these reasons says
+/// nothing of the file.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn share(
+    on: &impl Source,
+    file: FileId,
+    since: Timestamp,
+    but: &[&'static str],
+) -> StoreResult<Share> {
+    let attempt = "look how a file fares on phones";
+    let connection = on.connection();
+    // Our own words, no text of a user.
+    let but: Vec<String> = but.iter().map(|code| format!("'{code}'")).collect();
+    let sql = format!(
+        "SELECT COUNT(*), COUNT(CASE WHEN result <> 'ok' THEN 1 END) FROM (SELECT result FROM file_offer \
+         WHERE file_id = $1 AND finished_at >= $2 AND result NOT IN ({}) \
+         ORDER BY finished_at DESC LIMIT {LOOKED_AT}) AS last",
+        but.join(", ")
+    );
+    let values: [Value; 2] = [file.0.into(), since.as_millisecond().into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
+    let Some(row) = connection.query_one_raw(statement).await.attempt(attempt)? else {
+        return Ok(Share { failed: 0, of: 0 });
+    };
+    let number = |place: usize| row.try_get_by_index::<i64>(place).map(i64::unsigned_abs);
+    Ok(Share { of: number(0).attempt(attempt)?, failed: number(1).attempt(attempt)? })
+}
+
 /// When a phone was last offered firmware.
 ///
 /// # Errors
@@ -123,7 +169,7 @@ pub async fn last_software(on: &impl Source, client: ClientId) -> StoreResult<Op
 
 #[cfg(test)]
 mod tests {
-    use super::{execute, last_software, note};
+    use super::{execute, last_software, note, purge};
     use crate::store::{Store, StoreOptions, files};
     use domain::{ClientId, FileId};
     use jiff::Timestamp;
@@ -161,5 +207,16 @@ mod tests {
             Some(at),
             "other offers go with their file"
         );
+        // Those of a file that is there are kept, however old they are.
+        let there = "INSERT INTO file (id, file_type, name, name_folded, provider_id, object_key, size, facts, models, \
+            state, origin, note, created_at, created_by, updated_at, revision) VALUES (3, 'software', 'y', 'y', 1, 'y', 1, \
+            '{\"format\":\"other\"}', '[]', 'ready', 'upload', '', 0, '', 0, 1)";
+        execute(&tx, there, Vec::new(), "prepare").await.unwrap();
+        let file = files::by_ids(&tx, &[FileId(3)]).await.unwrap().remove(0);
+        note(&tx, ClientId(1), &file, Timestamp::from_millisecond(4).unwrap()).await.unwrap();
+        assert_eq!(purge(&tx, at, 10).await.unwrap(), 0, "none is older");
+        assert_eq!(purge(&tx, Timestamp::from_millisecond(6).unwrap(), 10).await.unwrap(), 1);
+        let kept = Timestamp::from_millisecond(4).ok();
+        assert_eq!(last_software(&tx, ClientId(1)).await.unwrap(), kept);
     }
 }

@@ -64,6 +64,9 @@ pub struct File {
     pub created_by: String,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// When it last became another thing for phones: other content, name, type, models, family or version. A note, or
+    /// that it was missing for a moment, is nothing to them.
+    pub content_changed_at: Timestamp,
     /// Number of changes.
     pub revision: i64,
 }
@@ -73,7 +76,8 @@ pub(super) const COLUMNS: &str = "file.id, file.name, file.file_type, file.provi
     storage_provider.name AS provider_name, storage_provider.kind AS provider_kind, \
     storage_provider.url || ' ' || storage_provider.bucket AS provider_place, file.object_key, file.size, \
     file.sha256, file.object_tag, file.facts, file.models, file.software_type, file.software_version, file.state, \
-    file.origin, file.note, file.created_at, file.created_by, file.updated_at, file.revision";
+    file.origin, file.note, file.created_at, file.created_by, file.updated_at, \
+    file.content_changed_at, file.revision";
 
 /// The tables of [`COLUMNS`].
 pub(super) const FROM: &str = "file JOIN storage_provider ON storage_provider.id = file.provider_id";
@@ -101,6 +105,7 @@ pub(super) struct Row {
     created_at: i64,
     created_by: String,
     updated_at: i64,
+    content_changed_at: i64,
     revision: i64,
 }
 
@@ -135,6 +140,7 @@ impl Row {
             created_at: time(self.created_at)?,
             created_by: self.created_by,
             updated_at: time(self.updated_at)?,
+            content_changed_at: time(self.content_changed_at)?,
             revision: self.revision,
         })
     }
@@ -309,8 +315,8 @@ pub async fn insert(tx: &Tx, file: &File, at: Timestamp) -> StoreResult<FileId> 
     let attempt = "store a file";
     let sql = "INSERT INTO file (name, name_folded, file_type, provider_id, object_key, size, sha256, object_tag, \
         facts, models, software_type, software_version, software_order, state, origin, note, created_at, created_by, \
-        updated_at, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
-        $18, $17, 1) RETURNING id";
+        updated_at, content_changed_at, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+        $15, $16, $17, $18, $17, $17, 1) RETURNING id";
     let values: [Value; 18] = [
         file.name.as_str().into(),
         folded(&file.name).into(),
@@ -336,16 +342,34 @@ pub async fn insert(tx: &Tx, file: &File, at: Timestamp) -> StoreResult<FileId> 
     row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt).map(FileId)
 }
 
+/// Whether a file is still the same thing for phones. Content of which too little is known counts as the same: what a
+/// phone refused must not come back because a provider was asked anew (`wpi.md` §4.6.6).
+fn is_same_thing(before: &File, after: &File) -> bool {
+    let same_content = match (&before.sha256, &after.sha256, &before.object_tag, &after.object_tag) {
+        (Some(before), Some(after), ..) | (.., Some(before), Some(after)) => before == after,
+        _ => before.facts == after.facts,
+    };
+    same_content
+        && (before.size, before.file_type) == (after.size, after.file_type)
+        && (&before.name, &before.models) == (&after.name, &after.models)
+        && (&before.software_type, &before.software_version)
+            == (&after.software_type, &after.software_version)
+}
+
 /// Writes everything that can change about a file that still has its revision; `false` when it has changed since, or
 /// is gone.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn update(tx: &Tx, file: &File, at: Timestamp) -> StoreResult<bool> {
+    let Some(before) = by_id(tx, file.id).await?.filter(|before| before.revision == file.revision) else {
+        return Ok(false);
+    };
+    let content_changed_at = if is_same_thing(&before, file) { before.content_changed_at } else { at };
     let sql = "UPDATE file SET name = $3, name_folded = $4, file_type = $5, size = $6, sha256 = $7, object_tag = $8, \
         facts = $9, models = $10, software_type = $11, software_version = $12, software_order = $13, state = $14, \
-        note = $15, updated_at = $16, object_key = $17, revision = revision + 1 WHERE id = $1 AND revision = $2";
-    let values: [Value; 17] = [
+        note = $15, updated_at = $16, object_key = $17, content_changed_at = $18, revision = revision + 1 WHERE id = $1 AND revision = $2";
+    let values: [Value; 18] = [
         file.id.0.into(),
         file.revision.into(),
         file.name.as_str().into(),
@@ -363,6 +387,7 @@ pub async fn update(tx: &Tx, file: &File, at: Timestamp) -> StoreResult<bool> {
         file.note.as_str().into(),
         at.as_millisecond().into(),
         file.object_key.as_str().into(),
+        content_changed_at.as_millisecond().into(),
     ];
     let statement = Statement::from_sql_and_values(tx.backend, sql, values);
     let done = tx.inner.execute_raw(statement).await.attempt("change a file")?;
@@ -387,4 +412,70 @@ pub async fn delete(tx: &Tx, id: FileId) -> StoreResult<bool> {
         Statement::from_sql_and_values(tx.backend, "DELETE FROM file WHERE id = $1", [id.0.into()]);
     let done = tx.inner.execute_raw(statement).await.attempt(attempt)?;
     Ok(done.rows_affected() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{File, is_same_thing};
+    use domain::file::{FileFacts, FileFormat, FileState, FileType, ProviderKind};
+    use domain::{FileId, ProviderId};
+    use jiff::Timestamp;
+
+    #[test]
+    fn only_what_phones_would_notice_makes_a_file_another_thing() {
+        let text = |text: &str| Some(text.to_owned());
+        let file = File {
+            id: FileId(1),
+            name: "os40.img".to_owned(),
+            file_type: Some(FileType::Software),
+            provider: ProviderId(2),
+            provider_name: String::new(),
+            provider_kind: ProviderKind::S3,
+            provider_place: String::new(),
+            object_key: "os40.img".to_owned(),
+            size: 5,
+            sha256: text("aa"),
+            object_tag: text("one"),
+            facts: FileFacts::plain(FileFormat::Other),
+            models: vec!["OpenStage 40".to_owned()],
+            software_type: text("SIP"),
+            software_version: text("V3 R5.12.0"),
+            state: FileState::Ready,
+            origin: "scan".to_owned(),
+            note: String::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+            created_by: String::new(),
+            updated_at: Timestamp::UNIX_EPOCH,
+            content_changed_at: Timestamp::UNIX_EPOCH,
+            revision: 1,
+        };
+        let is_same = |change: fn(&mut File)| {
+            let mut after = file.clone();
+            change(&mut after);
+            is_same_thing(&file, &after) && is_same_thing(&after, &file)
+        };
+        for harmless in [
+            |file: &mut File| file.note = "seen".to_owned(),
+            |file: &mut File| file.state = FileState::Missing,
+            |file: &mut File| file.object_tag = Some("two".to_owned()),
+            |file: &mut File| (file.sha256, file.object_tag) = (None, None),
+        ] {
+            assert!(is_same(harmless));
+        }
+        for other in [
+            |file: &mut File| file.name = "os60.img".to_owned(),
+            |file: &mut File| file.file_type = Some(FileType::Dongle),
+            |file: &mut File| file.size = 6,
+            |file: &mut File| file.sha256 = Some("bb".to_owned()),
+            |file: &mut File| (file.sha256, file.object_tag) = (None, Some("two".to_owned())),
+            |file: &mut File| {
+                (file.sha256, file.object_tag, file.facts) = (None, None, FileFacts::plain(FileFormat::Text));
+            },
+            |file: &mut File| file.models.clear(),
+            |file: &mut File| file.software_type = None,
+            |file: &mut File| file.software_version = Some("V3 R5.16.0".to_owned()),
+        ] {
+            assert!(!is_same(other));
+        }
+    }
 }

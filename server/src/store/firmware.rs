@@ -4,7 +4,8 @@ use domain::group_filter::Filter;
 use jiff::Timestamp;
 use sea_orm::{ConnectionTrait, FromQueryResult as _, Statement};
 
-use super::client_filter::{ClientFilter, Condition, IS_THERE};
+use super::client_filter::{ClientFilter, Condition};
+use super::client_firmware::{Alike, IS_PHONE};
 use super::error::{Attempt, StoreResult};
 use super::files::{COLUMNS, FROM, File, Row};
 use super::{Source, group_filter};
@@ -32,7 +33,19 @@ pub struct Running {
     pub clients: u64,
 }
 
-/// Clients without retired ones, counted by what they are and run, and by the filters that take them.
+impl Running {
+    /// How these clients are found again, by some of the filters.
+    pub fn alike(&self, within: Vec<bool>) -> Alike {
+        Alike {
+            model: self.model.clone(),
+            software_type: self.software_type.clone().unwrap_or_default(),
+            software_version: self.version.clone().unwrap_or_default(),
+            within,
+        }
+    }
+}
+
+/// Phones, without retired ones and those that have not come yet, counted by what they are and run, and by the filters that take them.
 ///
 /// # Errors
 /// When the database cannot be asked.
@@ -55,7 +68,7 @@ pub async fn running(on: &impl Source, filters: &[Filter]) -> StoreResult<Vec<Ru
     }
     let places: Vec<String> = (1..=columns.len()).map(|place| place.to_string()).collect();
     let sql = format!(
-        "SELECT {}, COUNT(*) AS clients FROM client WHERE {IS_THERE} GROUP BY {} ORDER BY clients DESC LIMIT {MOST_ROWS}",
+        "SELECT {}, COUNT(*) AS clients FROM client WHERE {IS_PHONE} GROUP BY {} ORDER BY clients DESC LIMIT {MOST_ROWS}",
         columns.join(", "),
         places.join(", ")
     );

@@ -429,16 +429,18 @@ pub async fn apply_for_client(
     Ok(jobs)
 }
 
-/// Number of targets of a job that failed and could be tried again: those whose client is still there.
+/// Number of targets of a job that failed, or did so in part, and could be tried again: those whose client is still there.
+/// What failed for the reason `but` does not count.
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn failed_with_client(on: &impl Source, job: JobId) -> StoreResult<u64> {
+pub async fn failed_with_client(on: &impl Source, job: JobId, but: &str) -> StoreResult<u64> {
     let attempt = "count the failures of a job";
     let connection = on.connection();
-    let sql = "SELECT COUNT(*) FROM job_target WHERE job_id = $1 AND state IN ('failed', 'timeout') \
-        AND client_id IS NOT NULL";
-    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, [job.0.into()]);
+    let sql = "SELECT COUNT(*) FROM job_target WHERE job_id = $1 AND state IN ('failed', 'timeout', 'partial') \
+        AND client_id IS NOT NULL AND COALESCE(reason, '') <> $2";
+    let values: [Value; 2] = [job.0.into(), but.into()];
+    let statement = Statement::from_sql_and_values(connection.get_database_backend(), sql, values);
     let row = connection.query_one_raw(statement).await.attempt(attempt)?;
     let count: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0)).attempt(attempt)?;
     Ok(count.unsigned_abs())

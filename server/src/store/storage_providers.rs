@@ -53,6 +53,8 @@ pub struct Provider {
     pub ftp_secret: Option<String>,
     /// What stands in the keys of objects that were uploaded to it, and of no other provider; empty for the built-in one.
     pub folder: String,
+    /// Whether it takes files; `None` until somebody has tried to put one there.
+    pub takes_files: Option<bool>,
     /// How it did at the last try.
     pub health: ProviderHealth,
     /// When that was.
@@ -107,7 +109,7 @@ pub struct Progress {
 }
 
 pub(super) const COLUMNS: &str = "id, name, kind, url, username, secret, bucket, region, path_style, listing, serving, \
-    ftp_url, ftp_username, ftp_secret, folder, health, checked_at, error, error_args, scan_state, scan_seen, scan_added, scan_changed, scan_missing, \
+    ftp_url, ftp_username, ftp_secret, folder, takes_files, health, checked_at, error, error_args, scan_state, scan_seen, scan_added, scan_changed, scan_missing, \
     scan_skipped, scan_started_at, scan_finished_at, created_at, updated_at, updated_by, revision";
 
 #[derive(FromQueryResult)]
@@ -127,6 +129,7 @@ struct Row {
     ftp_username: String,
     ftp_secret: Option<Vec<u8>>,
     folder: String,
+    takes_files: Option<bool>,
     health: String,
     checked_at: Option<i64>,
     error: Option<String>,
@@ -169,6 +172,7 @@ impl Row {
             ftp_username: self.ftp_username,
             ftp_secret: ftp_secret.map_err(|_| corrupt("storage_provider.ftp_secret"))?,
             folder: self.folder,
+            takes_files: self.takes_files,
             health: ProviderHealth::parse(&self.health).ok_or(corrupt("storage_provider.health"))?,
             checked_at: self.checked_at.map(time).transpose()?,
             error: self.error.map(|code| (code, args.unwrap_or_default())),
@@ -262,7 +266,7 @@ pub async fn uses(on: &impl Source, id: ProviderId) -> StoreResult<Uses> {
     let backend = connection.get_database_backend();
     let files = "SELECT id FROM file WHERE provider_id = $1";
     let sql = format!(
-        "SELECT id, name FROM template WHERE id IN (SELECT template_id FROM template_file WHERE file_id IN ({files})) \
+        "SELECT id, name, COUNT(*) OVER () FROM template WHERE id IN (SELECT template_id FROM template_file WHERE file_id IN ({files})) \
          ORDER BY name, id LIMIT {MOST_NAMED}"
     );
     let statement = Statement::from_sql_and_values(backend, sql, [id.0.into()]);
@@ -270,14 +274,18 @@ pub async fn uses(on: &impl Source, id: ProviderId) -> StoreResult<Uses> {
     for row in &connection.query_all_raw(statement).await.attempt(attempt)? {
         let template = TemplateId(row.try_get_by_index(0).attempt(attempt)?);
         uses.templates.push((template, row.try_get_by_index(1).attempt(attempt)?));
+        let total: i64 = row.try_get_by_index(2).attempt(attempt)?;
+        uses.templates_total = total.unsigned_abs();
     }
     let sql = format!(
-        "SELECT DISTINCT job_id FROM job_file WHERE file_id IN ({files}) AND job_id IN ({ACTIVE_JOBS}) \
-         ORDER BY job_id DESC LIMIT {MOST_NAMED}"
+        "SELECT job_id, COUNT(*) OVER () FROM (SELECT DISTINCT job_id FROM job_file WHERE file_id IN ({files}) \
+         AND job_id IN ({ACTIVE_JOBS})) AS needing ORDER BY job_id DESC LIMIT {MOST_NAMED}"
     );
     let statement = Statement::from_sql_and_values(backend, sql, [id.0.into()]);
     for row in &connection.query_all_raw(statement).await.attempt(attempt)? {
         uses.jobs.push(JobId(row.try_get_by_index(0).attempt(attempt)?));
+        let total: i64 = row.try_get_by_index(1).attempt(attempt)?;
+        uses.jobs_total = total.unsigned_abs();
     }
     Ok(uses)
 }
@@ -402,4 +410,20 @@ pub async fn set_health(
         revision.into(),
     ];
     Ok(change(tx, sql, values, attempt).await? > 0)
+}
+
+/// Notes whether a provider of some revision takes files; `None` when that is to be found out anew. `false` when it has
+/// changed since, or is gone.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn set_takes_files(
+    tx: &Tx,
+    id: ProviderId,
+    revision: i64,
+    takes: Option<bool>,
+) -> StoreResult<bool> {
+    let sql = "UPDATE storage_provider SET takes_files = $2 WHERE id = $1 AND revision = $3";
+    let values = vec![id.0.into(), takes.into(), revision.into()];
+    Ok(change(tx, sql, values, "note whether a storage provider takes files").await? > 0)
 }

@@ -42,16 +42,25 @@ pub struct Try {
 pub enum NotNow {
     /// It is being done.
     UnderWay,
-    /// It failed a short while ago, too often, or for good; or it succeeded often and did not stay.
-    FailedBefore,
+    /// It did not succeed, less than [`REST`] ago.
+    Resting,
+    /// It was refused, or failed [`MOST_FAILURES`] times.
+    GivenUp,
+    /// It succeeded [`MOST_SUCCESSES`] times within [`REST`] and is wanted again.
+    DidNotStay,
 }
 
 impl NotNow {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::UnderWay, Self::Resting, Self::GivenUp, Self::DidNotStay];
+
     /// Stable code.
     pub fn code(self) -> &'static str {
         match self {
             Self::UnderWay => "under-way",
-            Self::FailedBefore => "failed-before",
+            Self::Resting => "resting",
+            Self::GivenUp => "given-up",
+            Self::DidNotStay => "did-not-stay",
         }
     }
 }
@@ -81,8 +90,13 @@ pub fn check(tries: &[Try], changed_at: Timestamp, now: Timestamp) -> Result<(),
     let successes = tries.iter().filter(|one| one.ending == Ending::Success);
     let lately = |at: &Timestamp| *at >= changed_at && now.duration_since(*at) < REST;
     let successes = successes.filter_map(|one| one.at.filter(lately)).count();
-    if refused || rests || failures >= MOST_FAILURES || successes >= MOST_SUCCESSES {
-        Err(NotNow::FailedBefore)
+    // What holds longest is said.
+    if refused || failures >= MOST_FAILURES {
+        Err(NotNow::GivenUp)
+    } else if rests {
+        Err(NotNow::Resting)
+    } else if successes >= MOST_SUCCESSES {
+        Err(NotNow::DidNotStay)
     } else {
         Ok(())
     }
@@ -109,17 +123,18 @@ mod tests {
         let check = |tries: &[Try], now| check(tries, none, hour(now));
         assert_eq!(check(&[], 1), Ok(()));
         assert_eq!(check(&[Try { ending: Ending::Open, at: None }], 99), Err(NotNow::UnderWay));
-        assert_eq!(check(&[ended(Failure, 1)], 24), Err(NotNow::FailedBefore));
+        assert_eq!(check(&[ended(Failure, 1)], 24), Err(NotNow::Resting));
         assert_eq!(check(&[ended(Failure, 1)], 25), Ok(()));
-        assert_eq!(check(&[ended(Other, 1)], 24), Err(NotNow::FailedBefore));
+        assert_eq!(check(&[ended(Other, 1)], 24), Err(NotNow::Resting));
         let three = [ended(Failure, 1), ended(Failure, 30), ended(Failure, 60)];
         assert_eq!(check(&three[..2], 90), Ok(()));
-        assert_eq!(check(&three, 9_000), Err(NotNow::FailedBefore));
-        assert_eq!(check(&[ended(Refusal, 1)], 9_000), Err(NotNow::FailedBefore));
+        assert_eq!(check(&three, 61), Err(NotNow::GivenUp));
+        assert_eq!(check(&three, 9_000), Err(NotNow::GivenUp));
+        assert_eq!(check(&[ended(Refusal, 1)], 9_000), Err(NotNow::GivenUp));
         assert_eq!(check(&[ended(Refusal, 1), ended(Success, 2)], 3), Ok(()));
         let successes = [ended(Success, 1), ended(Success, 2), ended(Success, 3)];
         assert_eq!(check(&successes[..2], 4), Ok(()));
-        assert_eq!(check(&successes, 24), Err(NotNow::FailedBefore));
+        assert_eq!(check(&successes, 24), Err(NotNow::DidNotStay));
         assert_eq!(check(&successes, 25), Ok(()));
         let others = [ended(Other, 1), ended(Other, 30), ended(Other, 60)];
         assert_eq!(check(&others, 90), Ok(()));
@@ -129,7 +144,7 @@ mod tests {
     fn a_change_begins_anew() {
         let refused = [ended(Ending::Refusal, 5)];
         assert_eq!(check(&refused, hour(6), hour(7)), Ok(()));
-        assert_eq!(check(&refused, hour(5), hour(7)), Err(NotNow::FailedBefore));
+        assert_eq!(check(&refused, hour(5), hour(7)), Err(NotNow::GivenUp));
     }
 
     fn tries() -> impl Strategy<Value = Vec<Try>> {

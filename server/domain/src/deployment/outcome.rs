@@ -73,11 +73,15 @@ fn is_type(order: Order<'_>, kind: &str) -> bool {
 }
 
 /// Whether a phone means this file: it may keep the name as it stands in the address, where some characters are
-/// written as `%` and two digits, and it may change the case.
+/// written as `%` and two digits, with the query of a signed address behind it, and it may change the case.
 pub fn same_name(name: &str, phone: &str) -> bool {
     let phone = phone.trim();
-    let last = phone.rsplit(['/', '\\']).next().unwrap_or(phone);
-    !last.is_empty() && (last.eq_ignore_ascii_case(name) || decoded(last).eq_ignore_ascii_case(name))
+    let is_it = |text: &str| {
+        let last = text.rsplit(['/', '\\']).next().unwrap_or(text);
+        !last.is_empty() && (last.eq_ignore_ascii_case(name) || decoded(last).eq_ignore_ascii_case(name))
+    };
+    // As it is first: a name of a file may have these characters too. A query may have slashes, so it goes before them.
+    is_it(phone) || phone.split(['?', '#']).next().is_some_and(is_it)
 }
 
 fn decoded(text: &str) -> String {
@@ -100,7 +104,13 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Whether the inventory has a file. Empty names are slots that are not in use (`wpi.md` §4.6.5).
+/// Whether a slot of the inventory has a file, by the name that the phone gives: an empty one and the word `NULL` are
+/// slots that are not in use (`wpi.md` §4.6.5).
+pub fn is_in_use(name: &str) -> bool {
+    !matches!(name.trim(), "" | "NULL")
+}
+
+/// Whether the inventory has a file.
 pub fn is_installed(inventory: &[OnPhone], name: &str, file_type: FileType) -> bool {
     installed(inventory, name, file_type).is_some()
 }
@@ -108,7 +118,8 @@ pub fn is_installed(inventory: &[OnPhone], name: &str, file_type: FileType) -> b
 /// The entry of a file in the inventory, when it has it.
 pub fn installed<'a>(inventory: &'a [OnPhone], name: &str, file_type: FileType) -> Option<&'a OnPhone> {
     inventory.iter().find(|entry| {
-        FileType::from_wire(&entry.kind) == Some(file_type)
+        is_in_use(&entry.name)
+            && FileType::from_wire(&entry.kind) == Some(file_type)
             && same_name(name, &entry.name)
             && (entry.status.trim().is_empty() || entry.status.trim().eq_ignore_ascii_case("ok"))
     })
@@ -221,7 +232,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        Fetched, Offer, OnPhone, Order, Shown, StartUp, Told, is_updated, same_name, shown, started_up, told,
+        Fetched, Offer, OnPhone, Order, Shown, StartUp, Told, is_in_use, is_installed, is_updated, same_name,
+        shown, started_up, told,
     };
     use crate::deployment::FileAction;
     use crate::file::FileType;
@@ -264,6 +276,27 @@ mod tests {
         assert_eq!(shown(delete, None, &there[..1]), Shown::Done);
         assert_eq!(shown(RING, None, &[entry("ring one.mp3", "RINGTONE", "failed")]), Shown::NotDone);
         assert_eq!(shown(RING, None, &[entry("ring one.mp3", "PIC", "ok")]), Shown::NotDone);
+    }
+
+    #[test]
+    fn a_name_may_be_the_last_part_of_an_address() {
+        for phone in
+            ["bell.wav", "BELL.wav", "/f/bell.wav", "bell.wav?X-Amz-Signature=a/b&c=d", "a%20b/bell.wav#1"]
+        {
+            assert!(same_name("bell.wav", phone), "{phone}");
+        }
+        assert!(same_name("a b?.wav", "a b?.wav") && same_name("a b?.wav", "a%20b%3F.wav?v=1"));
+        assert!(!same_name("bell.wav", "?bell.wav") && !same_name("bell.wav", "other.wav?name=bell.wav"));
+        assert!(!same_name("", "?") && !same_name("bell.wav", ""));
+    }
+
+    #[test]
+    fn a_slot_that_is_not_in_use_is_no_file() {
+        for name in ["", " ", "NULL", " NULL "] {
+            assert!(!is_in_use(name), "{name:?}");
+        }
+        assert!(is_in_use("NULL.wav") && is_in_use("null"));
+        assert!(!is_installed(&[entry("NULL", "RINGTONE", "ok")], "NULL", FileType::Ringtone));
     }
 
     #[test]

@@ -55,6 +55,32 @@ async fn offered() -> (tempfile::TempDir, Store) {
 }
 
 #[tokio::test]
+async fn who_was_given_up_and_fetches_all_the_same_has_its_place() {
+    let (_directory, store) = offered().await;
+    let tx = store.begin().await.unwrap();
+    let at = Timestamp::from_second(1_000).unwrap();
+    let busy = async |tx: &Tx| under_way(tx, JobKind::DeployFiles, at).await.unwrap();
+    for sql in [
+        "UPDATE job_target SET deadline_at = 9",
+        "INSERT INTO download (token_hash, target_id, client_id, file_id, name, peer, size, sent, created_at, moved_at, \
+         expires_at) VALUES (X'00', 1, 1, 1, 'x', '', 9, 1, 3, 999000, 9)",
+    ] {
+        execute(&tx, sql, Vec::new(), "prepare").await.unwrap();
+    }
+    assert_eq!(busy(&tx).await, 1, "once, while its target is under way");
+    for (sql, expected) in [
+        ("UPDATE job_target SET state = 'timeout', finished_at = 5", 1),
+        ("UPDATE download SET moved_at = 1000", 0),
+        ("UPDATE download SET moved_at = 999000, finished_at = 999000", 0),
+        ("UPDATE download SET finished_at = NULL", 1),
+        ("UPDATE job_target SET kind = 'deploy-software'", 0),
+    ] {
+        execute(&tx, sql, Vec::new(), "prepare").await.unwrap();
+        assert_eq!(busy(&tx).await, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn a_target_that_ends_ends_its_deployment() {
     let (_directory, store) = offered().await;
     let at = Timestamp::from_millisecond(5).unwrap();
