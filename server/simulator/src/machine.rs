@@ -111,6 +111,8 @@ pub struct PhoneMachine {
     orders: OrderLog,
     /// What it was told to fetch in this session.
     deployment: Option<Deployment>,
+    /// The items of that, or of the last one.
+    deployment_items: Vec<Item>,
     /// It is still at what it was told to fetch before.
     is_deploying: bool,
     /// How often it was switched on; what goes on meanwhile ends when this changes.
@@ -141,6 +143,7 @@ impl PhoneMachine {
             behaviour,
             orders: OrderLog::default(),
             deployment: None,
+            deployment_items: Vec::new(),
             is_deploying: false,
             starts: 0,
             was_busy: false,

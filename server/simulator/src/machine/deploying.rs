@@ -34,6 +34,12 @@ impl PhoneMachine {
         Fate::Good
     }
 
+    /// The items of the last deployment that the phone followed, the password of an FTP server among them.
+    #[must_use]
+    pub fn deployment_items(&self) -> &[Item] {
+        &self.deployment_items
+    }
+
     /// Take what the last session told the phone to fetch; from now on it is at it.
     pub(crate) fn take_deployment(&mut self) -> Option<Deployment> {
         self.deployment.take()
@@ -69,6 +75,7 @@ impl PhoneMachine {
         }
         self.orders.obeyed(&action, items);
         self.deployment = deployment;
+        self.deployment_items = items.to_vec();
         if self.behaviour.deployments.replies {
             return self.reply(action, ReplyStatus::Accepted, vec![], nonce);
         }
