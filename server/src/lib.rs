@@ -66,6 +66,8 @@ pub struct App {
     pub layers: Arc<app::layers::Kept>,
     /// Figures of the welcome page, kept for a moment.
     pub dashboard: Arc<app::dashboard::Kept>,
+    /// Counts of the firmware page, kept for a moment.
+    pub firmware: Arc<app::firmware::Kept>,
     /// Directories in which files are kept.
     pub places: Arc<storage::Places>,
     /// Gives files to phones.

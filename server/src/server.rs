@@ -237,6 +237,7 @@ impl Server {
             contact_counts: Arc::default(),
             layers: Arc::default(),
             dashboard: Arc::default(),
+            firmware: Arc::default(),
             places,
             file_server,
             uploads: Arc::default(),

@@ -169,6 +169,7 @@ impl Order {
             model: text(&query.model),
             state: query.state,
             software_version: text(&query.software_version),
+            firmware: selection::firmware(app, query.firmware).await?,
             in_job: query.in_job,
             drift: query.drift,
             fault: selection::fault(query.fault.as_deref(), "fault")?,

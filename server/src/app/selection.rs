@@ -2,13 +2,14 @@
 
 use api::targets::{MOST_IDS, NO_SOFTWARE_TYPE, TargetFilter, Targets};
 use api::{FieldError, field};
-use domain::client::Fault;
+use domain::client::{Fault, FirmwareState};
 use domain::group_filter::Filter;
 use domain::{ClientId, GroupId, TemplateId};
 
 use super::error::{AppError, AppResult};
-use super::layers;
+use super::{firmware as software, layers};
 use crate::App;
+use crate::store::client_firmware::ByFirmware;
 use crate::store::client_list::{self, ClientFilter, FaultFilter};
 
 /// The clients of a selection, each once, by id. Ids nobody has are left out.
@@ -41,6 +42,7 @@ async fn client_filter(app: &App, filter: &TargetFilter) -> AppResult<ClientFilt
         software_version: text(&filter.software_version),
         model: text(&filter.model),
         state: filter.state,
+        firmware: firmware(app, filter.firmware).await?,
         in_job: filter.in_job,
         drift: filter.drift,
         fault: fault(filter.fault.as_deref(), "/targets/filter/fault")?,
@@ -83,6 +85,17 @@ pub(super) async fn among(
         among.push(layers.reach_of(id).unwrap_or_else(nobody));
     }
     Ok(among)
+}
+
+/// The filter for how clients stand to the software that is here.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub(super) async fn firmware(app: &App, asked: Option<FirmwareState>) -> AppResult<Option<ByFirmware>> {
+    Ok(match asked {
+        Some(asked) => Some(software::clients(app, asked).await?),
+        None => None,
+    })
 }
 
 /// The filter for the software type; those that do not say have an empty one.

@@ -246,6 +246,7 @@ impl Exchange {
             local: session.local,
             reason: translate::contact_reason(opening.reason),
             attached_complete: translate::attached_complete(opening.changes),
+            most_items: opening.max_items,
             items: translate::opening_items(opening),
         };
         let contact = contacts::record_opening(&self.app, opened).await?;

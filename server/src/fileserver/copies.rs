@@ -8,7 +8,8 @@
 //!
 //! Names of kept copies say what they are, so that they are found again after a restart:
 //! `KEY-SHA256.copy`, where KEY is the hash of provider, place, object, tag and size. Nodes may share a directory: a copy
-//! that is growing is locked by who fetches it, so that another node that starts does not take it for a leftover.
+//! that is growing is locked by who fetches it, so that another node that starts does not take it for a leftover. Where
+//! nothing can be locked, nobody removes what is unfinished.
 
 use std::collections::HashMap;
 use std::fs::TryLockError;
@@ -16,13 +17,14 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use domain::ProviderId;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
+pub(super) use self::look::Look;
 use super::contents::{Growth, Handle, open_plain};
 use super::error::ContentsError;
 use super::fetch::{self, Origin};
@@ -108,6 +110,7 @@ struct Kept {
 
 /// A copy that is being fetched.
 struct Fetching {
+    provider: ProviderId,
     handle: Arc<Handle>,
     growth: watch::Receiver<Growth>,
     /// Whether room was made for it: until then it takes none.
@@ -147,7 +150,17 @@ pub(super) struct Copies {
     turns: Arc<Semaphore>,
     /// Of whoever looks whether there is room for a copy.
     room: tokio::sync::Mutex<()>,
+    locks: Locks,
 }
+
+/// How files are locked: by the system, but for tests of a directory in which that cannot be done.
+#[derive(Clone, Copy)]
+struct Locks {
+    lock: fn(&std::fs::File) -> io::Result<()>,
+    try_lock: fn(&std::fs::File) -> Result<(), TryLockError>,
+}
+
+const OF_THE_SYSTEM: Locks = Locks { lock: std::fs::File::lock, try_lock: std::fs::File::try_lock };
 
 /// Where a wanted copy is.
 enum Found {
@@ -158,11 +171,16 @@ enum Found {
 }
 
 impl Copies {
-    /// Finds the copies of an earlier run and removes what it left unfinished.
+    /// Finds the copies of an earlier run and removes what it left unfinished. What cannot be looked at or removed stays
+    /// where it is, and is in nobody's way.
     ///
     /// # Errors
     /// When the directory cannot be read.
     pub(super) async fn open(directory: &Path, node: &str) -> io::Result<Self> {
+        Self::open_with(directory, node, OF_THE_SYSTEM).await
+    }
+
+    async fn open_with(directory: &Path, node: &str, locks: Locks) -> io::Result<Self> {
         let mut found = Vec::new();
         let mut entries = tokio::fs::read_dir(directory).await?;
         while let Some(entry) = entries.next_entry().await? {
@@ -171,17 +189,27 @@ impl Copies {
                 Ok(about) => about,
                 // Another node was done with it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, name, "a copy of a file cannot be looked at");
+                    continue;
+                }
             };
             match read_name(&name) {
                 Some((key, sha256)) if about.is_file() => {
-                    found.push((about.modified()?, key.to_owned(), sha256.to_owned(), about.len()));
+                    let modified = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                    found.push((modified, key.to_owned(), sha256.to_owned(), about.len()));
                 }
                 _ if name.ends_with(UNFINISHED) => {
-                    let path = entry.path();
-                    let removed = tokio::task::spawn_blocking(move || remove_leftover(&path)).await;
-                    if let Err(error) = removed.map_err(io::Error::other)? {
-                        // A directory without locks, say: it is in nobody's way.
+                    // Only files are ours; what is something else might keep whoever opens it waiting.
+                    let removed = if about.is_file() {
+                        let path = entry.path();
+                        let removed =
+                            tokio::task::spawn_blocking(move || remove_leftover(&path, locks)).await;
+                        removed.map_err(io::Error::other).flatten()
+                    } else {
+                        Err(io::Error::other("not a file"))
+                    };
+                    if let Err(error) = removed {
                         tracing::warn!(%error, name, "an unfinished copy of a file was left where it is");
                     }
                 }
@@ -202,6 +230,7 @@ impl Copies {
             state: Mutex::new(state),
             turns: Arc::new(Semaphore::new(FETCHES)),
             room: tokio::sync::Mutex::default(),
+            locks,
         })
     }
 
@@ -298,7 +327,8 @@ impl Copies {
         let writing = disk.try_clone().map_err(disk_refused)?;
         let (grow, growth) = watch::channel(Growth::default());
         let handle = Arc::new(Handle::growing(disk, wanted.size, growth.clone()));
-        let fetching = Fetching { handle: Arc::clone(&handle), growth: growth.clone(), has_room: false };
+        let (provider, shared) = (wanted.provider, Arc::clone(&handle));
+        let fetching = Fetching { provider, handle: shared, growth: growth.clone(), has_room: false };
         let faster = {
             let mut state = self.state();
             match state.fetching.get(&wanted.key) {
@@ -320,6 +350,7 @@ impl Copies {
 
     /// A new file for what is fetched, locked as long as anybody has it open, and its path.
     async fn unfinished(&self, key: &str) -> Result<(std::fs::File, PathBuf), ContentsError> {
+        let lock = self.locks.lock;
         for _ in 0..TRIES {
             let number = self.state().number();
             let path = self.directory.join(format!("{key}-{}.{number}{UNFINISHED}", self.node));
@@ -327,7 +358,10 @@ impl Copies {
             let disk = tokio::task::spawn_blocking(move || {
                 let mut options = std::fs::OpenOptions::new();
                 let disk = options.read(true).write(true).create_new(true).open(opening)?;
-                disk.lock()?;
+                // Who starts meanwhile and cannot lock it either leaves it alone.
+                if let Err(error) = lock(&disk) {
+                    tracing::debug!(%error, "an unfinished copy of a file is not locked");
+                }
                 // A node that starts may have found it before it was locked: then it has no name any more.
                 Ok::<_, io::Error>((disk.metadata()?.nlink() > 0).then_some(disk))
             });
@@ -402,7 +436,7 @@ impl Copies {
                     removed.push(self.path(&key, &kept.sha256));
                 }
             }
-            state.failed.retain(|_, (at, _)| at.elapsed() < PAUSE);
+            state.failed.retain(|_, (at, _)| at.elapsed() < look::REMEMBERED);
             state.turns.retain(|_, turns| Arc::strong_count(turns) > 1);
             removed
         };
@@ -432,8 +466,8 @@ fn disk_refused(error: io::Error) -> ContentsError {
 }
 
 /// Removes an unfinished copy that nobody is fetching, on this node or another one.
-fn remove_leftover(path: &Path) -> io::Result<()> {
-    let removed = std::fs::File::open(path).and_then(|disk| match disk.try_lock() {
+fn remove_leftover(path: &Path, locks: Locks) -> io::Result<()> {
+    let removed = std::fs::File::open(path).and_then(|disk| match (locks.try_lock)(&disk) {
         Ok(()) => std::fs::remove_file(path),
         Err(TryLockError::WouldBlock) => Ok(()),
         Err(TryLockError::Error(error)) => Err(error),
@@ -521,6 +555,7 @@ impl Running {
                 let used = state.number();
                 let kept = Kept { sha256, size: self.wanted.size, used, handle: Arc::downgrade(handle) };
                 let new = kept.sha256.clone();
+                state.failed.remove(&self.wanted.key);
                 let older = state.kept.insert(self.wanted.key.clone(), kept);
                 replaced = older.filter(|older| older.sha256 != new).map(|older| older.sha256);
                 Ok(())
@@ -545,6 +580,8 @@ impl Drop for Running {
         }
     }
 }
+
+mod look;
 
 #[cfg(test)]
 mod tests;

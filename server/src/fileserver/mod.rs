@@ -8,6 +8,8 @@
 //! progress   how far each download is                              blocks      memory that readers share
 //! contents   a file, wherever it is kept                           copies      copies of files of other providers
 //! source     the provider of a file                                fetch       making one copy
+//! outlook    whether a phone would get a file if it were sent for it now
+//! way        from where phones fetch a file, or why from nowhere
 //! ```
 //!
 //! Refuses to know what is deployed to whom and when: that is `app::deployments`.
@@ -22,11 +24,13 @@ pub mod error;
 mod fetch;
 mod judge;
 mod offer;
+mod outlook;
 mod progress;
 mod serve;
 mod source;
 mod throttle;
 mod tokens;
+mod way;
 
 use std::io;
 use std::sync::Arc;
@@ -41,10 +45,11 @@ pub use body::FileBody;
 pub use contents::{Contents, open};
 pub use error::ContentsError;
 pub use offer::{FtpSource, Offer, Offered, offer};
-pub use progress::flush;
+pub use outlook::{FILE_ON_ITS_WAY, FILE_UNREACHABLE, outlook};
+pub use progress::{failure, flush};
 pub use serve::serve;
-pub use source::may_be_elsewhere;
 pub use tokens::is_file_path;
+pub use way::{FILE_SERVER_OFF, Nowhere, PROVIDER_NOT_DIRECT, STORAGE_NOT_SHARED, Way, Ways};
 
 use crate::App;
 use crate::settings::Settings;
@@ -71,6 +76,7 @@ pub struct FileServer {
     copies: Arc<copies::Copies>,
     throttle: Arc<throttle::Throttle>,
     downloads: Arc<progress::Downloads>,
+    probes: outlook::Probes,
 }
 
 impl FileServer {
@@ -85,6 +91,7 @@ impl FileServer {
             copies: Arc::new(copies::Copies::open(&places.cache, node).await?),
             throttle: Arc::new(throttle::Throttle::new(rate(settings))),
             downloads: Arc::default(),
+            probes: outlook::Probes::default(),
         })
     }
 

@@ -3,12 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use domain::client::SecureMode;
-use domain::file::ProviderKind;
 use domain::setting::{SettingKey, bracketed};
 use domain::{ClientId, Secret, TargetId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::tokens::Token;
+use super::way::{Nowhere, Way, Ways};
 use crate::App;
 use crate::app::calling::server_address;
 use crate::store::downloads::{self, NewDownload};
@@ -58,12 +58,8 @@ pub enum Offered {
     Address(String),
     /// From an FTP server of the site.
     Ftp(FtpSource),
-    /// Nowhere: the directory of this node is not the one the files of the built-in provider are in.
-    NotShared,
-    /// Nowhere: the file server is switched off, and the file's provider does not serve phones.
-    FileServerOff,
-    /// Nowhere: phones are to fetch from the file's provider, and it cannot give them an address.
-    ProviderNotDirect,
+    /// Nowhere.
+    Nowhere(Nowhere),
 }
 
 impl std::fmt::Debug for Offered {
@@ -71,9 +67,7 @@ impl std::fmt::Debug for Offered {
         formatter.write_str(match self {
             Self::Address(_) => "Address(…)",
             Self::Ftp(_) => "Ftp(…)",
-            Self::NotShared => "NotShared",
-            Self::FileServerOff => "FileServerOff",
-            Self::ProviderNotDirect => "ProviderNotDirect",
+            Self::Nowhere(why) => why.code(),
         })
     }
 }
@@ -86,14 +80,21 @@ pub async fn offer(app: &App, tx: &Tx, offer: &Offer<'_>, at: Timestamp) -> Stor
     if let Some(target) = offer.target {
         downloads::withdraw(tx, target, at).await?;
     }
-    if let Some(direct) = super::source::direct(app, tx, offer, at).await? {
-        return Ok(direct);
-    }
-    if !app.settings.bool(SettingKey::FileServerEnabled) {
-        return Ok(Offered::FileServerOff);
-    }
-    if offer.file.provider_kind == ProviderKind::BuiltIn && !app.home.is_here() {
-        return Ok(Offered::NotShared);
+    let mut ways = Ways::of(app, tx, std::iter::once(offer.file)).await?;
+    match ways.find(offer.file, offer.name, offer.lifetime, at).await {
+        Ok(Way::Here) => {}
+        Ok(Way::Provider(address)) => return Ok(Offered::Address(address)),
+        Ok(Way::Ftp(ftp)) => return Ok(Offered::Ftp(ftp)),
+        Err(why) => {
+            if let Nowhere::ProviderNotDirect(error) = &why {
+                tracing::warn!(
+                    provider = offer.file.provider.0,
+                    error,
+                    "no address for a phone could be made"
+                );
+            }
+            return Ok(Offered::Nowhere(why));
+        }
     }
     let token = Token::make(&app.entropy).map_err(|_| StoreError::Unavailable)?;
     let new = NewDownload {

@@ -3,42 +3,79 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use domain::JobId;
+use domain::{JobId, TargetId};
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
+use super::blocks::BLOCK;
 use crate::App;
 use crate::events::{Change, Resource};
-use crate::store::StoreResult;
 use crate::store::downloads::{self, Advance, Download};
+use crate::store::{Source, StoreResult};
 
 /// One download, shared by all requests for it.
 #[derive(Debug)]
 struct Track {
     advance: Advance,
+    target: Option<TargetId>,
     job: Option<JobId>,
     size: u64,
-    /// Bytes handed over beyond a gap: the phone has gone on here with what it began at another node.
-    beyond: Option<Beyond>,
+    /// Bytes handed over beyond gaps: the phone has gone on here with what it began at another node.
+    beyond: Beyond,
     /// Requests being answered.
     readers: usize,
     /// Whether something is not written down yet.
     dirty: bool,
 }
 
-/// Bytes that follow what another node has handed over, when it has.
-#[derive(Clone, Copy, Debug)]
+/// Bytes that follow what other nodes have handed over, when they have.
+#[derive(Debug, Default)]
 struct Beyond {
-    from: u64,
-    to: u64,
+    /// From and to, none of them within reach of what is known without a gap.
+    parts: Vec<(u64, u64)>,
+    /// When the last of them was handed over.
     at: Timestamp,
-    /// How often it is still asked whether the other node has written down its part.
-    looks: u32,
+    /// What the other nodes were known to have handed over.
+    known: u64,
+    /// Until when it is looked whether they have written down their part.
+    until: Option<Instant>,
 }
 
-/// Looks for the part of another node, which writes down every two seconds how far it is.
-const LOOKS: u32 = 5;
+/// Most parts that are remembered of a download: a phone that asks for more of them at once goes without a figure.
+const MOST_PARTS: usize = 64;
+
+impl Beyond {
+    fn add(&mut self, begin: u64, end: u64, at: Timestamp) {
+        (self.at, self.until) = (at, Some(Instant::now() + PATIENCE));
+        let has_room = self.parts.len() < MOST_PARTS;
+        match self.parts.iter_mut().find(|(from, to)| *from <= begin && begin <= *to) {
+            Some((_, to)) => *to = end.max(*to),
+            None if has_room => self.parts.push((begin, end)),
+            None => {}
+        }
+    }
+
+    /// Takes the parts that continue what was handed over until a place; gives the place they lead to.
+    fn join(&mut self, mut sent: u64) -> u64 {
+        while let Some(next) = self.parts.iter().position(|(from, _)| *from <= sent) {
+            sent = sent.max(self.parts.swap_remove(next).1);
+        }
+        sent
+    }
+
+    /// Takes the next part, however far away it is.
+    fn next(&mut self) -> Option<(u64, u64)> {
+        let next = self.parts.iter().enumerate().min_by_key(|(_, part)| **part)?.0;
+        Some(self.parts.swap_remove(next))
+    }
+}
+
+/// How long is waited for the part of another node, which writes down every two seconds how far it is: from when either
+/// of them has gone on last.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Track {
     /// Counts bytes that are with the network; `true` when they were the last ones.
@@ -46,9 +83,7 @@ impl Track {
         if begin <= self.advance.sent && end > self.advance.sent {
             self.advance.sent = end.min(self.size);
         }
-        if let Some(beyond) = self.beyond.take_if(|beyond| beyond.from <= self.advance.sent) {
-            self.advance.sent = self.advance.sent.max(beyond.to.min(self.size));
-        }
+        self.advance.sent = self.beyond.join(self.advance.sent).min(self.size);
         if self.advance.sent == self.size && self.advance.finished_at.is_none() {
             self.advance.finished_at = Some(at);
             return true;
@@ -56,16 +91,21 @@ impl Track {
         false
     }
 
-    /// Another node has written down that it has handed over so much.
+    /// Other nodes have written down that they have handed over so much.
     fn learn(&mut self, sent: u64) {
-        let Some(Beyond { at, looks, .. }) = self.beyond else { return };
-        self.count(0, sent, at);
-        if let Some(beyond) = &mut self.beyond {
-            beyond.looks = looks.saturating_sub(1);
+        let (now, before, at) = (Instant::now(), self.advance.sent, self.beyond.at);
+        if sent > self.beyond.known {
+            (self.beyond.known, self.beyond.until) = (sent, Some(now + PATIENCE));
         }
-        // Gives up a part that nobody has handed over.
-        self.beyond.take_if(|beyond| beyond.looks == 0);
-        self.dirty = true;
+        self.count(0, sent, at);
+        while self.beyond.until.is_none_or(|until| until <= now) {
+            let Some((from, to)) = self.beyond.next() else { break };
+            // The last piece of a connection that broke off counts for nothing, and the phone may have it all the same.
+            if (1..from).contains(&self.advance.sent) && from - self.advance.sent <= BLOCK {
+                self.count(self.advance.sent, to, at);
+            }
+        }
+        self.dirty |= self.advance.sent != before;
     }
 }
 
@@ -90,17 +130,22 @@ impl Downloads {
                 id: download.id,
                 sent: download.sent,
                 started_at: download.started_at.unwrap_or(at),
+                moved_at: None,
                 finished_at: download.finished_at,
                 failure: None,
             },
+            target: download.target,
             job: download.job,
             size: download.size,
-            beyond: None,
+            beyond: Beyond::default(),
             readers: 0,
             dirty: true,
         });
         track.readers += 1;
         track.advance.failure = None;
+        // Another node may have gone on since.
+        track.advance.sent = track.advance.sent.max(download.sent);
+        track.advance.finished_at = track.advance.finished_at.or(download.finished_at);
         if track.size == 0 && track.advance.finished_at.is_none() {
             track.advance.finished_at = Some(at);
         }
@@ -113,6 +158,15 @@ impl Downloads {
         self.tracks().values().map(|track| track.readers).sum()
     }
 
+    /// Why the downloads of a target broke off on our side, as far as that may not be written down yet, by their
+    /// numbers; without a reason when they did not.
+    fn failures_of(&self, target: TargetId) -> Vec<(i64, Option<&'static str>)> {
+        let tracks = self.tracks();
+        let of_target = tracks.iter().filter(|(_, track)| track.target == Some(target));
+        let failure = |track: &Track| track.advance.failure.filter(|_| track.advance.finished_at.is_none());
+        of_target.map(|(id, track)| (*id, failure(track))).collect()
+    }
+
     #[cfg(test)]
     pub(super) fn sent(&self, id: i64) -> u64 {
         self.tracks().get(&id).map_or(0, |track| track.advance.sent)
@@ -121,7 +175,7 @@ impl Downloads {
     /// Downloads of which a part may have been handed over by another node.
     fn with_gaps(&self) -> Vec<i64> {
         let tracks = self.tracks();
-        tracks.iter().filter(|(_, track)| track.beyond.is_some()).map(|(id, _)| *id).collect()
+        tracks.iter().filter(|(_, track)| !track.beyond.parts.is_empty()).map(|(id, _)| *id).collect()
     }
 
     fn learn(&self, id: i64, sent: u64) {
@@ -153,7 +207,7 @@ impl Downloads {
 
     /// Forgets what is written down and nobody reads.
     fn sweep(&self) {
-        self.tracks().retain(|_, track| track.dirty || track.readers > 0 || track.beyond.is_some());
+        self.tracks().retain(|_, track| track.dirty || track.readers > 0 || !track.beyond.parts.is_empty());
     }
 }
 
@@ -176,11 +230,10 @@ impl Reader {
     pub(super) fn handed_over(&self, begin: u64, end: u64, at: Timestamp) {
         let mut over = false;
         self.change(|track| {
+            track.advance.moved_at = Some(at);
             over = track.count(begin, end, at);
             if begin > track.advance.sent {
-                let known = track.beyond.filter(|known| known.from <= begin && begin <= known.to);
-                let from = known.map_or(begin, |known| known.from);
-                track.beyond = Some(Beyond { from, to: end, at, looks: LOOKS });
+                track.beyond.add(begin, end, at);
             }
         });
         if over {
@@ -199,6 +252,25 @@ impl Drop for Reader {
         self.change(|track| track.readers = track.readers.saturating_sub(1));
         self.downloads.ended.notify_one();
     }
+}
+
+/// Why a phone could not fetch what it was offered at a time for a target, when that was not its own fault: a stable word.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn failure(
+    app: &App,
+    on: &impl Source,
+    target: TargetId,
+    offered_at: Timestamp,
+) -> StoreResult<Option<String>> {
+    // First what may not be written down yet: afterwards it may be written down already.
+    let known = app.file_server.downloads.failures_of(target);
+    let Some((id, written)) = downloads::last_of_target(on, target, offered_at).await? else {
+        return Ok(None);
+    };
+    let known = known.into_iter().find(|(known, _)| *known == id);
+    Ok(known.map_or(written, |(_, failure)| failure.map(str::to_owned)))
 }
 
 /// Writes down how far all downloads are, and tells those who look at their jobs. When the database refuses, it is
@@ -242,11 +314,12 @@ pub async fn flush(app: &App) -> StoreResult<()> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use domain::{ClientId, FileId, JobId};
     use jiff::Timestamp;
 
-    use super::{Download, Downloads};
+    use super::{BLOCK, Download, Downloads, MOST_PARTS, PATIENCE};
 
     fn download(size: u64, sent: u64) -> Download {
         Download {
@@ -293,8 +366,8 @@ mod tests {
         assert!(downloads.tracks().is_empty());
     }
 
-    #[test]
-    fn what_another_node_has_handed_over_is_joined_to_what_follows_it() {
+    #[tokio::test(start_paused = true)]
+    async fn what_another_node_has_handed_over_is_joined_to_what_follows_it() {
         let downloads = Arc::new(Downloads::default());
         // Nothing is written down yet of the first forty.
         let reader = downloads.begin(&download(100, 0), at(1));
@@ -313,18 +386,98 @@ mod tests {
         assert!(downloads.with_gaps().is_empty());
         downloads.sweep();
         assert!(downloads.tracks().is_empty());
+    }
 
-        // A phone that leaves something out is not waited for without end.
+    #[tokio::test(start_paused = true)]
+    async fn a_phone_that_goes_to_and_fro_has_a_part_of_each_visit() {
+        let nodes = [Arc::new(Downloads::default()), Arc::new(Downloads::default())];
+        // Nothing is written down before the last visit.
+        for visit in 0..10 {
+            let reader = nodes[visit as usize % 2].begin(&download(100, 0), at(visit));
+            for piece in [visit as u64 * 10, visit as u64 * 10 + 5] {
+                // Some of what was handed over did not arrive.
+                reader.handed_over(piece.saturating_sub(2), piece + 5, at(visit));
+            }
+        }
+        let mut written = 0;
+        for round in 0..10 {
+            let node = &nodes[round % 2];
+            for id in node.with_gaps() {
+                node.learn(id, written);
+            }
+            written = node.take().iter().map(|(advance, _)| advance.sent).fold(written, u64::max);
+        }
+        assert_eq!(written, 100);
+        assert!(nodes.iter().all(|node| node.with_gaps().is_empty()));
+    }
+
+    #[test]
+    fn the_number_of_parts_is_bounded() {
+        let downloads = Arc::new(Downloads::default());
+        let reader = downloads.begin(&download(1_000_000, 0), at(1));
+        for number in 1..1_000 {
+            reader.handed_over(number * 100, number * 100 + 1, at(1));
+        }
+        assert_eq!(downloads.tracks().values().next().unwrap().beyond.parts.len(), MOST_PARTS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_node_is_waited_for_as_long_as_it_goes_on() {
+        let downloads = Arc::new(Downloads::default());
         let reader = downloads.begin(&download(100, 0), at(1));
         reader.handed_over(40, 100, at(2));
         drop(reader);
-        for _ in 0..super::LOOKS {
-            assert_eq!(downloads.with_gaps(), [3]);
-            downloads.learn(3, 0);
+        downloads.take();
+        for sent in (3..40).step_by(3) {
+            // However often somebody looks meanwhile.
+            for _ in 0..20 {
+                downloads.learn(3, sent);
+            }
+            tokio::time::advance(PATIENCE * 3 / 4).await;
         }
-        assert!(downloads.with_gaps().is_empty());
+        downloads.learn(3, 40);
         let taken = downloads.take();
-        assert_eq!((taken[0].0.sent, taken[0].0.finished_at), (0, None));
+        assert_eq!((taken[0].0.sent, taken[0].0.finished_at), (100, Some(at(2))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_phone_that_leaves_something_out_is_not_waited_for_without_end() {
+        let size = 3 * BLOCK;
+        for (sent, from, counted) in [
+            // Nothing of it was handed over, or more is missing than a piece.
+            (0, 40, 0),
+            (10, 11 + BLOCK, 10),
+            // The last piece of a connection that broke off.
+            (10, 10 + BLOCK, size),
+        ] {
+            let downloads = Arc::new(Downloads::default());
+            let reader = downloads.begin(&download(size, 0), at(1));
+            reader.handed_over(from, size, at(2));
+            drop(reader);
+            downloads.learn(3, sent);
+            tokio::time::advance(PATIENCE - Duration::from_millis(1)).await;
+            downloads.learn(3, sent);
+            assert_eq!(downloads.with_gaps(), [3]);
+            tokio::time::advance(Duration::from_millis(1)).await;
+            downloads.learn(3, sent);
+            assert!(downloads.with_gaps().is_empty());
+            let taken = downloads.take();
+            let finished_at = (counted == size).then(|| at(2));
+            assert_eq!((taken[0].0.sent, taken[0].0.finished_at), (counted, finished_at), "{sent} {from}");
+            downloads.sweep();
+            assert!(downloads.tracks().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_another_node_wrote_down_meanwhile_counts_when_the_phone_comes_back() {
+        let downloads = Arc::new(Downloads::default());
+        let held = downloads.begin(&download(100, 0), at(1));
+        held.handed_over(0, 30, at(1));
+        let back = downloads.begin(&download(100, 70), at(2));
+        back.handed_over(70, 100, at(3));
+        let taken = downloads.take();
+        assert_eq!((taken[0].0.sent, taken[0].0.finished_at), (100, Some(at(3))));
     }
 
     #[test]

@@ -1,28 +1,24 @@
-//! Files of other storage providers: copies of them for phones, and addresses by which phones fetch them there.
+//! Files of other storage providers: copies of them for phones.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
-use domain::file::{FileState, FileType, FtpUrl, ProviderKind, Serving};
+use domain::file::FileState;
 use domain::setting::SettingKey;
-use jiff::Timestamp;
 
 use super::contents::Handle;
 use super::copies::{Asker, Wanted};
 use super::error::ContentsError;
 use super::fetch::{Incoming, Origin};
-use super::offer::{FtpSource, Offer, Offered};
 use crate::App;
 use crate::app::files::room;
 use crate::app::storage_providers;
 use crate::events::{Change, Resource};
 use crate::status::causes;
 use crate::storage::{Provider as _, StorageError};
+use crate::store::StoreResult;
 use crate::store::downloads::{self, Content};
 use crate::store::files::File;
-use crate::store::storage_providers::{self as rows, Provider};
-use crate::store::{StoreResult, Tx};
 
 /// Bytes that copies may take on this node.
 pub(super) fn most_bytes(app: &App) -> u64 {
@@ -127,67 +123,5 @@ pub(super) async fn stands(app: &App, file: &File, state: FileState) {
             }
         }
         Err(error) => tracing::warn!(error = causes(&error), "where a file stands was not written down"),
-    }
-}
-
-/// Whether phones can fetch a file elsewhere than from this server, should its provider serve them. A phone calls a file
-/// what its address ends with; software has no name there.
-pub fn may_be_elsewhere(file: &File, name: &str) -> bool {
-    let is_named = file.object_key.rsplit('/').next() == Some(name);
-    let is_software = file.file_type == Some(FileType::Software);
-    file.provider_kind != ProviderKind::BuiltIn && (is_named || is_software)
-}
-
-/// What phones are offered when they fetch from the provider itself or from an FTP server of the site; `None` when they
-/// fetch from this server, also because the object is called something else than the file is to be called on the phone.
-pub(super) async fn direct(
-    app: &App,
-    tx: &Tx,
-    Offer { file, name, lifetime, .. }: &Offer<'_>,
-    at: Timestamp,
-) -> StoreResult<Option<Offered>> {
-    if !may_be_elsewhere(file, name) {
-        return Ok(None);
-    }
-    let Some(provider) = rows::by_id(tx, file.provider).await? else { return Ok(None) };
-    match provider.serving {
-        Serving::Server => return Ok(None),
-        Serving::Ftp => return Ok(Some(by_ftp(app, &provider, file))),
-        Serving::Provider => {}
-    }
-    let lifetime = Duration::try_from(*lifetime).unwrap_or_default();
-    let address = async {
-        let (_, storage) =
-            storage_providers::open(app, tx, file.provider).await.map_err(|error| causes(&error))?;
-        storage.direct_address(&file.object_key, lifetime, at).await.map_err(|error| causes(&error))
-    };
-    Ok(Some(match address.await {
-        Ok(Some(address)) => Offered::Address(address),
-        Ok(None) => Offered::ProviderNotDirect,
-        Err(error) => {
-            tracing::warn!(provider = file.provider.0, error, "no address for a phone could be made");
-            Offered::ProviderNotDirect
-        }
-    }))
-}
-
-/// Where a phone finds a file on the FTP server of the site. Nobody asks that server whether it is there.
-fn by_ftp(app: &App, provider: &Provider, file: &File) -> Offered {
-    let Ok(url) = FtpUrl::parse(&provider.ftp_url) else { return Offered::ProviderNotDirect };
-    let Some((path, name)) = url.place_of(&file.object_key) else { return Offered::ProviderNotDirect };
-    match storage_providers::ftp_secret(app, provider) {
-        Ok(password) => Offered::Ftp(FtpSource {
-            server: url.host,
-            port: url.port,
-            username: provider.ftp_username.clone(),
-            password,
-            path,
-            name,
-        }),
-        Err(error) => {
-            let (provider, error) = (&provider.name, causes(&error));
-            tracing::error!(provider, error, "the FTP password of a storage provider cannot be opened");
-            Offered::ProviderNotDirect
-        }
     }
 }

@@ -59,13 +59,18 @@ fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
         [0, 0, 0, 0, 0, 0, 0, _] => None,
         // IPv4-compatible (RFC 4291 §2.5.5.1)
         [0, 0, 0, 0, 0, 0, high, low] => Some(last(high, low)),
-        // NAT64 (RFC 6052 §2.1)
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(last(high, low)),
+        // NAT64 (RFC 6052 §2.1), and with a prefix of the own network (RFC 8215), taken as /96
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, _, _, _, high, low] => {
+            Some(last(high, low))
+        }
         // 6to4 (RFC 3056 §2)
         [0x2002, high, low, ..] => Some(last(high, low)),
         _ => None,
     }
 }
+
+/// Where some clouds tell their machines secrets outside link-local, and meant like it (Alibaba, Oracle).
+const METADATA_V4: [Ipv4Addr; 2] = [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(192, 0, 0, 192)];
 
 fn class_v4(v4: Ipv4Addr) -> Class {
     // All of 0.0.0.0/8 means "this host" (RFC 1122 §3.2.1.3 a, b); 240.0.0.0/4 holds the broadcast address.
@@ -73,7 +78,7 @@ fn class_v4(v4: Ipv4Addr) -> Class {
         Class::Never
     } else if v4.is_loopback() {
         Class::Loopback
-    } else if v4.is_link_local() {
+    } else if v4.is_link_local() || METADATA_V4.contains(&v4) {
         Class::LinkLocal
     } else {
         Class::Usual
@@ -130,6 +135,10 @@ mod tests {
             "fe80::1",
             "febf::1",
             "fd00:ec2::254",
+            "100.100.100.200",
+            "192.0.0.192",
+            "64:ff9b:1::7f00:1",
+            "64:ff9b:1:2:3:4:a9fe:a9fe",
         ] {
             assert!(refused(address, ""), "{address}");
             assert!(

@@ -22,7 +22,10 @@ const LONGEST_TAG: usize = 200;
 /// What stands before a tag that is a time, which no ETag begins with.
 const BY_TIME: &str = "modified:";
 
-/// Adds what asks for a range and for one content. A range must not be empty.
+/// Adds what asks for a range, which must not be empty, and for one content.
+///
+/// Without a tag the answer's own is compared in any case. That is the way where one may be weak: Apache's are in the
+/// second after a change, and a weak one never matches (RFC 9110 §13.1.1).
 pub(super) fn ask(request: &mut Request, range: Option<&Range<u64>>, tag: Option<&str>) {
     let headers = request.headers_mut();
     // The bytes as they are: their number is what counts.
@@ -33,7 +36,6 @@ pub(super) fn ask(request: &mut Request, range: Option<&Range<u64>>, tag: Option
     {
         headers.insert(RANGE, value);
     }
-    // A weak one never matches (RFC 9110 §13.1.1); the answer's tag is compared in any case.
     if let Some(tag) = tag.filter(|tag| tag.starts_with('"'))
         && let Ok(value) = HeaderValue::from_str(tag)
     {
@@ -150,9 +152,10 @@ pub(super) fn http_date(text: &str) -> Option<Timestamp> {
     httpdate::parse_http_date(text).ok().and_then(|time| Timestamp::try_from(time).ok())
 }
 
-/// What changes with the content: the ETag, or the time of the last change.
+/// What changes with the content: the ETag, or the time of the last change. Whether it is a weak one is left out, because
+/// the same may be weak now and strong a second later.
 fn tag_of(headers: &HeaderMap) -> Option<String> {
-    let etag = text(headers, ETAG).map(str::to_owned);
+    let etag = text(headers, ETAG).map(|tag| tag.strip_prefix("W/").unwrap_or(tag).to_owned());
     let tag = etag.or_else(|| text(headers, LAST_MODIFIED).map(|time| format!("{BY_TIME}{time}")));
     tag.filter(|tag| !tag.is_empty() && tag.len() <= LONGEST_TAG)
 }
@@ -186,8 +189,10 @@ mod tests {
         assert_eq!(tag_of(&headers), None);
         headers.insert("last-modified", "Sat, 21 Nov 2026 20:00:00 GMT".parse().expect("a value"));
         assert_eq!(tag_of(&headers).as_deref(), Some("modified:Sat, 21 Nov 2026 20:00:00 GMT"));
-        headers.insert("etag", "W/\"7\"".parse().expect("a value"));
-        assert_eq!(tag_of(&headers).as_deref(), Some("W/\"7\""));
+        for tag in ["W/\"7\"", "\"7\""] {
+            headers.insert("etag", tag.parse().expect("a value"));
+            assert_eq!(tag_of(&headers).as_deref(), Some("\"7\""));
+        }
         headers.insert("etag", format!("\"{}\"", "x".repeat(999)).parse().expect("a value"));
         assert_eq!(tag_of(&headers), None);
     }

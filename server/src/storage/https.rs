@@ -143,6 +143,14 @@ impl Website {
         Ok(members)
     }
 
+    /// Whether it answers as a WebDAV server at all.
+    async fn speaks_dav(&self) -> bool {
+        match self.propfind("").await {
+            Ok(_) => true,
+            Err(error) => !matches!(error.fault(), Fault::NotListable | Fault::BadAnswer),
+        }
+    }
+
     /// The members of a directory by its index page; with `evident`, only when it surely is one.
     async fn index(&self, directory: &str, evident: bool) -> Result<Members, StorageError> {
         let answer = self.get(directory).await?;
@@ -294,12 +302,20 @@ impl Provider for Website {
 
     async fn stat(&self, key: &str) -> Result<Object, StorageError> {
         key::check(key)?;
-        let answer = self.web.send(self.request(Method::HEAD, key)?).await?;
-        match answer.status() {
-            StatusCode::OK => fetch::object(key, answer.headers())
-                .ok_or_else(|| StorageError::new(Fault::BadAnswer, "the length of the content is not told")),
-            status => Err(refused(status)),
+        for method in [Method::HEAD, Method::GET] {
+            let mut request = self.request(method, key)?;
+            fetch::ask(&mut request, None, None);
+            // Of the content nothing is read.
+            let answer = self.web.send(request).await?;
+            if answer.status() != StatusCode::OK {
+                return Err(refused(answer.status()));
+            }
+            // Apache does not tell the length of nothing before it is asked for.
+            if let Some(object) = fetch::object(key, answer.headers()) {
+                return Ok(object);
+            }
         }
+        Err(StorageError::new(Fault::BadAnswer, "the length of the content is not told"))
     }
 
     async fn read(
@@ -313,7 +329,7 @@ impl Provider for Website {
             return fetch::nothing(self.stat(key).await?, tag);
         }
         let mut request = self.request(Method::GET, key)?;
-        fetch::ask(&mut request, range.as_ref(), tag);
+        fetch::ask(&mut request, range.as_ref(), None);
         let answer = self.web.send(request).await?;
         match answer.status() {
             status if status.is_success() => fetch::reading(&self.web, answer, range.as_ref(), tag),
@@ -333,6 +349,10 @@ impl Provider for Website {
         if may_miss && key.contains('/') && self.make_directories(key).await.is_ok() {
             status = self.put(key, path, size).await?;
         }
+        // Caddy has no other word for everything that it does not do.
+        if status == StatusCode::NOT_FOUND && !self.speaks_dav().await {
+            return Err(StorageError::new(Fault::ReadOnly, "status 404, and no WebDAV"));
+        }
         if !status.is_success() {
             return Err(refused(status));
         }
@@ -341,8 +361,16 @@ impl Provider for Website {
 
     async fn delete(&self, key: &str) -> Result<(), StorageError> {
         key::check(key)?;
-        let status = self.web.send(self.request(Method::DELETE, key)?).await?.status();
-        if status.is_success() || status == StatusCode::NOT_FOUND { Ok(()) } else { Err(refused(status)) }
+        match self.web.send(self.request(Method::DELETE, key)?).await?.status() {
+            // Caddy gives the file, as for any other method.
+            StatusCode::OK => match self.stat(key).await {
+                Ok(_) => Err(StorageError::new(Fault::ReadOnly, "still there after it was deleted")),
+                Err(error) if error.fault() == Fault::NotFound => Ok(()),
+                Err(error) => Err(error),
+            },
+            status if status.is_success() || status == StatusCode::NOT_FOUND => Ok(()),
+            status => Err(refused(status)),
+        }
     }
 
     async fn direct_address(

@@ -79,6 +79,8 @@ pub struct Opened {
     pub items: Vec<Reported>,
     /// A `local-changes` that brought every changed item with it.
     pub attached_complete: bool,
+    /// Most items it takes in one message; `None` when it names no limit.
+    pub most_items: Option<u32>,
 }
 
 /// What a recorded contact means for the session.
@@ -131,6 +133,7 @@ pub async fn record_opening(app: &App, opened: Opened) -> Result<Contact, Contac
         local: opened.local,
         reason: opened.reason,
         attached_complete: opened.attached_complete,
+        most_items: opened.most_items,
         told,
         report,
         model,

@@ -33,6 +33,7 @@ pub(super) struct RecordOpening {
     pub(super) local: SocketAddr,
     pub(super) reason: ContactReason,
     pub(super) attached_complete: bool,
+    pub(super) most_items: Option<u32>,
     /// What it says of files it was to fetch or delete.
     pub(super) told: Vec<OnPhone>,
     pub(super) report: DeviceReport,
@@ -81,6 +82,7 @@ impl RecordOpening {
             software_sort: self.software_sort.clone(),
             software_order: self.software_order,
             device_id_text: &self.device_text,
+            most_items: self.most_items,
             peer: Some(self.peer.to_canonical().to_string()),
             address_sort: Some(address_sort(self.peer)),
             network: Subnet::of(self.peer).to_string(),
@@ -192,7 +194,8 @@ impl RecordOpening {
         };
         // The usual contact says what is known: then only the row's time moves, and one index with it.
         let known_already = known.basic_digest.as_deref() == Some(self.digest.as_slice())
-            && known.peer_address.as_ref() == Some(&peer);
+            && known.peer_address.as_ref() == Some(&peer)
+            && known.most_items == self.most_items;
         if known_already && !row.is_change && !kept_apart {
             clients::touch(tx, client, &row).await?;
         } else {
@@ -337,7 +340,7 @@ impl RecordOpening {
             return Box::pin(result::starts(tx, client, dossier, running, self.at)).await;
         }
         let told: &[OnPhone] = if self.reason == ContactReason::Status { &self.told } else { &[] };
-        Box::pin(result::says(tx, client, dossier, told, running, self.at)).await
+        Box::pin(result::says(&self.app, tx, client, dossier, told, running, self.at)).await
     }
 
     /// Whether the session answers our contact-me, at the very address that was called (D-24 c).

@@ -16,7 +16,7 @@ use crate::app::jobs::work::{self, Attempt, Piece, Visit};
 use crate::app::onboarding::{self, Onboarded};
 use crate::store::group::Change;
 use crate::store::items::{self, Difference, NewItem, Scope};
-use crate::store::{StoreResult, Tx, clients, diffs, layers, standing};
+use crate::store::{StoreResult, Tx, diffs, full_reads, layers, standing};
 
 /// Holds the client before anything is read of it, so that a plan applied at this moment is seen whole. `false` when it
 /// no longer stands for the phone: it was deleted while the phone was answering, another phone has taken its place, or
@@ -70,7 +70,7 @@ impl Change for RecordFullRead {
         continued.changed = !differences.is_empty();
         let overrides = differences.iter().any(|difference| !difference.new);
         let (report, changed) = (&self.report, continued.changed);
-        clients::record_full_read(tx, client, &self.digest, report, changed, overrides, self.at).await?;
+        full_reads::record_full_read(tx, client, &self.digest, report, changed, overrides, self.at).await?;
         if moved {
             dossier.forget_client();
         }
@@ -85,16 +85,13 @@ impl Change for RecordFullRead {
                 outcome::record(&self.app, tx, &self.visit, &mut dossier, attempt, &result, self.at).await?;
             continued.touched.extend(job);
         }
-        // Whoever is in quarantine may be another phone than the one that was offered something.
-        let trusted = Some(report).filter(|_| state != ClientState::Quarantined);
-        let running =
-            trusted.map(|report| (report.software_version.as_deref(), report.software_type.as_deref()));
-        let running = running.unwrap_or_default();
-        let read_back = result::read_back(&self.app, tx, client, &mut dossier, running, self.at);
-        continued.touched.extend(Box::pin(read_back).await?);
         if state == ClientState::Quarantined {
+            // It may be another phone than the one that was offered something: what it has and runs proves nothing.
             return Ok(continued);
         }
+        let running = (report.software_version.as_deref(), report.software_type.as_deref());
+        let read_back = result::read_back(&self.app, tx, client, &mut dossier, running, self.at);
+        continued.touched.extend(Box::pin(read_back).await?);
         if is_new {
             let onboarded = self.onboard(tx, &mut dossier).await?;
             continued.changed |= onboarded.values > 0;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ClientId;
 use domain::deployment::choose::{ALREADY_SO, Choice, Firmware, Permits, Running, choose};
-use domain::deployment::outcome::{OnPhone, installed, is_installed};
+use domain::deployment::outcome::{OnPhone, installed, is_in_use, is_installed};
 use domain::deployment::{DeployedFile, DeploymentOptions, FileAction};
 use domain::file::fit::{Described, fits};
 use domain::file::{FileState, FileType};
@@ -206,8 +206,7 @@ async fn read(
     }
     let mut inventories: BTreeMap<ClientId, Vec<OnPhone>> = BTreeMap::new();
     for ((client, _), entry) in entries {
-        // A slot that is not in use has no name (`wpi.md` §4.6.5).
-        if !entry.name.trim().is_empty() {
+        if is_in_use(&entry.name) {
             inventories.entry(client).or_default().push(entry);
         }
     }

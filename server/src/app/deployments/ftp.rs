@@ -3,6 +3,7 @@
 
 use domain::configuration::{ItemKey, Withheld, may_hand_out};
 
+use super::order::{self, OrderItem, PASSWORD};
 use crate::App;
 use crate::app::configuration::secret_digest;
 use crate::app::jobs::work::Visit;
@@ -13,20 +14,17 @@ use crate::store::{StoreResult, Tx, calls};
 /// A password that the phone needs is not given to it; the arguments name the condition of D-24.
 pub const WITHHELD: &str = "withheld";
 
-/// Item with the password.
-pub const PASSWORD: &str = "file-pwd";
-
 /// Where a phone fetches a file, as items of its order.
 pub struct Source {
     /// The items.
-    pub items: Vec<(&'static str, String)>,
+    pub items: Vec<OrderItem>,
     /// The secrets among them: item and keyed digest.
     pub secrets: Vec<(ItemKey, Vec<u8>)>,
 }
 
 impl Source {
     /// Without a secret.
-    pub fn of(items: Vec<(&'static str, String)>) -> Self {
+    pub fn of(items: Vec<OrderItem>) -> Self {
         Self { items, secrets: Vec::new() }
     }
 }
@@ -36,6 +34,8 @@ impl Source {
 pub enum Refused {
     /// For this reason.
     Because(&'static str),
+    /// For this reason, which lies with this server or a storage provider: later perhaps it is told.
+    NotNow(&'static str),
     /// It may not have the password.
     Withheld(Withheld),
     /// It has to be called first.
@@ -54,11 +54,7 @@ pub async fn source(
     client: &Client,
     ftp: &FtpSource,
 ) -> StoreResult<Result<Source, Refused>> {
-    let server = ("file-server", ftp.server.clone());
-    let mut source = Source::of(vec![server, ("file-port", ftp.port.to_string())]);
-    if !ftp.username.is_empty() {
-        source.items.push(("file-username", ftp.username.clone()));
-    }
+    let mut secrets = Vec::new();
     if let Some(password) = &ftp.password {
         match may_hand_out(&visit.circumstances(app, client)) {
             Ok(()) => {}
@@ -74,10 +70,8 @@ pub async fn source(
         }
         let item = ItemKey::new(PASSWORD, None);
         let digest = secret_digest(app, visit.client, &item, password.expose());
-        source.items.push((PASSWORD, password.expose().to_owned()));
-        source.secrets.push((item, digest));
+        secrets.push((item, digest));
     }
-    source.items.push(("file-path", ftp.path.clone()));
-    source.items.push(("file-name", ftp.name.clone()));
-    Ok(Ok(source))
+    let password = ftp.password.as_ref().map(|password| password.expose().to_owned());
+    Ok(Ok(Source { items: order::at_ftp(ftp, password), secrets }))
 }

@@ -5,30 +5,36 @@
 //! phone that is there gets; [`result`] takes what it says of it in later sessions. The rules are in
 //! `domain::deployment`.
 
+pub mod brake;
 pub mod facts;
 pub mod fitting;
 pub mod ftp;
+pub mod meanwhile;
 pub mod offer;
 pub mod options;
+pub mod order;
+pub mod overdue;
 pub mod pump;
 pub mod result;
 pub mod rule;
 pub mod served;
+pub mod unserved;
 pub mod view;
 pub mod wanted;
 pub mod wishes;
 
 use std::collections::BTreeSet;
 
-use domain::FileId;
-use domain::PlanId;
+pub use domain::deployment::patience;
 use domain::deployment::{DeploymentOptions, StopReason};
 use domain::job::{Counts, JobCause, JobKind};
 use domain::setting::SettingKey;
+use domain::{FileId, JobId, PlanId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use self::facts::SOFTWARE_VERSION;
+use self::offer::SERVER_FAILED;
 use super::jobs::{self, Created, NewJob, NewTargets};
 use crate::App;
 use crate::store::audit::{Actor, NewRecord};
@@ -86,26 +92,23 @@ pub async fn create_job(app: &App, tx: &Tx, new: NewDeploymentJob) -> StoreResul
     Ok(created)
 }
 
-/// Whether a job has stopped on its own.
-pub fn is_stopped(job: &Job) -> bool {
-    job.kind.deploys() && offer::options_of(job).is_some_and(|options| options.stopped.is_some())
-}
+/// How long a job counts as being tried again that nobody says to be through with it: that try was broken off by a crash.
+const RETRYING: SignedDuration = SignedDuration::from_mins(5);
 
 /// A job is about to be tried again: until [`end_retry`] no limit stops it, because what failed still counts while it
 /// is put back. The limit of successes goes when it is reached: successes stay.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn begin_retry(tx: &Tx, job: &Job, counts: &Counts) -> StoreResult<()> {
-    let Some(mut options) = offer::options_of(job).filter(|_| job.kind.deploys()) else { return Ok(()) };
+pub async fn begin_retry(tx: &Tx, job: JobId, at: Timestamp) -> StoreResult<()> {
+    let Some(job) = jobs_table::by_id(tx, job).await?.filter(|job| job.kind.deploys()) else { return Ok(()) };
+    let Some(mut options) = offer::options_of(&job) else { return Ok(()) };
+    let counts = job_targets::counts(tx, job.id).await?;
     if options.limits.successes.is_some_and(|most| counts.success >= most) {
         options.limits.successes = None;
     }
-    if options.limits.errors.is_none() {
-        return set_stopped(tx, job, options, None).await;
-    }
-    let stopped = options.stopped.or(Some(StopReason::ErrorLimit));
-    set_stopped(tx, job, options, stopped).await
+    options.retried_at = options.limits.errors.map(|_| at);
+    set_stopped(tx, &job, options, None).await
 }
 
 /// Everything is put back: from now on the limits of the job count again.
@@ -113,8 +116,9 @@ pub async fn begin_retry(tx: &Tx, job: &Job, counts: &Counts) -> StoreResult<()>
 /// # Errors
 /// When the database refuses.
 pub async fn end_retry(tx: &Tx, job: &Job) -> StoreResult<()> {
-    let Some(options) = offer::options_of(job).filter(|_| is_stopped(job)) else { return Ok(()) };
-    set_stopped(tx, job, options, None).await
+    let options = offer::options_of(job).filter(|options| job.kind.deploys() && options.retried_at.is_some());
+    let Some(options) = options else { return Ok(()) };
+    set_stopped(tx, job, DeploymentOptions { retried_at: None, ..options }, None).await
 }
 
 /// Notes why a job stopped on its own.
@@ -139,30 +143,33 @@ pub async fn stop_at_limit(app: &App, job: &Job, counts: &Counts, at: Timestamp)
         return Ok(false);
     }
     let Some(options) = offer::options_of(job) else { return Ok(false) };
-    let mut reached = options.limits.reached(counts.failed + counts.timeout, counts.success);
+    if options.retried_at.is_some_and(|retried| at.duration_since(retried) < RETRYING) {
+        // It is being tried again at this moment.
+        return Ok(false);
+    }
+    // A phone that got only some of its files has failed as well: a file that nobody can take stops the job.
+    let failed = counts.failed + counts.timeout + counts.partial;
+    let mut reached = options.limits.reached(failed, counts.success);
     if reached == Some(StopReason::ErrorLimit) {
-        // Those whose clients were deleted can never be tried again: they would stop every other try.
-        let failed = job_targets::failed_with_client(&app.store, job.id).await?;
+        // Those whose clients were deleted can never be tried again: they would stop every other try. And what this
+        // server failed at is no failure of phones.
+        let failed = job_targets::failed_with_client(&app.store, job.id, SERVER_FAILED).await?;
         reached = options.limits.reached(failed, counts.success);
     }
-    let limit = match (reached, options.stopped) {
-        (None, None) => return Ok(false),
-        // It is being tried again at this moment.
-        (Some(_), Some(_)) => return Ok(false),
-        (Some(limit), None) => limit,
-        (None, Some(_)) => {
+    let Some(limit) = reached else {
+        if options.retried_at.is_some() {
             // That try was broken off by a crash.
             let tx = app.store.begin().await?;
             end_retry(&tx, job).await?;
             tx.commit().await?;
-            return Ok(false);
         }
+        return Ok(false);
     };
     let tx = app.store.begin().await?;
     if !jobs_table::begin_stopping(&tx, job.id).await? {
         return Ok(false);
     }
-    set_stopped(&tx, job, options, Some(limit)).await?;
+    set_stopped(&tx, job, DeploymentOptions { retried_at: None, ..options }, Some(limit)).await?;
     let details = json!({"kind": job.kind, "reason": limit, "counts": counts});
     let (actor, object_id) = (&Actor::system(), job.id.to_string());
     let record = NewRecord { at, actor, action: "job.stop", object_kind: "job", object_id, details };
@@ -186,13 +193,5 @@ fn places(app: &App, kind: JobKind) -> u64 {
 /// # Errors
 /// When the database refuses.
 pub async fn take_place(app: &App, tx: &Tx, kind: JobKind) -> StoreResult<bool> {
-    rows::take_place(tx, kind, places(app, kind)).await
-}
-
-/// How long a phone has for what it was told (`wpi.md` §4.6.3, §4.6.6).
-pub fn patience(kind: JobKind) -> SignedDuration {
-    SignedDuration::from_mins(match kind {
-        JobKind::DeploySoftware => domain::deployment::SOFTWARE_MINUTES,
-        _ => domain::deployment::FILE_MINUTES,
-    })
+    rows::take_place(tx, kind, places(app, kind), app.clock.now()).await
 }

@@ -1,7 +1,7 @@
 //! What a phone that is there is offered now (`wpi.md` §4.6.1, §4.6.3, §4.6.6). Everything is looked at again: the
 //! plan may be a week old.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use domain::configuration::ItemKey;
 use domain::deployment::choose::ALREADY_SO;
@@ -9,9 +9,9 @@ use domain::deployment::{
     DeployedFile, DeploymentOptions, DeploymentPhase, ELSEWHERE_MINUTES, FileAction, OFFER_PAUSE_MINUTES,
     STATUS_MINUTES,
 };
-use domain::file::FileType;
 use domain::file::fit::Misfit;
-use domain::job::{JobCause, JobKind, TargetState};
+use domain::file::{FileState, FileType};
+use domain::job::{JobKind, TargetState};
 use domain::{ClientId, FileId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
@@ -19,12 +19,14 @@ use serde_json::{Value as Json, json};
 use super::facts::{self, FILE_NAME, Facts};
 use super::ftp::{self, Refused, Source, WITHHELD};
 use super::pump::{self, Admission};
-use super::served::FILE_SERVER_OFF;
-use super::{patience, take_place, wishes};
+use super::{brake, meanwhile, order, patience, take_place};
 use crate::App;
 use crate::app::jobs::dossier::Dossier;
 use crate::app::jobs::work::Visit;
-use crate::fileserver::{self, Offer, Offered};
+use crate::fileserver::{
+    self, FILE_ON_ITS_WAY, FILE_SERVER_OFF, FILE_UNREACHABLE, Offer, Offered, PROVIDER_NOT_DIRECT,
+    STORAGE_NOT_SHARED,
+};
 use crate::store::clients::Client;
 use crate::store::deployments::{self as rows, Deployment, FileResult};
 use crate::store::files::{self, File};
@@ -38,17 +40,14 @@ pub const OK: &str = "ok";
 /// The template that wanted it on its own does so no longer.
 pub const NO_LONGER_WANTED: &str = "no-longer-wanted";
 
-/// The directory of this node is not the one the files are in.
-const STORAGE_NOT_SHARED: &str = "storage-not-shared";
-
-/// Phones are to fetch from the provider itself, and it cannot give them an address.
-const PROVIDER_NOT_DIRECT: &str = "provider-not-direct";
+/// Why a target of a template's job ended that was no try: nobody wants it done any more.
+pub const UNWANTED: [&str; 3] = [NO_LONGER_WANTED, meanwhile::ANOTHER_JOB, brake::FAILS_ON_PHONES];
 
 /// No message for the phone could be made of it.
 const NOT_SENDABLE: &str = "not-sendable";
 
 /// Why a target ended with which this server could not do its part: that says nothing of the phone.
-pub const OURS: [&str; 7] = [
+pub const OURS: [&str; 8] = [
     FILE_SERVER_OFF,
     STORAGE_NOT_SHARED,
     PROVIDER_NOT_DIRECT,
@@ -56,7 +55,32 @@ pub const OURS: [&str; 7] = [
     facts::FILE_NOT_READY,
     WITHHELD,
     NOT_SENDABLE,
+    SERVER_FAILED,
 ];
+
+/// The file is not at its storage provider.
+pub const FILE_MISSING: &str = "file-missing";
+
+/// The phone was sent for a file and this server did not give it.
+pub const NOT_SERVED: &str = "not-served";
+
+/// The same too often. It is no failure of the phone.
+pub const SERVER_FAILED: &str = "server-failed";
+
+/// Why a target waits that is looked at again at once when somebody has mended something: none of it lies with the
+/// phone, so none of it ends a target.
+pub const WAITS_FOR_US: [&str; 7] = [
+    FILE_SERVER_OFF,
+    STORAGE_NOT_SHARED,
+    PROVIDER_NOT_DIRECT,
+    FILE_UNREACHABLE,
+    FILE_ON_ITS_WAY,
+    FILE_MISSING,
+    NOT_SERVED,
+];
+
+/// How long a target waits for us until it is looked at again, when nobody says before that it may go now.
+pub(super) const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// It was offered to the phone a moment ago.
 const OFFERED_RECENTLY: &str = "offered-recently";
@@ -137,13 +161,11 @@ pub async fn next(
     };
     let ids: Vec<FileId> = options.files.iter().filter_map(|file| file.file).collect();
     let files = files::by_ids(tx, &ids).await?;
-    // What nobody but a template has asked for is brought only as long as one wants it.
-    let wanted = match job.cause {
-        JobCause::Templates => Some(wishes::still_wanted(app, tx, dossier).await?),
-        _ => None,
-    };
     let inventory = facts::inventory(app, tx, visit.client).await?;
-    let offers = file_history::offers(tx, &[visit.client]).await?.remove(&visit.client);
+    let offers = file_history::offers(tx, &[visit.client]).await?.remove(&visit.client).unwrap_or_default();
+    let of_job = (ids.as_slice(), files.as_slice());
+    let unwanted =
+        meanwhile::unwanted(app, tx, (target, &job), visit.client, of_job, &offers, (dossier, at)).await?;
     let desk = Desk {
         app,
         tx,
@@ -152,8 +174,8 @@ pub async fn next(
         client: &client,
         options: &options,
         files: &files,
-        wanted,
-        facts: Facts::of(&client, inventory, offers.unwrap_or_default()),
+        unwanted,
+        facts: Facts::of(&client, inventory, offers),
         at,
     };
     match target.kind {
@@ -171,28 +193,33 @@ struct Desk<'a> {
     client: &'a Client,
     options: &'a DeploymentOptions,
     files: &'a [File],
-    /// What templates want of the client, when they made the job.
-    wanted: Option<BTreeSet<FileId>>,
+    /// Which files templates no longer want of the client, and why, when they made the job.
+    unwanted: Option<BTreeMap<FileId, &'static str>>,
     facts: Facts,
     at: Timestamp,
 }
 
 impl Desk<'_> {
-    /// Whether whoever asked for a file still wants it.
-    fn is_wanted(&self, file: Option<FileId>) -> bool {
-        self.wanted.as_ref().is_none_or(|wanted| file.is_some_and(|file| wanted.contains(&file)))
+    /// Why nobody wants a file any more that was asked for.
+    fn unwanted(&self, file: Option<FileId>) -> Option<&'static str> {
+        let unwanted = self.unwanted.as_ref()?;
+        file.map_or(Some(NO_LONGER_WANTED), |file| unwanted.get(&file).copied())
     }
 
     async fn software(&self, deployment: &mut Deployment) -> StoreResult<Next> {
-        let files: Vec<&File> = self.files.iter().filter(|file| self.is_wanted(Some(file.id))).collect();
-        if files.is_empty() && !self.files.is_empty() {
-            let end = Conclusion::plain(TargetState::Cancelled, NO_LONGER_WANTED);
-            return self.end(deployment, end).await;
+        let (files, unwanted): (Vec<&File>, Vec<&File>) =
+            self.files.iter().partition(|file| self.unwanted(Some(file.id)).is_none());
+        if let (true, Some(unwanted)) = (files.is_empty(), unwanted.first()) {
+            let why = self.unwanted(Some(unwanted.id)).unwrap_or(NO_LONGER_WANTED);
+            return self.end(deployment, Conclusion::plain(TargetState::Cancelled, why)).await;
         }
         let choice = match self.facts.software(&files, self.options) {
             Ok(choice) => choice,
             Err(ALREADY_SO) => {
                 return self.end(deployment, Conclusion::plain(TargetState::Skipped, ALREADY_SO)).await;
+            }
+            Err(facts::FILE_NOT_READY) if files.iter().any(|file| file.state == FileState::Missing) => {
+                return self.wait_for_us(deployment, FILE_MISSING).await;
             }
             Err(reason) => return self.end(deployment, Conclusion::plain(TargetState::Failed, reason)).await,
         };
@@ -214,6 +241,7 @@ impl Desk<'_> {
         let source = match self.source(file, name).await? {
             Ok(source) => source,
             Err(Refused::Uncalled) => return self.wait(deployment, None, None).await,
+            Err(Refused::NotNow(reason)) => return self.wait_for_us(deployment, reason).await,
             Err(Refused::Because(reason)) => {
                 return self.end(deployment, Conclusion::plain(TargetState::Failed, reason)).await;
             }
@@ -223,31 +251,20 @@ impl Desk<'_> {
                 return self.end(deployment, Conclusion { args, ..plain }).await;
             }
         };
-        let family = match file.software_type.as_deref() {
-            Some(family) => format!("Siemens {family}"),
-            None => String::new(),
-        };
         deployment.from_version.clone_from(&self.facts.software_version);
         deployment.to_version.clone_from(&file.software_version);
         deployment.to_software_type.clone_from(&file.software_type);
         self.offered(deployment, Some(file.id), true).await?;
         let Source { mut items, secrets } = source;
-        items.push(("file-priority", self.priority()));
-        if !family.is_empty() {
-            items.push(("file-sw-type", family));
-        }
-        if let Some(version) = &file.software_version {
-            items.push(("file-sw-version", version.clone()));
-        }
-        items.push(("file-type", FileType::Software.wire().to_owned()));
+        items.extend(order::about(file, FileType::Software, self.options.priority));
         Ok(Next::Order { software: true, items: keyed(items), secrets })
     }
 
     async fn files(&self, deployment: &mut Deployment) -> StoreResult<Next> {
         while let Some(deployed) = self.file_at(deployment.position) {
             let file = deployed.file.and_then(|id| self.files.iter().find(|file| file.id == id));
-            let (refused, status) = match self.facts.file(file, deployed, self.options.again) {
-                _ if !self.is_wanted(deployed.file) => (NO_LONGER_WANTED, None),
+            let judged = self.facts.file(file, deployed, self.options.again);
+            let (refused, status) = match self.unwanted(deployed.file).map_or(judged, Err) {
                 Ok(()) => {
                     if !take_place(self.app, self.tx, self.target.kind).await? {
                         return self.wait(deployment, None, None).await;
@@ -258,9 +275,13 @@ impl Desk<'_> {
                             return Ok(Next::Order { software: false, items: keyed(items), secrets });
                         }
                         Err(Refused::Uncalled) => return self.wait(deployment, None, None).await,
+                        Err(Refused::NotNow(reason)) => return self.wait_for_us(deployment, reason).await,
                         Err(Refused::Because(reason)) => (reason, None),
                         Err(Refused::Withheld(why)) => (WITHHELD, Some(why.as_str().to_owned())),
                     }
+                }
+                Err(facts::FILE_NOT_READY) if file.is_some_and(|file| file.state == FileState::Missing) => {
+                    return self.wait_for_us(deployment, FILE_MISSING).await;
                 }
                 Err(reason) => (reason, None),
             };
@@ -286,27 +307,26 @@ impl Desk<'_> {
         deployed: &DeployedFile,
         file: Option<&File>,
     ) -> StoreResult<Result<Source, Refused>> {
-        let kind = ("file-type", deployed.file_type.wire().to_owned());
         Ok(match (deployed.action, file) {
             (FileAction::Delete, _) => {
                 let action = ("file-action", FileAction::Delete.as_str().to_owned());
+                let kind = ("file-type", deployed.file_type.wire().to_owned());
                 Ok(Source::of(vec![action, kind, ("file-name", deployed.name.clone())]))
             }
             (FileAction::Deploy, None) => Err(Refused::Because(facts::FILE_GONE)),
             (FileAction::Deploy, Some(file)) => self.source(file, &deployed.name).await?.map(|mut source| {
-                source.items.extend([kind, ("file-priority", self.priority())]);
+                source.items.extend(order::about(file, deployed.file_type, self.options.priority));
                 source
             }),
         })
     }
 
-    fn priority(&self) -> String {
-        self.options.priority.as_str().to_owned()
-    }
-
     /// An address for this phone alone, for as long as it has for the order, or a place on an FTP server. Whoever has
     /// it can fetch the file: it goes into the order and nowhere else.
     async fn source(&self, file: &File, name: &str) -> StoreResult<Result<Source, Refused>> {
+        if let Err(reason) = fileserver::outlook(self.app, self.tx, file, name).await? {
+            return Ok(Err(Refused::NotNow(reason)));
+        }
         let offer = Offer {
             target: Some(self.target.id),
             client: self.visit.client,
@@ -318,11 +338,9 @@ impl Desk<'_> {
         };
         let offered = fileserver::offer(self.app, self.tx, &offer, self.at).await?;
         Ok(match offered {
-            Offered::Address(url) => Ok(Source::of(vec![("file-https-base-url", url)])),
+            Offered::Address(url) => Ok(Source::of(order::at_address(url))),
             Offered::Ftp(ftp) => ftp::source(self.app, self.tx, self.visit, self.client, &ftp).await?,
-            Offered::FileServerOff => Err(Refused::Because(FILE_SERVER_OFF)),
-            Offered::NotShared => Err(Refused::Because(STORAGE_NOT_SHARED)),
-            Offered::ProviderNotDirect => Err(Refused::Because(PROVIDER_NOT_DIRECT)),
+            Offered::Nowhere(why) => Err(Refused::NotNow(why.code())),
         })
     }
 
@@ -354,6 +372,7 @@ impl Desk<'_> {
         };
         let after = unseen.map(SignedDuration::from_mins);
         deployment.verify_at = after.and_then(|after| self.at.checked_add(after).ok());
+        deployment.last_look = false;
         deployment.dispatched_at.get_or_insert(self.at);
         let noted = self.files.iter().find(|one| Some(one.id) == file && !deletes);
         if let Some(file) = noted {
@@ -367,6 +386,12 @@ impl Desk<'_> {
         (deployment.verify_at, deployment.dispatched_at) = (None, Some(self.at));
         rows::write(self.tx, deployment).await?;
         Ok(Next::End(conclusion))
+    }
+
+    /// It waits for something that lies with us.
+    async fn wait_for_us(&self, deployment: &mut Deployment, reason: &'static str) -> StoreResult<Next> {
+        let until = self.at.saturating_add(LOOK_AGAIN).ok();
+        self.wait(deployment, until, Some(reason)).await
     }
 
     /// The pump has it called when its time comes and a place is free.
@@ -398,10 +423,12 @@ pub fn conclude(options: &DeploymentOptions, results: &[FileResult]) -> Conclusi
     let misfit = |result: &&FileResult| Misfit::parse(&result.code).is_some();
     let good = results.iter().filter(|result| result.code == OK).count();
     let same = results.iter().any(|result| result.code == ALREADY_SO);
-    let unwanted = results.iter().find(|result| result.code == NO_LONGER_WANTED);
+    let unwanted = results.iter().find(|result| UNWANTED.contains(&result.code.as_str()));
     let bad = results
         .iter()
-        .filter(|result| ![OK, ALREADY_SO, NO_LONGER_WANTED].contains(&result.code.as_str()))
+        .filter(|result| {
+            ![OK, ALREADY_SO].contains(&result.code.as_str()) && !UNWANTED.contains(&result.code.as_str())
+        })
         .find(|result| !misfit(result));
     let (state, worst) = match bad {
         Some(bad) if good > 0 => (TargetState::Partial, Some(bad)),

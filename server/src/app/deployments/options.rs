@@ -26,12 +26,7 @@ pub async fn read(on: &impl Source, kind: JobKind, new: &NewDeployment) -> AppRe
         let text = format!("has more than {MOST_FILES} files");
         faults.push(FieldError::new("/deployment/files", field::TOO_LONG, text).arg("max", MOST_FILES));
     }
-    for (name, limit) in [("error_limit", new.error_limit), ("success_limit", new.success_limit)] {
-        if limit == Some(0) {
-            let (place, text) = (format!("/deployment/{name}"), "must be at least 1");
-            faults.push(FieldError::new(place, field::OUT_OF_RANGE, text).arg("min", 1));
-        }
-    }
+    faults.extend(limit_faults("/deployment", new.error_limit, new.success_limit));
     if !faults.is_empty() {
         return Err(AppError::fields(faults));
     }
@@ -67,7 +62,19 @@ pub async fn read(on: &impl Source, kind: JobKind, new: &NewDeployment) -> AppRe
         again: new.again,
         limits: Limits { errors: new.error_limit, successes: new.success_limit },
         stopped: None,
+        retried_at: None,
     })
+}
+
+/// What is wrong with the limits of a deployment; `at` stands before the names of the fields.
+pub fn limit_faults(at: &str, errors: Option<u64>, successes: Option<u64>) -> Vec<FieldError> {
+    let limits = [("error_limit", errors), ("success_limit", successes)];
+    let wrong = limits.into_iter().filter(|(_, limit)| *limit == Some(0));
+    wrong
+        .map(|(name, _)| {
+            FieldError::new(format!("{at}/{name}"), field::OUT_OF_RANGE, "must be at least 1").arg("min", 1)
+        })
+        .collect()
 }
 
 fn read_one(

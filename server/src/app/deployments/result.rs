@@ -13,9 +13,9 @@ use domain::{ClientId, JobId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
-use super::facts;
-use super::offer::{Conclusion, OK, conclude, options_of, take_back};
+use super::offer::{Conclusion, OK, SERVER_FAILED, conclude, options_of, take_back};
 use super::pump::KEPT;
+use super::{facts, overdue, unserved};
 use crate::App;
 use crate::app::jobs::dossier::Dossier;
 use crate::store::audit::{Actor, NewRecord};
@@ -54,10 +54,10 @@ pub struct Noted {
 }
 
 /// A deployment that is under way, with what it is about.
-struct UnderWay {
-    target: JobTarget,
-    deployment: Deployment,
-    options: DeploymentOptions,
+pub(super) struct UnderWay {
+    pub(super) target: JobTarget,
+    pub(super) deployment: Deployment,
+    pub(super) options: DeploymentOptions,
 }
 
 impl UnderWay {
@@ -132,6 +132,7 @@ async fn load(tx: &Tx, target: JobTarget) -> StoreResult<Option<UnderWay>> {
 /// # Errors
 /// When the database refuses.
 pub async fn says(
+    app: &App,
     tx: &Tx,
     client: ClientId,
     dossier: &mut Dossier,
@@ -149,6 +150,11 @@ pub async fn says(
             // Of software it says that the download went well; that it runs, its start-up says.
             Told::Done if way.target.kind == JobKind::DeploySoftware => continue,
             Told::Done => (OK, None),
+            Told::Failed(_) if unserved::is_ours(app, tx, &way).await? => {
+                let changed = unserved::put_back(tx, client, dossier, &mut way, at).await?;
+                noted.jobs.extend(changed.then_some(way.target.job));
+                continue;
+            }
             Told::Failed(word) => (DOWNLOAD_FAILED, Some(word)),
         };
         let changed = file_done(tx, client, dossier, &mut way, result, at).await?;
@@ -166,7 +172,7 @@ async fn too_late(tx: &Tx, client: ClientId, entries: &[OnPhone], at: Timestamp)
         return Ok(false);
     }
     let mut any = false;
-    for given_up in rows::given_up(tx, client, NO_STATUS).await? {
+    for given_up in rows::given_up(tx, client, [NO_STATUS, NOT_IN_INVENTORY]).await? {
         let Some(file_type) = FileType::parse(&given_up.file_type) else { continue };
         let order = Order { name: &given_up.name, file_type, action: FileAction::Deploy };
         let is_named = entries.iter().any(|entry| same_name(&given_up.name, &entry.name));
@@ -199,7 +205,7 @@ pub async fn starts(
         if way.target.kind != JobKind::DeploySoftware {
             // A restart ends what it was doing; whether it had it done already, its inventory says.
             let Some(offered_at) = way.deployment.offered_at else { continue };
-            rows::begin_to_verify(tx, way.target.id, offered_at, at).await?;
+            rows::begin_to_verify(tx, way.target.id, offered_at, true, at).await?;
             // Should this session end before it was read.
             calls::want(tx, client, at.saturating_add(SOON).unwrap_or(at)).await?;
             (noted.read, noted.jobs) = (true, [noted.jobs, vec![way.target.job]].concat());
@@ -229,8 +235,9 @@ async fn fetched(tx: &Tx, way: &UnderWay) -> StoreResult<Fetched> {
     })
 }
 
-/// Everything of a phone was read: what is looked for in its inventory is there, or is not. Of a file that was there
-/// before, under the same name, only another date or time tells that it is the one that was sent. `running` is what it
+/// Everything of a phone was read: what is looked for in its inventory is there, or is not. What is not there yet may still
+/// come as long as the phone has time for it: then it is looked for once more. Of a file that was there before, under the
+/// same name, only another date or time tells that it is the one that was sent. `running` is what it
 /// says to run: version and family.
 ///
 /// # Errors
@@ -253,6 +260,12 @@ pub async fn read_back(
             let inventory = facts::inventory(app, tx, client).await?;
             match shown(order, way.deployment.had_before.as_deref(), &inventory) {
                 Shown::Done => OK,
+                Shown::NotDone | Shown::Nothing
+                    if overdue::look_later(tx, &mut way.deployment, &way.target, at).await? =>
+                {
+                    touched.push(way.target.job);
+                    continue;
+                }
                 Shown::NotDone => NOT_IN_INVENTORY,
                 Shown::Nothing => NO_STATUS,
             }
@@ -267,7 +280,7 @@ pub async fn read_back(
 }
 
 /// One file is through; the next one follows, or the target comes to its end. `false` when somebody else was faster.
-async fn file_done(
+pub(super) async fn file_done(
     tx: &Tx,
     client: ClientId,
     dossier: &mut Dossier,
@@ -301,7 +314,7 @@ async fn file_done(
     }
     (way.deployment.offered_at, way.deployment.verify_at) = (None, None);
     rows::write(tx, &way.deployment).await?;
-    if let Some(file) = way.deployment.file.filter(|_| !deletes) {
+    if let Some(file) = way.deployment.file.filter(|_| !deletes && code != SERVER_FAILED) {
         file_offers::finish(tx, client, file, code, at).await?;
     }
     if let Some(deployed) = way.options.files.get(usize::try_from(position).unwrap_or(usize::MAX))
@@ -319,7 +332,7 @@ async fn file_done(
 }
 
 /// A target that was to be ended, and whose phone has nothing under way any more: the rest is not begun.
-fn end_between(way: &mut UnderWay) {
+pub(super) fn end_between(way: &mut UnderWay) {
     if way.target.state == TargetState::Cancelled {
         way.deployment.phase = DeploymentPhase::Over;
         way.target.reason = Some(way.options.stopped.map_or("cancelled", StopReason::as_str).to_owned());
@@ -451,8 +464,9 @@ pub async fn begin_anew(tx: &Tx, target: &JobTarget) -> StoreResult<()> {
     deployment.phase = DeploymentPhase::Waiting;
     (deployment.position, deployment.file) = (0, None);
     (deployment.offered_at, deployment.verify_at, deployment.dispatched_at) = (None, None, None);
-    deployment.had_before = None;
+    (deployment.had_before, deployment.last_look, deployment.unserved) = (None, false, 0);
     deployment.results.clear();
+    rows::set_by_hand(tx, target.id).await?;
     rows::write(tx, &deployment).await
 }
 
@@ -477,7 +491,7 @@ pub async fn look_for_silent(app: &App, at: Timestamp) -> StoreResult<()> {
         clients::want_full_read(&tx, found.client, at).await?;
         calls::want(&tx, found.client, at).await?;
         // Its status may have come a moment ago: then it is read in vain.
-        rows::begin_to_verify(&tx, found.target, offered_at, at).await?;
+        rows::begin_to_verify(&tx, found.target, offered_at, false, at).await?;
         app.signals.job_touched(found.job);
     }
     tx.commit().await?;

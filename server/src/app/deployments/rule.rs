@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::client::ClientState;
+use domain::deployment::brake::Share;
 use domain::deployment::{DeployedFile, DeploymentOptions, FileAction, Limits, Priority};
 use domain::group_filter::Filter;
 use domain::job::JobCause;
@@ -15,7 +16,7 @@ use domain::{ClientId, FileId, JobId, TemplateId};
 use jiff::Timestamp;
 
 use super::wanted::{self, Asked, Stand, Wants};
-use super::{NewDeploymentJob, create_job};
+use super::{NewDeploymentJob, brake, create_job};
 use crate::App;
 use crate::app::configuration::model_of;
 use crate::app::jobs::{self, NewTargets};
@@ -23,6 +24,7 @@ use crate::app::layers::settle::facts;
 use crate::app::layers::{self, Snapshot};
 use crate::store::audit::Actor;
 use crate::store::client_list::{self, ClientFilter};
+use crate::store::clients::Client;
 use crate::store::files::File;
 use crate::store::{Source, StoreResult, Tx, client_fields, fleet};
 
@@ -65,6 +67,7 @@ impl Need {
             again: false,
             limits: Limits::default(),
             stopped: None,
+            retried_at: None,
         }
     }
 }
@@ -145,14 +148,27 @@ impl<'a> Survey<'a> {
         at: Timestamp,
     ) -> StoreResult<Vec<Stand>> {
         let clients = fleet::clients(on, ids).await?;
+        let wants = self.wants(on, &clients).await?;
+        let asked = clients.iter().zip(wants);
+        let asked: Vec<Asked<'_>> =
+            asked.map(|(client, wants)| Asked { client, wants, anew: false, once: false }).collect();
+        wanted::stand(self.app, on, &self.layers, &self.files, &asked, at).await
+    }
+
+    /// What templates want of each of some clients, whether it has it or not.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn wants(&mut self, on: &impl Source, clients: &[Client]) -> StoreResult<Vec<Arc<Wants>>> {
         let mut fields = HashMap::new();
         // Nobody has values for fields that nobody has made.
         if !self.layers.fields.is_empty() {
-            fields.extend(client_fields::of_clients(on, ids).await?);
+            let ids: Vec<ClientId> = clients.iter().map(|client| client.id).collect();
+            fields.extend(client_fields::of_clients(on, &ids).await?);
         }
         let none = BTreeMap::new();
-        let mut asked = Vec::with_capacity(clients.len());
-        for client in &clients {
+        let mut wanted = Vec::with_capacity(clients.len());
+        for client in clients {
             let layers = Arc::clone(&self.layers);
             let applied = layers.layers.applying(&facts(client, fields.get(&client.id).unwrap_or(&none)));
             let (model, family) = (model_of(client), client.software_type.as_deref());
@@ -161,9 +177,9 @@ impl<'a> Survey<'a> {
             let files = &self.files;
             let wants = self.known.entry(key);
             let wants = wants.or_insert_with(|| Arc::new(wanted::wants(&applied, files, model, family)));
-            asked.push(Asked { client, wants: Arc::clone(wants), anew: false });
+            wanted.push(Arc::clone(wants));
         }
-        wanted::stand(self.app, on, &self.layers, &self.files, &asked, at).await
+        Ok(wanted)
     }
 
     /// Templates and groups it is made of.
@@ -189,9 +205,11 @@ pub async fn bring(app: &App) -> StoreResult<u64> {
     let at = app.clock.now();
     let mut survey = Survey::begin(app).await?;
     let mut needs: BTreeMap<Need, Vec<ClientId>> = BTreeMap::new();
+    let mut stopped: BTreeMap<FileId, Share> = BTreeMap::new();
     let mut number = 0;
     for some in survey.clients(at).await?.chunks(AT_ONCE) {
         for stand in survey.stand(&app.store, some, at).await? {
+            stopped.extend(stand.stopped());
             let needed = stand.needs();
             number += u64::from(!needed.is_empty());
             for need in needed {
@@ -201,6 +219,15 @@ pub async fn bring(app: &App) -> StoreResult<u64> {
         if app.stop.is_cancelled() {
             return Ok(0);
         }
+    }
+    if !stopped.is_empty() {
+        let tx = app.store.begin().await?;
+        for (file, share) in stopped {
+            if let Some(file) = survey.files().get(&file) {
+                brake::tell(app, &tx, file, share, at).await?;
+            }
+        }
+        tx.commit().await?;
     }
     for (need, clients) in needs {
         let tx = app.store.begin().await?;

@@ -1,78 +1,91 @@
-//! Who gives files to phones as things are now, and who may have the password for them: what is known of it before
+//! Which files phones can be given as things are now, and who may have the password for them: what is known of it before
 //! anything is offered. What only shows then is left to the offer (`fileserver::offer`, [`super::ftp`]).
 
 use std::collections::HashMap;
 
-use domain::ProviderId;
+use domain::FileId;
 use domain::configuration::{Withheld, may_hand_out};
-use domain::file::{ProviderKind, Serving};
+use domain::job::JobKind;
 use domain::setting::SettingKey;
 
+use super::order::{self, ORDER_TOO_LARGE};
+use super::patience;
 use crate::App;
 use crate::app::configuration::expected_hand_out;
-use crate::fileserver::may_be_elsewhere;
+use crate::fileserver::{Nowhere, Way, Ways};
 use crate::store::clients::Client;
 use crate::store::files::File;
-use crate::store::storage_providers::{self, Provider};
 use crate::store::{Source, StoreResult};
 
-/// No phone can fetch it: this server gives no files away, and nobody else has it.
-pub const FILE_SERVER_OFF: &str = "file-server-off";
-
-/// Who gives files to phones.
+/// How phones are given some files. Of a phone that comes to another node, that node judges again: only this one's
+/// directory was looked at.
 #[derive(Clone, Debug)]
 pub struct Served {
-    /// This server does.
-    server: bool,
     window_open: bool,
-    providers: HashMap<ProviderId, Provider>,
+    files: HashMap<FileId, Result<Given, &'static str>>,
+}
+
+/// How a file is given.
+#[derive(Clone, Copy, Debug)]
+struct Given {
+    /// Items of its order: they go in one message.
+    items: usize,
+    /// Its phones need a password of an FTP server.
+    with_password: bool,
 }
 
 impl Served {
-    /// For these files. Providers are only read when one of the files is of another than the built-in one.
+    /// For these files, with the names they are to have on phones.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn of<'a>(
-        app: &App,
-        on: &impl Source,
-        mut files: impl Iterator<Item = &'a File>,
-    ) -> StoreResult<Self> {
-        let mut providers = HashMap::new();
-        if files.any(|file| file.provider_kind != ProviderKind::BuiltIn) {
-            let all = storage_providers::all(on).await?;
-            providers.extend(all.into_iter().map(|provider| (provider.id, provider)));
+    pub async fn of(app: &App, on: &impl Source, files: &[(&File, &str)]) -> StoreResult<Self> {
+        let at = app.clock.now();
+        let mut ways = Ways::of(app, on, files.iter().map(|(file, _)| *file)).await?;
+        let mut given = HashMap::with_capacity(files.len());
+        for (file, name) in files {
+            let way = ways.find(file, name, patience(JobKind::DeployFiles), at).await;
+            if let Err(Nowhere::ProviderNotDirect(error)) = &way {
+                // Asked of many phones: what is in the way is told to the one that is offered the file.
+                tracing::debug!(provider = file.provider.0, error, "no address for phones could be made");
+            }
+            let how = way.map(|way| Given {
+                items: order::number(&way, file),
+                with_password: matches!(&way, Way::Ftp(ftp) if ftp.password.is_some()),
+            });
+            given.insert(file.id, how.map_err(|why| why.code()));
         }
         let until = app.settings.instant(SettingKey::OnboardingWindowUntil);
-        Ok(Self {
-            server: app.settings.bool(SettingKey::FileServerEnabled),
-            window_open: until.is_some_and(|until| app.clock.now() < until),
-            providers,
-        })
+        Ok(Self { window_open: until.is_some_and(|until| at < until), files: given })
     }
 
-    /// The provider from which, or from whose FTP server, phones fetch a file that is to have this name; `None` when
-    /// they fetch it from this server.
-    fn elsewhere(&self, file: &File, name: &str) -> Option<&Provider> {
-        let provider = self.providers.get(&file.provider).filter(|_| may_be_elsewhere(file, name));
-        provider.filter(|provider| provider.serving != Serving::Server)
-    }
-
-    /// Whether anybody gives a file away that is to have this name.
+    /// Whether any phone can be given a file.
     ///
     /// # Errors
-    /// Why nobody does.
-    pub fn check(&self, file: &File, name: &str) -> Result<(), &'static str> {
-        if self.server || self.elsewhere(file, name).is_some() { Ok(()) } else { Err(FILE_SERVER_OFF) }
+    /// Why none can.
+    pub fn gives(&self, file: &File) -> Result<(), &'static str> {
+        self.given(file).map(|_| ())
+    }
+
+    /// Whether a client's phone can be given a file.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn check(&self, file: &File, client: &Client) -> Result<(), &'static str> {
+        let Some(given) = self.given(file)? else { return Ok(()) };
+        let most = client.most_items.and_then(|most| usize::try_from(most).ok());
+        if most.is_some_and(|most| given.items > most) { Err(ORDER_TOO_LARGE) } else { Ok(()) }
     }
 
     /// Why a client would not get the password it needs for a file, if it answers our call from its own network (D-24);
     /// `None` when it would get it, or needs none.
-    pub fn withheld(&self, file: &File, name: &str, client: &Client) -> Option<Withheld> {
-        let provider = self.elsewhere(file, name)?;
-        if provider.serving != Serving::Ftp || provider.ftp_secret.is_none() {
-            return None;
-        }
+    pub fn withheld(&self, file: &File, client: &Client) -> Option<Withheld> {
+        self.given(file).ok().flatten().filter(|given| given.with_password)?;
         may_hand_out(&expected_hand_out(client, self.window_open)).err()
+    }
+
+    /// `None` for a file nobody has asked about.
+    fn given(&self, file: &File) -> Result<Option<Given>, &'static str> {
+        self.files.get(&file.id).copied().transpose()
     }
 }

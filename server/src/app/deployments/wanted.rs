@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use domain::configuration::Withheld;
 use domain::deployment::again::{self, Ending, Try};
+use domain::deployment::brake::Share;
 use domain::deployment::outcome::{OnPhone, is_installed};
 use domain::file::FileState;
 use domain::job::TargetState;
@@ -20,9 +21,10 @@ use domain::layers::{Applied, SoftwareUpdate};
 use domain::{ClientId, FileId, TemplateId};
 use jiff::Timestamp;
 
+use super::brake;
 use super::facts::{has, inventories};
 use super::fitting::misfit;
-use super::offer::{NO_LONGER_WANTED, OURS};
+use super::offer::{OURS, UNWANTED};
 use super::result;
 use super::rule::Need;
 use super::served::Served;
@@ -40,8 +42,8 @@ const AT_ONCE: usize = 1_000;
 /// Why a target failed when its phone would not take the same again (`wpi.md` §4.6.6).
 const REFUSALS: [&str; 2] = ["old-version", result::REFUSED];
 
-/// Why a target ended that was no try: what it was made for is wanted no longer, or the phone is another one now.
-const NO_TRIES: [&str; 2] = [NO_LONGER_WANTED, "phone-expected"];
+/// Why a target ended that was no try: the phone is another one now. Nor is one that nobody wants any more.
+const NO_TRY: &str = "phone-expected";
 
 /// What templates want of a client, whether it has it or not. The same for all clients of a model and family to which
 /// the same templates apply.
@@ -125,6 +127,9 @@ pub struct Asked<'a> {
     pub wants: Arc<Wants>,
     /// It has lost everything: what was brought to it before does not count.
     pub anew: bool,
+    /// These wishes are looked at now and never again: what cannot be given at this moment becomes a job all the same,
+    /// which waits or fails and can be tried again, because nobody else would bring it later.
+    pub once: bool,
 }
 
 /// How a wanted file stands.
@@ -138,6 +143,8 @@ pub struct FileStand {
     pub reason: Option<&'static str>,
     /// It is to be brought.
     pub due: bool,
+    /// It is not, because it fails on so many phones.
+    pub stopped: Option<Share>,
 }
 
 /// How wanted software stands.
@@ -153,6 +160,8 @@ pub struct SoftwareStand {
     pub outcome: &'static str,
     /// The update is one to an older version.
     pub downgrade: bool,
+    /// There is none, because it fails on so many phones.
+    pub stopped: Option<Share>,
 }
 
 /// How a client stands to what its templates want.
@@ -167,6 +176,13 @@ pub struct Stand {
 }
 
 impl Stand {
+    /// What is not brought because it fails on so many phones.
+    pub fn stopped(&self) -> impl Iterator<Item = (FileId, Share)> {
+        let files = self.files.iter().map(|file| (Some(file.wanted.file), file.stopped));
+        let all = files.chain([(self.software.file, self.software.stopped)]);
+        all.filter_map(|(file, share)| Some((file?, share?)))
+    }
+
     /// What is to be brought: files together, software by itself.
     pub fn needs(&self) -> Vec<Need> {
         let due: Vec<FileId> =
@@ -187,8 +203,10 @@ struct Judge<'a> {
     inventory: BTreeMap<ClientId, Vec<OnPhone>>,
     past: HashMap<(ClientId, FileId), Vec<Past>>,
     offers: HashMap<ClientId, Vec<Offered>>,
-    /// Who gives the files that may have to be brought; `None` when there are none.
+    /// How the files are given that may have to be brought; `None` when there are none.
     served: Option<Served>,
+    /// Files that fail on so many phones that no others get them.
+    stopped: BTreeMap<FileId, Share>,
     at: Timestamp,
 }
 
@@ -209,7 +227,9 @@ pub async fn stand(
     let inventory = inventories(app, on, &with_files).await?;
     let all: Vec<ClientId> = asked.iter().map(|one| one.client.id).collect();
     let offers = file_history::offers(on, &all).await?;
-    let mut judge = Judge { layers, files, inventory, past: HashMap::new(), offers, served: None, at };
+    let stopped = BTreeMap::new();
+    let mut judge =
+        Judge { layers, files, inventory, past: HashMap::new(), offers, served: None, stopped, at };
     // Most phones have all they should: nobody looks into their past.
     let mut clients = BTreeSet::new();
     let mut missing = BTreeSet::new();
@@ -224,7 +244,11 @@ pub async fn stand(
         let missing: Vec<FileId> = missing.into_iter().collect();
         judge.past = file_history::of_jobs(on, &clients, &missing).await?;
         let missing = missing.iter().filter_map(|id| files.get(id));
-        judge.served = Some(Served::of(app, on, missing).await?);
+        let missing: Vec<&File> = missing.collect();
+        judge.stopped = brake::stopped(app, on, layers, &missing).await?;
+        let missing: Vec<(&File, &str)> =
+            missing.into_iter().map(|file| (file, file.name.as_str())).collect();
+        judge.served = Some(Served::of(app, on, &missing).await?);
     }
     Ok(asked.iter().map(|one| judge.stand(one)).collect())
 }
@@ -278,6 +302,10 @@ impl Judge<'_> {
             let tries = again::check(&self.tries(one, file), self.changed(file, template), self.at);
             let brought = tries.map_err(again::NotNow::code).and_then(|()| self.check_served(one, file));
             software.outcome = brought.err().unwrap_or(software.outcome);
+            software.stopped = self.stopped(one, file).filter(|_| brought.is_ok());
+            if software.stopped.is_some() {
+                software.outcome = brake::FAILS_ON_PHONES;
+            }
         }
         Stand { client: one.client.id, files, software }
     }
@@ -285,7 +313,7 @@ impl Judge<'_> {
     fn file(&self, one: &Asked<'_>, wanted: WantedFile) -> Option<FileStand> {
         let file = self.files.get(&wanted.file)?;
         let installed = self.installed(one.client.id, file);
-        let mut stand = FileStand { wanted, installed, reason: None, due: false };
+        let mut stand = FileStand { wanted, installed, reason: None, due: false, stopped: None };
         if installed == Some(true) {
             return Some(stand);
         }
@@ -323,14 +351,24 @@ impl Judge<'_> {
         {
             (stand.due, stand.reason) = (false, Some(reason));
         }
+        stand.stopped = self.stopped(one, file).filter(|_| stand.due);
+        if stand.stopped.is_some() {
+            (stand.due, stand.reason) = (false, Some(brake::FAILS_ON_PHONES));
+        }
         Some(stand)
+    }
+
+    /// How a file fares that no more phones get. What is looked at only once becomes a job that its phone is not offered,
+    /// and that somebody can try again.
+    fn stopped(&self, one: &Asked<'_>, file: &File) -> Option<Share> {
+        self.stopped.get(&file.id).copied().filter(|_| !one.once)
     }
 
     /// Whether a client can be given a file as things are now: a job that can only fail is not made.
     fn check_served(&self, one: &Asked<'_>, file: &File) -> Result<(), &'static str> {
-        let Some(served) = &self.served else { return Ok(()) };
-        served.check(file, &file.name)?;
-        match served.withheld(file, &file.name, one.client) {
+        let Some(served) = self.served.as_ref().filter(|_| !one.once) else { return Ok(()) };
+        served.check(file, one.client)?;
+        match served.withheld(file, one.client) {
             // Anything else may be mended when it is called.
             Some(withheld @ Withheld::NotApproved) => Err(withheld.as_str()),
             _ => Ok(()),
@@ -340,7 +378,8 @@ impl Judge<'_> {
     /// Later than what happened before the file or its template was changed.
     fn changed(&self, file: &File, template: TemplateId) -> Timestamp {
         let template = self.layers.templates.get(&template);
-        template.map_or(file.updated_at, |template| template.updated_at.max(file.updated_at))
+        let changed_at = file.content_changed_at;
+        template.map_or(changed_at, |template| template.updated_at.max(changed_at))
     }
 
     /// When a template, or a group it is attached to, was last changed.
@@ -352,7 +391,8 @@ impl Judge<'_> {
 
     fn tries(&self, one: &Asked<'_>, file: &File) -> Vec<Try> {
         let past = self.past.get(&(one.client.id, file.id)).into_iter().flatten();
-        let is_try = |past: &&Past| !past.reason.as_deref().is_some_and(|why| NO_TRIES.contains(&why));
+        let is_none = |why: &str| why == NO_TRY || UNWANTED.contains(&why);
+        let is_try = |past: &&Past| !past.reason.as_deref().is_some_and(is_none);
         let mut tries: Vec<Try> = past.filter(is_try).map(attempt).collect();
         if let Some(offer) = self.offer(one.client.id, file) {
             let remembered = remembered(&tries, offer);
@@ -363,8 +403,14 @@ impl Judge<'_> {
     }
 
     fn software(&self, one: &Asked<'_>) -> SoftwareStand {
-        let none =
-            |rule, outcome| SoftwareStand { template: None, rule, file: None, outcome, downgrade: false };
+        let none = |rule, outcome| SoftwareStand {
+            template: None,
+            rule,
+            file: None,
+            outcome,
+            downgrade: false,
+            stopped: None,
+        };
         let (template, rule, file) = match &one.wants.software {
             SoftwareWish::Ignored => return none(SoftwareUpdate::Ignored, "none"),
             SoftwareWish::Conflict { .. } => return none(SoftwareUpdate::Ignored, "conflict"),

@@ -14,6 +14,7 @@ use domain::setting::SettingKey;
 use domain::{FileId, JobId};
 use jiff::Timestamp;
 
+use super::brake;
 use super::rule::{self, Need};
 use super::wanted::{Asked, Stand, Wants, named, read_files, stand, wants, wants_once};
 use crate::App;
@@ -92,12 +93,22 @@ pub async fn look(
     let client = &standing.client;
     let mut asked = Vec::with_capacity(2);
     if lasting {
-        asked.push(Asked { client, wants: Arc::new(wishes.lasting), anew: visit.lost_configuration });
+        asked.push(Asked {
+            client,
+            wants: Arc::new(wishes.lasting),
+            anew: visit.lost_configuration,
+            once: false,
+        });
     }
     if once {
-        asked.push(Asked { client, wants: Arc::new(wishes.once), anew: true });
+        asked.push(Asked { client, wants: Arc::new(wishes.once), anew: true, once: true });
     }
     let stand = stand(app, tx, &wishes.layers, &wishes.files, &asked, at).await?;
+    for (file, share) in stand.iter().flat_map(Stand::stopped) {
+        if let Some(file) = wishes.files.get(&file) {
+            brake::tell(app, tx, file, share, at).await?;
+        }
+    }
     let needs: Vec<Need> = stand.iter().flat_map(Stand::needs).collect();
     let mut made = Vec::with_capacity(needs.len());
     for need in needs {
@@ -116,14 +127,19 @@ pub fn due(app: &App, first: bool) -> (bool, bool) {
     (when == "contact", first && when != "off")
 }
 
-/// The files that templates want of a client now, software by their rules. Whether it has them is not looked at.
+/// The files that templates want of a client now, software by their rules, with these templates. Whether it has them is
+/// not looked at.
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn still_wanted(app: &App, tx: &Tx, dossier: &mut Dossier) -> StoreResult<BTreeSet<FileId>> {
-    let Some(standing) = dossier.standing(tx).await? else { return Ok(BTreeSet::new()) };
-    let Some(wishes) = wishes(app, tx, standing, true).await? else { return Ok(BTreeSet::new()) };
+pub async fn still_wanted(
+    app: &App,
+    tx: &Tx,
+    dossier: &mut Dossier,
+) -> StoreResult<(BTreeSet<FileId>, Option<Arc<Snapshot>>)> {
     let mut wanted = BTreeSet::new();
+    let Some(standing) = dossier.standing(tx).await? else { return Ok((wanted, None)) };
+    let Some(wishes) = wishes(app, tx, standing, true).await? else { return Ok((wanted, None)) };
     for Wants { files, software, .. } in [&wishes.lasting, &wishes.once] {
         wanted.extend(files.files.iter().map(|wanted| wanted.file));
         let SoftwareWish::One { rule, file: Some(id), .. } = software else { continue };
@@ -137,5 +153,5 @@ pub async fn still_wanted(app: &App, tx: &Tx, dossier: &mut Dossier) -> StoreRes
             Some(SoftwareVerdict::NewerRuns | SoftwareVerdict::Unknown) | None => {}
         }
     }
-    Ok(wanted)
+    Ok((wanted, Some(wishes.layers)))
 }

@@ -41,7 +41,9 @@ fn is_same(file: &File, size: u64, tag: Option<&str>) -> bool {
 }
 
 /// Makes a file of a found object, or brings the files it has up to date. A file that any phone is still
-/// to get keeps its description and is marked as changed, so that nothing else is deployed than was planned.
+/// to get keeps its description and is marked as changed, so that nothing else is deployed than was planned. So is one
+/// that a template has, and the new content becomes a file of its own: whoever may write to the provider must not bring
+/// something to a fleet that nobody was asked about. It is asked when the template is given the new file.
 ///
 /// # Errors
 /// When the database refuses.
@@ -51,12 +53,19 @@ pub async fn adopt(tx: &Tx, provider: &Provider, found: &Found, at: Timestamp) -
         return add(tx, provider, found, at).await.map(|()| Adopted::Added);
     }
     let mut became = Adopted::Unchanged;
+    let mut is_known = files.iter().any(|file| is_same(file, found.size, found.tag.as_deref()));
     for file in files {
         let after = if is_same(&file, found.size, found.tag.as_deref()) {
             File { state: describe::state(&file), ..file.clone() }
         } else {
             // Not by the states of its jobs: these lag behind what phones have told.
-            if file_list::is_awaited(tx, file.id).await? {
+            let is_of_template = file_list::is_of_template(tx, file.id).await?;
+            if is_of_template && !is_known {
+                add(tx, provider, found, at).await?;
+                (is_known, became) = (true, Adopted::Changed);
+            }
+            // What has a file already is not made the same file a second time.
+            if is_of_template || is_known || file_list::is_awaited(tx, file.id).await? {
                 File { state: FileState::Changed, ..file.clone() }
             } else {
                 renewed(file.clone(), found)
@@ -127,6 +136,7 @@ async fn add(tx: &Tx, provider: &Provider, found: &Found, at: Timestamp) -> Stor
         created_at: at,
         created_by: actor.name.clone(),
         updated_at: at,
+        content_changed_at: at,
         revision: 0,
     };
     describe::apply(&mut file, found.facts.clone());

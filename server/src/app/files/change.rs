@@ -12,6 +12,7 @@ use super::uploads::name_error;
 use super::{describe, software_type, view};
 use crate::App;
 use crate::app::caller::Caller;
+use crate::app::plans::gain;
 use crate::app::revision::Expected;
 use crate::app::{AppError, AppResult};
 use crate::events::{Change, Resource};
@@ -26,7 +27,8 @@ const LONGEST_NOTE: usize = 2_000;
 /// Changes what is said of a file; an absent field stays.
 ///
 /// # Errors
-/// `not_found`, `precondition_failed`, `invalid_fields`; `in_use` while a job that is not over needs it as it is.
+/// `not_found`, `precondition_failed`, `invalid_fields`; `in_use` while a job that is not over needs it as it is;
+/// `too_many_targets`, and `confirmation_required` with the number of clients that would get it on their own.
 pub async fn change(
     app: &App,
     caller: &Caller,
@@ -34,15 +36,25 @@ pub async fn change(
     expected: &Expected,
     request: ChangeFile,
 ) -> AppResult<FileView> {
-    let tx = app.store.begin().await?;
-    let before = rows::lock(&tx, &[id]).await?.pop().ok_or_else(AppError::not_found)?;
+    let before = super::row(&app.store, id).await?;
     expected.check(before.revision)?;
+    let confirm = request.confirm;
     let mut after = before.clone();
     apply(&mut after, request)?;
     if matches!(after.state, FileState::Ready | FileState::Incomplete) {
         after.state = describe::state(&after);
     }
     let changes = differing(&before, &after);
+    if changes.iter().any(|name| *name != "note") {
+        // As when a template is given the file: nobody looks at each of the phones afterwards. Outside the transaction,
+        // because the whole fleet is looked at.
+        gain::of_file(app, &before, &after).await?.check_confirmed(app, caller, confirm)?;
+    }
+    let tx = app.store.begin().await?;
+    let locked = rows::lock(&tx, &[id]).await?.pop().ok_or_else(AppError::not_found)?;
+    if locked.revision != before.revision {
+        return Err(AppError::stale());
+    }
     if changes.is_empty() {
         return view::of(&tx, before).await;
     }
@@ -69,7 +81,7 @@ async fn refuse_running(tx: &Tx, file: &File) -> AppResult<()> {
     if uses.jobs.is_empty() {
         return Ok(());
     }
-    let uses = Uses { templates: Vec::new(), ..uses };
+    let uses = Uses { templates: Vec::new(), templates_total: 0, ..uses };
     Err(in_use("A job that is not over needs the file as it is.", &uses))
 }
 

@@ -33,12 +33,14 @@ pub async fn inspect(path: &Path, name: &str, size: u64) -> std::io::Result<Insp
         let mut file = std::fs::File::open(path)?;
         let mut hash = Sha256::new();
         let mut head = Vec::new();
+        let mut search = content::Search::default();
         let mut block = vec![0; BLOCK];
         let mut read = 0;
         loop {
             let number = file.read(&mut block)?;
             let Some(bytes) = block.get(..number).filter(|bytes| !bytes.is_empty()) else { break };
             hash.update(bytes);
+            search.read(bytes);
             let room = content::HEAD_BYTES.saturating_sub(head.len());
             head.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
             read += bytes.len() as u64;
@@ -49,7 +51,8 @@ pub async fn inspect(path: &Path, name: &str, size: u64) -> std::io::Result<Insp
         let mut tail = Vec::with_capacity(content::TAIL_BYTES);
         file.seek(SeekFrom::Start(size.saturating_sub(content::TAIL_BYTES as u64)))?;
         file.take(content::TAIL_BYTES as u64).read_to_end(&mut tail)?;
-        Ok(Inspected { sha256: hex::encode(hash.finalize()), facts: facts(&name, size, &head, &tail) })
+        let facts = search.complete(facts(&name, size, &head, &tail));
+        Ok(Inspected { sha256: hex::encode(hash.finalize()), facts })
     })
     .await
     .map_err(std::io::Error::other)?
@@ -58,6 +61,12 @@ pub async fn inspect(path: &Path, name: &str, size: u64) -> std::io::Result<Insp
 /// What the content of a file is, from its first and last bytes (`content::HEAD_BYTES`, `content::TAIL_BYTES`).
 pub fn facts(name: &str, size: u64, head: &[u8], tail: &[u8]) -> FileFacts {
     content::recognise(&content::Sample { name, size, head, tail })
+}
+
+/// Whether the beginning and the end of a file leave open what it is, and its name says firmware: then the texts that
+/// firmware without a readable header is known by may stand anywhere else in it.
+pub fn may_be_firmware(facts: &FileFacts, name: &str) -> bool {
+    facts.format == FileFormat::Other && content::type_of(facts, name) == Some(FileType::Software)
 }
 
 /// Whether it is an archive that nobody calls firmware: no phone takes one. Firmware of CP phones cannot be read and may
@@ -185,6 +194,7 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             created_by: String::new(),
             updated_at: Timestamp::UNIX_EPOCH,
+            content_changed_at: Timestamp::UNIX_EPOCH,
             revision: 1,
         }
     }
@@ -201,6 +211,18 @@ mod tests {
         assert_eq!(known.state, FileState::Ready, "{:?}", needs(&known));
         assert_eq!(known.software_version.as_deref(), Some("V3 R5.16.0"));
         assert!(inspect(&path, "x", 600_001).await.is_err(), "another length");
+
+        // Without the header its texts are looked for in all of it.
+        let mut bundle = vec![1; 900_000];
+        bundle[500_000..500_010].copy_from_slice(b"V2 R1.21.0");
+        bundle[700_000..700_012].copy_from_slice(b"OpenStage 60");
+        tokio::fs::write(&path, &bundle).await.unwrap();
+        let seen = inspect(&path, "x", 900_000).await.unwrap();
+        let firmware = seen.facts.firmware.unwrap();
+        assert_eq!(
+            (firmware.version.as_deref(), firmware.models),
+            (Some("V2 R1.21.0"), vec!["OpenStage 60".to_owned()])
+        );
 
         let mut unknown = file("cp.img");
         unknown.file_type = Some(FileType::Software);

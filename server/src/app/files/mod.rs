@@ -19,6 +19,7 @@ pub mod room;
 pub mod staging;
 pub mod sweep;
 mod take;
+mod takes;
 pub mod uploads;
 mod view;
 mod whole;

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use domain::ProviderId;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
 use super::BUILT_IN;
@@ -19,7 +20,18 @@ use crate::store::storage_providers::Provider;
 /// What the keys of objects begin with that servers like this one have made at other providers.
 pub(in crate::app) const OURS: &str = "workpoint/";
 
-/// Longest time for deleting an object of another provider: files that come to it wait meanwhile.
+/// How long an object is kept that no file has. The row of a deleted file and its object go together, so what is left over
+/// is rare: a server was killed at the wrong moment, or a provider failed. Or an older backup of the database was restored
+/// that does not know what was uploaded after it was made, and then the objects are all that is left of these files: time
+/// to notice it, and to take them up again by uploading the same content.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Whether an object that no file has may be deleted, by when it was written. One of which that is not known is kept.
+pub(in crate::app) fn is_left_over(app: &App, modified: Option<Timestamp>) -> bool {
+    modified.is_some_and(|modified| app.clock.now().duration_since(modified) >= KEPT)
+}
+
+/// Longest time for deleting an object of another provider: files of the same content that come to it wait meanwhile, and on other nodes all files.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the keys of objects begin with that were uploaded to a provider. Several installations may use the same bucket,
@@ -38,7 +50,14 @@ pub(in crate::app) fn folder_of<'key>(app: &App, key: &'key str) -> Option<&'key
 /// The key of an object that is made at another provider.
 pub(super) fn remote_key(app: &App, provider: &Provider, sha256: &str, name: &str) -> AppResult<String> {
     let prefix = own_prefix(app, provider).ok_or_else(super::take::no_provider)?;
-    Ok(format!("{prefix}{}/{name}", sha256.get(..16).unwrap_or(sha256)))
+    Ok(format!("{prefix}{}/{name}", content_of(sha256)))
+}
+
+/// Which content the object of a key has that servers like this one have made: the beginning of its hash. The key may be
+/// the hash itself, as with the built-in provider.
+pub(super) fn content_of(key: &str) -> &str {
+    let hash = key.rsplit('/').nth(1).unwrap_or(key);
+    hash.get(..16).unwrap_or(hash)
 }
 
 /// Puts a complete file among the objects of the built-in provider before the transaction that makes its row: a disk of
@@ -80,7 +99,7 @@ pub(super) async fn place(places: &Places, sha256: &str, staged: &Path, size: u6
 }
 
 /// Deletes an object of a file that was deleted, unless another file has it. What goes wrong is logged: the file is
-/// gone all the same, and of the built-in provider the daily sweep deletes the object.
+/// gone all the same, and the object goes with the daily sweep or with a scan of its provider, once it is old enough.
 pub(super) async fn release(app: &App, provider: ProviderId, key: String) {
     if provider == BUILT_IN {
         if let Err(error) = release_built_in(app, &key).await {
@@ -110,8 +129,8 @@ pub(super) async fn release_built_in(app: &App, key: &str) -> AppResult<bool> {
         // What lies there may be another installation's; a node with the right directory sweeps it up.
         return Ok(false);
     }
-    // Uploads that are under way on this node must have made their rows.
-    let _alone = app.uploads.alone(BUILT_IN).await;
+    // Uploads of the same that are under way on this node must have made their rows.
+    let _alone = app.uploads.alone(BUILT_IN, content_of(key)).await;
     let tx = app.store.begin().await?;
     rows::lock_provider(&tx, BUILT_IN).await?;
     if rows::objects_in_use(&tx, BUILT_IN, &[key.to_owned()]).await?.contains(key) {
@@ -131,8 +150,8 @@ pub(super) async fn release_built_in(app: &App, key: &str) -> AppResult<bool> {
 
 /// Deletes an object that was uploaded to another provider and that no file has; `true` when it is gone.
 pub(in crate::app) async fn release_remote(app: &App, provider: ProviderId, key: &str) -> AppResult<bool> {
-    // Uploads to it that are under way on this node must have made their rows.
-    let _alone = app.uploads.alone(provider).await;
+    // Uploads of the same that are under way on this node must have made their rows.
+    let _alone = app.uploads.alone(provider, content_of(key)).await;
     let (row, storage) = storage_providers::open(app, &app.store, provider).await?;
     if !own_prefix(app, &row).is_some_and(|own| key.starts_with(&own)) {
         return Ok(false);

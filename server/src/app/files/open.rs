@@ -41,8 +41,11 @@ fn harmless(format: FileFormat) -> Option<&'static str> {
 /// `not_found`.
 pub async fn shown(app: &App, id: FileId) -> AppResult<Shown> {
     let file = super::row(&app.store, id).await?;
-    let needs = file.file_type.is_some_and(FileType::is_secret).then_some(Permission::ChangeFiles);
-    Ok(Shown { harmless: harmless(file.facts.format), needs, file })
+    // A scan takes in whatever lies at a provider, and nobody has looked what: only what is a picture or a sound can
+    // hold no passwords.
+    let harmless = harmless(file.facts.format);
+    let is_open = harmless.is_some() && !file.file_type.is_some_and(FileType::is_secret);
+    Ok(Shown { harmless, needs: (!is_open).then_some(Permission::ChangeFiles), file })
 }
 
 /// What it means for the caller that the content of a file cannot be had.

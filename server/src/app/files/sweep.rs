@@ -16,7 +16,7 @@ use crate::status::causes;
 use crate::storage::{Directory, Fault, Provider as _, StorageError};
 use crate::store::{StoreResult, file_uploads, files};
 
-/// Age from which bytes that belong to nobody are cleared up: what is being written is never that old without a lock.
+/// Age from which bytes are cleared up that never became an object: what is being written is never that old without a lock.
 const OLD: SignedDuration = SignedDuration::from_hours(1);
 
 /// Uploads forgotten in one transaction.
@@ -99,7 +99,7 @@ async fn clear(old: Timestamp, directory: &Path, needed: impl Fn(&str) -> bool) 
     Ok(gone)
 }
 
-/// Deletes objects of the built-in provider that no file has.
+/// Deletes objects of the built-in provider that no file has, once they are old enough.
 async fn clear_objects(app: &App) -> AppResult<u64> {
     let directory = Directory::new(app.places.objects.clone());
     let old = app.clock.now().checked_sub(OLD).unwrap_or(Timestamp::MIN);
@@ -112,7 +112,8 @@ async fn clear_objects(app: &App) -> AppResult<u64> {
     let mut after = None;
     loop {
         let page = directory.list(after.as_deref()).await.map_err(failed)?;
-        let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
+        let old = page.objects.into_iter().filter(|object| objects::is_left_over(app, object.modified));
+        let keys: Vec<String> = old.map(|object| object.key).collect();
         let used = files::objects_in_use(&app.store, BUILT_IN, &keys).await?;
         for key in keys.iter().filter(|key| !used.contains(*key)) {
             // Asks once more, with everybody kept away who might take the object up.

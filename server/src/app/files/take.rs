@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::describe::{self, Inspected};
-use super::{BUILT_IN, adopt, home, objects, staging, view};
+use super::{BUILT_IN, adopt, home, objects, staging, takes, view};
 use crate::App;
 use crate::app::caller::Caller;
 use crate::app::idempotency::{self, Created, IdempotencyKey};
@@ -85,6 +85,7 @@ impl Arrival<'_> {
             created_at: jiff::Timestamp::UNIX_EPOCH,
             created_by: caller.user_name.clone(),
             updated_at: jiff::Timestamp::UNIX_EPOCH,
+            content_changed_at: jiff::Timestamp::UNIX_EPOCH,
             revision: 0,
         };
         describe::apply(&mut file, seen.facts.clone());
@@ -116,7 +117,7 @@ pub(super) async fn take(
     key: Option<&IdempotencyKey>,
 ) -> AppResult<Created<FileView>> {
     // Until the row is there nobody of this node may delete the object.
-    let _adding = app.uploads.adding(arrival.provider).await;
+    let _adding = app.uploads.adding(arrival.provider, objects::content_of(&seen.sha256)).await;
     for left in (0..TRIES).rev() {
         if let Some(taken) = attempt(app, caller, arrival, &seen, key, left == 0).await? {
             return Ok(taken);
@@ -242,12 +243,18 @@ async fn write_to_provider(
     let written = storage.write(&key, arrival.path, arrival.size).await;
     let result = written.as_ref().map(|_| ());
     storage_providers::note_health(app, arrival.provider, Some(row.revision), result).await;
+    takes::note(app, &row, result).await;
     Ok(written.map_err(|error| (error, row.name)).map(|object| {
         (new.object_key, new.object_tag) = (object.key, object.tag);
     }))
 }
 
-async fn there_already(on: &impl Source, provider: ProviderId, sha256: &str) -> AppResult<Option<File>> {
+/// A file with this content whose object is at the provider.
+pub(super) async fn there_already(
+    on: &impl Source,
+    provider: ProviderId,
+    sha256: &str,
+) -> AppResult<Option<File>> {
     let known = rows::of_content(on, provider, sha256).await?;
     Ok(known.into_iter().find(|file| matches!(file.state, FileState::Ready | FileState::Incomplete)))
 }

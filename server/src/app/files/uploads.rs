@@ -21,7 +21,7 @@ use tracing::Instrument as _;
 
 use super::staging::{self, Sink};
 use super::take::{Arrival, no_provider, take};
-use super::{BUILT_IN, room, view as shown};
+use super::{BUILT_IN, room, takes, view as shown};
 use crate::App;
 use crate::app::caller::Caller;
 use crate::app::idempotency::{self, Created, IdempotencyKey};
@@ -36,17 +36,21 @@ const MOST_OPEN: u64 = 100;
 pub(super) const MEGABYTE: u64 = 1_000_000;
 
 /// Who may write what of this node: one piece of an upload at a time, one picture is converted at a time, and no object
-/// of another provider is deleted while files are taken in there.
+/// is deleted while a file of its content is taken in at its provider.
 #[derive(Debug, Default)]
 pub struct Turns {
     pieces: Mutex<HashMap<UploadId, Arc<Turn>>>,
-    /// For each other provider: shared by whoever adds a file to it, alone for whoever deletes an object there.
-    remote: Mutex<HashMap<ProviderId, Arc<RwLock<()>>>>,
+    /// For each content at a provider: shared by whoever adds a file of it, alone for whoever deletes its object. Not for
+    /// the provider as a whole: who deletes would wait for a large upload to a slow one, and all others behind it.
+    contents: Mutex<HashMap<ContentKey, Arc<RwLock<()>>>>,
     /// What is being sent whole.
     pub(super) whole: room::Whole,
     /// Of whoever converts a picture.
     pub(super) pictures: Arc<tokio::sync::Mutex<()>>,
 }
+
+/// A content at a provider, by the beginning of its hash.
+type ContentKey = (ProviderId, String);
 
 #[derive(Debug, Default)]
 struct Turn {
@@ -81,21 +85,22 @@ impl Turns {
         Held { turns: self, id, _busy: busy, given_up }
     }
 
-    fn of_provider(&self, provider: ProviderId) -> Arc<RwLock<()>> {
-        let mut remote = self.remote.lock().unwrap_or_else(PoisonError::into_inner);
+    fn of_content(&self, provider: ProviderId, content: &str) -> Arc<RwLock<()>> {
+        let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that nobody has are made again when they are needed.
-        remote.retain(|_, lock| Arc::strong_count(lock) > 1);
-        Arc::clone(remote.entry(provider).or_default())
+        contents.retain(|_, lock| Arc::strong_count(lock) > 1);
+        Arc::clone(contents.entry((provider, content.to_owned())).or_default())
     }
 
-    /// Keeps objects of a provider from being deleted by this node while a file is added to it.
-    pub(super) async fn adding(&self, provider: ProviderId) -> OwnedRwLockReadGuard<()> {
-        self.of_provider(provider).read_owned().await
+    /// Keeps the object of a content from being deleted by this node while a file of it is added to its provider.
+    /// `content` is what [`objects::content_of`](super::objects::content_of) gives for its key.
+    pub(super) async fn adding(&self, provider: ProviderId, content: &str) -> OwnedRwLockReadGuard<()> {
+        self.of_content(provider, content).read_owned().await
     }
 
-    /// Keeps files from being added to a provider by this node while an object is deleted there.
-    pub(super) async fn alone(&self, provider: ProviderId) -> OwnedRwLockWriteGuard<()> {
-        self.of_provider(provider).write_owned().await
+    /// Keeps files of a content from being added to a provider by this node while their object is deleted there.
+    pub(super) async fn alone(&self, provider: ProviderId, content: &str) -> OwnedRwLockWriteGuard<()> {
+        self.of_content(provider, content).write_owned().await
     }
 }
 
@@ -158,7 +163,8 @@ pub(super) fn checksum(pointer: &str, text: &str) -> Result<String, FieldError> 
 /// Begins an upload.
 ///
 /// # Errors
-/// `invalid_fields`, `file_too_large`, `too_many`, `storage_full`, `idempotency_key_reused`.
+/// `invalid_fields`, `file_too_large`, `too_many`, `storage_full`, `idempotency_key_reused`; `provider_failed` when the
+/// provider takes no files.
 pub async fn begin(
     app: &App,
     caller: &Caller,
@@ -192,11 +198,12 @@ pub async fn begin(
     }
     // Before the transaction: a disk of another machine may be slow to answer.
     room::require_free(app, new.size).await?;
+    let provider = new.provider.unwrap_or(BUILT_IN);
+    takes::require(app, provider, sha256.as_deref()).await?;
     let tx = app.store.begin().await?;
     if let Some(earlier) = idempotency::begin(app, &tx, caller, key).await? {
         return Ok(earlier);
     }
-    let provider = new.provider.unwrap_or(BUILT_IN);
     if !files::lock_provider(&tx, provider).await? {
         return Err(no_provider());
     }
@@ -328,6 +335,8 @@ async fn piece_here(
         return Err(too_large());
     }
     room::require_free(app, announced.unwrap_or(most)).await?;
+    // A piece may take its time: it keeps the upload from being forgotten while it comes.
+    touch(app, upload.id).await?;
     let came = tokio::select! {
         biased;
         () = turn.given_up.cancelled() => None,
@@ -343,11 +352,16 @@ async fn piece_here(
             return Err(wrong_offset(sink.length()));
         }
     }
+    let touched_at = touch(app, upload.id).await?;
+    Ok(view(app, &Upload { touched_at, ..upload }, sink.length()))
+}
+
+async fn touch(app: &App, upload: UploadId) -> AppResult<Timestamp> {
     let at = app.clock.now();
     let tx = app.store.begin().await?;
-    rows::touch(&tx, upload.id, at).await?;
+    rows::touch(&tx, upload, at).await?;
     tx.commit().await?;
-    Ok(view(app, &Upload { touched_at: at, ..upload }, sink.length()))
+    Ok(at)
 }
 
 /// Makes the file of an upload of which everything has arrived; the second time gives the same file. Goes on when the
@@ -441,6 +455,8 @@ pub(super) async fn forget_expired(app: &App, most: u64) -> crate::store::StoreR
 #[cfg(test)]
 mod tests {
     use super::{Turns, checksum};
+    use crate::app::files::BUILT_IN;
+    use crate::app::files::objects::content_of;
     use domain::UploadId;
     use std::sync::Arc;
 
@@ -459,6 +475,23 @@ mod tests {
         next.await.unwrap();
         drop(turns.take(UploadId(1)).await);
         assert!(turns.pieces.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_deletes_waits_for_uploads_of_the_same_content_and_of_no_other() {
+        let turns = Turns::default();
+        let (one, other) = ("a".repeat(64), "b".repeat(64));
+        let key = format!("workpoint/here/folder/{}/bell.wav", content_of(&one));
+        let slow = turns.adding(BUILT_IN, content_of(&one)).await;
+        let mut deleting = Box::pin(turns.alone(BUILT_IN, content_of(&key)));
+        assert!(futures_util::poll!(&mut deleting).is_pending());
+        // It does not wait behind the one who deletes.
+        drop(turns.adding(BUILT_IN, content_of(&other)).await);
+        drop(turns.alone(BUILT_IN, content_of(&other)).await);
+        drop(slow);
+        drop(deleting.await);
+        drop(turns.adding(BUILT_IN, content_of(&other)).await);
+        assert_eq!(turns.contents.lock().unwrap().len(), 1, "what nobody has is forgotten");
     }
 
     #[test]

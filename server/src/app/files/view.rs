@@ -17,7 +17,9 @@ pub(super) fn used_by(uses: &Uses) -> FileUse {
     let templates = uses.templates.iter();
     FileUse {
         templates: templates.map(|(id, name)| TemplateUse { id: *id, name: name.clone() }).collect(),
+        templates_total: uses.templates_total,
         jobs: uses.jobs.clone(),
+        jobs_total: uses.jobs_total,
     }
 }
 

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::staging::{self, Staged};
 use super::take::{Arrival, take};
 use super::uploads::{checksum, largest, name_error};
-use super::{BUILT_IN, room};
+use super::{BUILT_IN, room, takes};
 use crate::App;
 use crate::app::caller::Caller;
 use crate::app::idempotency::{Created, IdempotencyKey};
@@ -61,6 +61,7 @@ pub async fn upload(
     let _counted = app.uploads.whole.count(expected);
     room::require_quota(app, &app.store, 0).await?;
     room::require_free(app, 0).await?;
+    takes::require(app, provider, sha256.as_deref()).await?;
     let mut staged = Staged::new(app).await?;
     let size = staged.append(bytes, most).await?;
     if size == 0 {

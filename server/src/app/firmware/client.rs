@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use api::configuration::Reason;
 use api::file::{ClientFiles, ClientSoftware, InstalledFile, TemplateUse, WantedFile};
-use domain::deployment::outcome::{OnPhone, is_installed};
+use domain::deployment::outcome::{OnPhone, is_in_use, is_installed};
 use domain::file::FileType;
 use domain::layers::Applied;
 use domain::{ClientId, FileId, TemplateId};
@@ -41,7 +41,7 @@ pub async fn files_of(app: &App, id: ClientId) -> AppResult<ClientFiles> {
     let files = wanted::read_files(&app.store, wanted::named(&applied)).await?;
     let wants = wanted::wants(&applied, &files, model_of(&client), client.software_type.as_deref());
     let wants = Arc::new(wants);
-    let asked = [Asked { client: &client, wants: Arc::clone(&wants), anew: false }];
+    let asked = [Asked { client: &client, wants: Arc::clone(&wants), anew: false, once: false }];
     let stand = wanted::stand(app, &app.store, &layers, &files, &asked, app.clock.now()).await?;
     let mut installed = installed(app, id).await?;
     let page = Page { client: &client, layers: &layers, applied: &applied, files: &files, wants: &wants };
@@ -71,8 +71,7 @@ async fn installed(app: &App, id: ClientId) -> StoreResult<Vec<InstalledFile>> {
     let file = |[name, kind, date, time, status]: [Option<String>; 5]| {
         let type_text = kind.unwrap_or_default();
         Some(InstalledFile {
-            // `NULL` is a slot that is not in use.
-            name: name.filter(|name| name.trim() != "NULL")?,
+            name: name.filter(|name| is_in_use(name))?,
             file_type: FileType::from_wire(&type_text),
             type_text,
             date,

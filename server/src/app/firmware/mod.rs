@@ -2,38 +2,33 @@
 //! `wpi.md` §7.4).
 
 mod client;
+mod due;
+mod kept;
 mod plan;
 
 pub use client::files_of;
+pub use kept::Kept;
 pub use plan::plan;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use api::configuration::Reason;
 use api::file::{FirmwareFile, FirmwareModel, FirmwareOverview, FirmwareVersion};
-use domain::FileId;
-use domain::configuration::Layer;
-use domain::file::{FileState, FileType};
-use domain::group_filter::Filter;
+use domain::client::FirmwareState;
 use domain::job::JobKind;
-use domain::layers::wanted::{SoftwareVerdict, SoftwareWish, software_verdict};
-use domain::layers::{Applied, Template, TemplateKind};
 use domain::software::SoftwareVersion;
 
 use super::deployments::fitting::misfit;
-use super::deployments::rule::Survey;
-use super::deployments::wanted;
+use super::deployments::served::Served;
 use super::error::AppResult;
-use super::layers::{self, Snapshot};
+use super::layers;
 use crate::App;
+use crate::store::client_firmware::{Alike, ByFirmware, Takes};
 use crate::store::files::File;
 use crate::store::firmware::{self as rows, Running};
 use crate::store::{StoreResult, deployments};
-
-/// Most different reaches of templates that are asked for in one count; with more, each client is looked at.
-const MOST_REACHES: usize = 40;
-
-/// Clients looked at together when each is.
-const AT_ONCE: usize = 1_000;
+use due::Bringing;
 
 /// Software that can be deployed, and what of it is for whom.
 pub(super) struct Shelf {
@@ -43,6 +38,12 @@ pub(super) struct Shelf {
 impl Shelf {
     async fn read(app: &App) -> StoreResult<Self> {
         Ok(Self { files: rows::files(&app.store).await? })
+    }
+
+    /// How phones are given them.
+    async fn served(&self, app: &App) -> StoreResult<Served> {
+        let files: Vec<(&File, &str)> = self.files.iter().map(|file| (file, file.name.as_str())).collect();
+        Served::of(app, &app.store, &files).await
     }
 
     /// Files for a model and family, newest first.
@@ -72,32 +73,76 @@ fn is_older(running: Option<&str>, newest: Option<SoftwareVersion>) -> bool {
 pub async fn overview(app: &App) -> AppResult<FirmwareOverview> {
     let layers = layers::snapshot(app, &app.store).await?;
     let shelf = Shelf::read(app).await?;
+    let served = shelf.served(app).await?;
     let bringing = Bringing::of(&layers);
-    let running = rows::running(&app.store, &bringing.asked()).await?;
-    let due = bringing.due(app, &layers, &running).await?;
-    let mut models: BTreeMap<(String, Option<String>), Vec<Running>> = BTreeMap::new();
-    for one in running {
+    let running = kept::running(app, bringing.asked()).await?;
+    let due = bringing.due(app, &served, &running).await?.clients;
+    let mut models: BTreeMap<(String, Option<String>), Vec<&Running>> = BTreeMap::new();
+    for one in running.iter() {
         models.entry((one.model.clone(), one.software_type.clone())).or_default().push(one);
     }
     let models: Vec<FirmwareModel> = models
         .into_iter()
-        .map(|((model, software_type), running)| model_view(&shelf, model, software_type, running))
+        .map(|((model, software_type), running)| model_view(&shelf, &served, model, software_type, &running))
         .collect();
     let clients = |model: &FirmwareModel| model.versions.iter().map(|version| version.clients).sum::<u64>();
     Ok(FirmwareOverview {
         clients: models.iter().map(clients).sum(),
         outdated: models.iter().map(|model| model.outdated).sum(),
         due,
-        under_way: deployments::under_way(&app.store, JobKind::DeploySoftware).await?,
+        under_way: deployments::under_way(&app.store, JobKind::DeploySoftware, app.clock.now()).await?,
         models,
     })
 }
 
+/// The clients of a figure of the page, as a filter.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn clients(app: &App, asked: FirmwareState) -> AppResult<ByFirmware> {
+    let takes = match asked {
+        FirmwareState::Phones => Takes::Phones,
+        FirmwareState::Updating => Takes::Updating,
+        FirmwareState::Outdated | FirmwareState::Due => {
+            let layers = layers::snapshot(app, &app.store).await?;
+            let shelf = Shelf::read(app).await?;
+            let bringing = Bringing::of(&layers);
+            let running = kept::running(app, bringing.asked()).await?;
+            if asked == FirmwareState::Due {
+                bringing.due(app, &shelf.served(app).await?, &running).await?.takes
+            } else {
+                Takes::Alike { filters: Vec::new(), alike: outdated(&shelf, &running) }
+            }
+        }
+    };
+    Ok(ByFirmware { asked, takes })
+}
+
+/// Like whom those are that run something older than what is here.
+fn outdated(shelf: &Shelf, running: &[Running]) -> Arc<[Alike]> {
+    let mut known: HashMap<(&str, Option<&str>), Option<SoftwareVersion>> = HashMap::new();
+    let mut alike = Vec::new();
+    for one in running.iter().filter(|one| one.active) {
+        let (model, family) = (one.model.as_str(), one.software_type.as_deref());
+        let newest = known
+            .entry((model, family))
+            .or_insert_with(|| shelf.newest(model, family).map(|(_, version)| version));
+        if is_older(one.version.as_deref(), *newest) {
+            alike.push(one.alike(Vec::new()));
+        }
+    }
+    // They were counted apart by whom templates reach.
+    alike.sort_unstable();
+    alike.dedup();
+    alike.into()
+}
+
 fn model_view(
     shelf: &Shelf,
+    served: &Served,
     model: String,
     software_type: Option<String>,
-    running: Vec<Running>,
+    running: &[&Running],
 ) -> FirmwareModel {
     let newest = shelf.newest(&model, software_type.as_deref());
     let newest_version = newest.map(|(_, version)| version);
@@ -108,7 +153,7 @@ fn model_view(
         if one.active && is_older(one.version.as_deref(), newest_version) {
             outdated += one.clients;
         }
-        *counted.entry(one.version).or_default() += one.clients;
+        *counted.entry(one.version.clone()).or_default() += one.clients;
     }
     let mut versions: Vec<FirmwareVersion> = counted
         .into_iter()
@@ -125,6 +170,7 @@ fn model_view(
         file: file.id,
         name: file.name.clone(),
         version: file.software_version.clone().unwrap_or_default(),
+        reason: served.gives(file).err().map(Reason::new),
     };
     FirmwareModel {
         outdated,
@@ -134,99 +180,4 @@ fn model_view(
         model,
         software_type,
     }
-}
-
-/// Templates that say something of software, with whom they reach. Clients are counted by the reaches they are in: which
-/// templates apply to them follows from that.
-struct Bringing<'a> {
-    templates: Vec<(&'a Template, Layer, usize)>,
-    reaches: Vec<Filter>,
-}
-
-impl<'a> Bringing<'a> {
-    fn of(layers: &'a Snapshot) -> Self {
-        let mut bringing = Self { templates: Vec::new(), reaches: Vec::new() };
-        if !layers.brings_files() {
-            return bringing;
-        }
-        let says = |template: &&Template| {
-            template.kind == TemplateKind::Default
-                && template.software_update != domain::layers::SoftwareUpdate::Ignored
-        };
-        for template in layers.layers.templates.values().filter(says) {
-            let Some(reach) = layers.reach_of(template.id) else { continue };
-            let place = bringing.reaches.iter().position(|other| *other == reach).unwrap_or_else(|| {
-                bringing.reaches.push(reach);
-                bringing.reaches.len() - 1
-            });
-            let attached = layers.layers.is_attached(template.id);
-            let layer = if attached { Layer::GroupTemplate } else { Layer::DefaultTemplate };
-            bringing.templates.push((template, layer, place));
-        }
-        bringing
-    }
-
-    fn are_few(&self) -> bool {
-        self.reaches.len() <= MOST_REACHES
-    }
-
-    /// The reaches that clients are counted by.
-    fn asked(&self) -> Vec<Filter> {
-        if self.are_few() { self.reaches.clone() } else { Vec::new() }
-    }
-
-    /// Clients whose rule would update them.
-    async fn due(&self, app: &App, layers: &Snapshot, running: &[Running]) -> AppResult<u64> {
-        if self.templates.is_empty() {
-            return Ok(0);
-        }
-        if !self.are_few() {
-            return survey(app).await;
-        }
-        let named: BTreeSet<FileId> =
-            self.templates.iter().flat_map(|(template, ..)| layers.files_of(template.id)).collect();
-        let files = wanted::read_files(&app.store, named).await?;
-        let mut due = 0;
-        let mut known: HashMap<(&str, Option<&str>, &[bool]), SoftwareWish> = HashMap::new();
-        for one in running.iter().filter(|one| one.active) {
-            let (model, family) = (one.model.as_str(), one.software_type.as_deref());
-            let wish = known.entry((model, family, &one.within)).or_insert_with(|| {
-                let applied: Vec<Applied<'_>> = self
-                    .templates
-                    .iter()
-                    .filter(|(.., place)| one.within.get(*place) == Some(&true))
-                    .map(|(template, layer, _)| Applied { template, layer: *layer, groups: Vec::new() })
-                    .collect();
-                wanted::wants(&applied, &files, Some(model), family).software
-            });
-            if let SoftwareWish::One { rule, file: Some(id), .. } = wish
-                && let Some(file) = files.get(id)
-                && is_software(file)
-                && let Some(version) = file.software_version.as_deref()
-                && matches!(
-                    software_verdict(*rule, one.version.as_deref(), version),
-                    SoftwareVerdict::Update | SoftwareVerdict::Downgrade
-                )
-            {
-                due += one.clients;
-            }
-        }
-        Ok(due)
-    }
-}
-
-/// Whether it is software that can be deployed.
-fn is_software(file: &File) -> bool {
-    file.state == FileState::Ready && file.file_type == Some(FileType::Software)
-}
-
-async fn survey(app: &App) -> AppResult<u64> {
-    let at = app.clock.now();
-    let mut survey = Survey::begin(app).await?;
-    let mut due = 0;
-    for some in survey.clients(at).await?.chunks(AT_ONCE) {
-        let stands = survey.stand(&app.store, some, at).await?;
-        due += stands.iter().filter(|stand| stand.software.outcome == "update").count() as u64;
-    }
-    Ok(due)
 }

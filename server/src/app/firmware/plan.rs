@@ -16,6 +16,7 @@ use super::{Shelf, is_older};
 use crate::App;
 use crate::app::caller::Caller;
 use crate::app::configuration::model_of;
+use crate::app::deployments::options::limit_faults;
 use crate::app::error::{AppError, AppResult};
 use crate::app::idempotency::{self, Created, IdempotencyKey};
 use crate::app::{plans, selection};
@@ -41,6 +42,10 @@ pub async fn plan(
     if let Some(earlier) = idempotency::earlier(app, caller, key).await? {
         return Ok(earlier);
     }
+    let faults = limit_faults("", query.error_limit, query.success_limit);
+    if !faults.is_empty() {
+        return Err(AppError::fields(faults));
+    }
     let everybody = || Targets { ids: None, filter: Some(TargetFilter::default()) };
     let clients = selection::clients(app, &query.targets.unwrap_or_else(everybody)).await?;
     let outdated = outdated(app, &clients).await?;
@@ -62,12 +67,12 @@ pub async fn plan(
         send_secrets_again: false,
         deployment: Some(NewDeployment {
             files: files.into_iter().map(deployed).collect(),
-            priority: Priority::Normal,
+            priority: query.priority.unwrap_or(Priority::Normal),
             allow_family_change: false,
             allow_downgrade: false,
             again: false,
-            error_limit: None,
-            success_limit: None,
+            error_limit: query.error_limit,
+            success_limit: query.success_limit,
         }),
     };
     plans::create(app, caller, new, key).await

@@ -175,7 +175,7 @@ pub async fn retry(app: &App, caller: &Caller, id: JobId, confirm: Option<u64>) 
     write_audit(app, &tx, caller, "job.retry", id, json!({"kind": job.kind})).await?;
     let expires_at = at.saturating_add(lifetime(app)).unwrap_or(Timestamp::MAX);
     jobs::set_stopping(&tx, id, false, Some(expires_at)).await?;
-    deployments::begin_retry(&tx, &job, &counts).await?;
+    deployments::begin_retry(&tx, id, at).await?;
     tx.commit().await?;
     let ended = [TargetState::Failed, TargetState::Timeout, TargetState::Partial, TargetState::Cancelled];
     change_all(app, id, &ended, Happening::Retry, None, at).await?;

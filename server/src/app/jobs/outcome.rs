@@ -17,7 +17,8 @@ use crate::store::audit::{Actor, ActorKind, NewRecord};
 use crate::store::items::NewItem;
 use crate::store::job_targets::{self, ItemResult, JobTarget};
 use crate::store::{
-    StoreResult, Tx, audit, calls, clients, diffs, drift, items, onboarding, refusals, secret_writes,
+    StoreResult, Tx, audit, calls, clients, diffs, drift, full_reads, items, onboarding, refusals,
+    secret_writes,
 };
 
 /// Item with the address of the server a phone is registered with: groups look at it (D-21).
@@ -189,7 +190,7 @@ pub async fn doubt(app: &App, tx: &Tx, target: &JobTarget, at: Timestamp) -> Sto
         .filter_map(|row| Some((app.store.item_number(&row.item.name)?, row.item.index)))
         .collect();
     if items::doubt(tx, client, &items).await? {
-        clients::forget_items_digest(tx, client, at).await?;
+        full_reads::forget_items_digest(tx, client, at).await?;
     }
     Ok(())
 }
@@ -247,7 +248,7 @@ async fn written(
     if let Some(address) = server.and_then(|row| row.to.as_deref()) {
         clients::set_server_address(tx, visit.client, address).await?;
     }
-    clients::forget_items_digest(tx, visit.client, at).await?;
+    full_reads::forget_items_digest(tx, visit.client, at).await?;
     drift::close(tx, visit.client, &settled).await?;
     let problems = among(&sent, problems);
     note_problems(app, tx, visit.client, target, &problems, at).await?;

@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 
 use super::{BATCH, cancel_rest, is_called_for, outcome, unless_deadlock};
 use crate::App;
-use crate::app::deployments::{pump, result};
+use crate::app::deployments::{overdue, pump, result};
 use crate::app::{clients, deployments};
 use crate::events::{Change, Resource};
 use crate::status::causes;
@@ -68,6 +68,7 @@ pub async fn run(app: App) {
 /// When the database refuses; the next pass tries again.
 pub async fn beat(app: &App, all: bool, orphans: bool) -> StoreResult<()> {
     let at = app.clock.now();
+    unless_deadlock(overdue::extend(app, at).await)?;
     for passage in [Passage::Due, Passage::Expired, Passage::Overdue] {
         pass(app, passage, at).await?;
     }

@@ -3,11 +3,14 @@
 
 mod deploy;
 mod fleet;
+mod returning;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use api::configuration::Reason;
-use api::plan::{ConflictView, LeftOutView, ParameterEntry, PlanKind, PlanSummary, WithheldView};
+use api::plan::{
+    BroughtBackFile, ConflictView, LeftOutView, ParameterEntry, PlanKind, PlanSummary, WithheldView,
+};
 use domain::catalogue::rules::{CrossFault, check_changes};
 use domain::catalogue::{Kind, ParameterKey, Value};
 use domain::client::ClientState;
@@ -63,6 +66,9 @@ pub(super) struct Remarks {
     /// Where templates of equal rank disagree, and did not before.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) conflicts: Vec<ConflictView>,
+    /// Files that are deleted and that a template brings back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) brought_back: Vec<BroughtBackFile>,
 }
 
 /// A value that changes for a client.

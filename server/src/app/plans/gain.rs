@@ -19,9 +19,9 @@ use crate::app::configuration::model_of;
 use crate::app::deployments::wanted::{self, Wants};
 use crate::app::error::{AppError, AppResult};
 use crate::app::jobs;
-use crate::app::layers::Snapshot;
 use crate::app::layers::change::FieldsChange;
 use crate::app::layers::settle::facts;
+use crate::app::layers::{self, Snapshot};
 use crate::store::client_list::{self, ClientFilter};
 use crate::store::files::File;
 use crate::store::{client_fields, clients, firmware, fleet};
@@ -36,7 +36,7 @@ const AT_ONCE: usize = 1_000;
 /// What a change brings to clients on their own. A client that has it already counts too: nobody looks into each phone
 /// for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Gain {
+pub(in crate::app) struct Gain {
     /// Active clients that get something.
     pub(super) clients: u64,
     /// Those among them that get software: they restart.
@@ -61,7 +61,12 @@ impl Gain {
     ///
     /// # Errors
     /// `too_many_targets`; `confirmation_required` with the number.
-    pub(super) fn check_confirmed(self, app: &App, caller: &Caller, confirm: Option<u64>) -> AppResult<()> {
+    pub(in crate::app) fn check_confirmed(
+        self,
+        app: &App,
+        caller: &Caller,
+        confirm: Option<u64>,
+    ) -> AppResult<()> {
         self.check_number(app, caller)?;
         if self.clients > confirm_beyond(app, caller) && confirm != Some(self.clients) {
             let text =
@@ -97,12 +102,71 @@ pub(super) async fn gain(
     if fields.is_none() && old == new {
         return Ok(Gain::default());
     }
-    let named = old.values().chain(new.values()).flat_map(|one| one.template.files.iter().copied());
-    let named: BTreeSet<FileId> = named.collect();
-    let files = wanted::read_files(&app.store, named).await?;
+    let files = wanted::read_files(&app.store, named(&old, &new)).await?;
     if let Some(fields) = fields {
         return of_fields(app, after, &files, fields).await;
     }
+    let (before, after) = (Side { layers: before, files: &files }, Side { layers: after, files: &files });
+    count(app, &before, &after, gains).await
+}
+
+/// What it brings to clients that other things are said of a file which templates have: it may fit more of them, or be
+/// newer than what they run. Nothing when no template has it.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub(in crate::app) async fn of_file(app: &App, before: &File, after: &File) -> AppResult<Gain> {
+    let layers = layers::snapshot(app, &app.store).await?;
+    let bringing = bringing(&layers);
+    let has_it = bringing.values().any(|one| one.template.files.contains(&before.id));
+    if app.settings.text(SettingKey::DeploymentsByRule) == "off" || !has_it {
+        return Ok(Gain::default());
+    }
+    let old = wanted::read_files(&app.store, named(&bringing, &bringing)).await?;
+    let new = {
+        let mut new = old.clone();
+        new.insert(after.id, after.clone());
+        new
+    };
+    let is_another = before.name != after.name
+        || before.file_type != after.file_type
+        || before.software_version != after.software_version;
+    let id = before.id;
+    let judge = move |had: &Wants, gets: &Wants| {
+        let has = |wants: &Wants| wants.files.files.iter().any(|wanted| wanted.file == id);
+        let runs = |wants: &Wants| matches!(&wants.software, SoftwareWish::One { file: Some(file), .. } if *file == id);
+        let file = has(gets) && (is_another || !has(had));
+        let software = runs(gets) && (is_another || !runs(had));
+        // What wins once this file does not any more comes as well.
+        let (other_file, other_software) = gains(had, gets);
+        (file || software || other_file, software || other_software)
+    };
+    let (before, after) = (Side { layers: &layers, files: &old }, Side { layers: &layers, files: &new });
+    count(app, &before, &after, judge).await
+}
+
+/// Templates and the files they have, before or after a change.
+struct Side<'a> {
+    layers: &'a Snapshot,
+    files: &'a BTreeMap<FileId, File>,
+}
+
+fn named(
+    old: &BTreeMap<TemplateId, Bringing<'_>>,
+    new: &BTreeMap<TemplateId, Bringing<'_>>,
+) -> BTreeSet<FileId> {
+    old.values().chain(new.values()).flat_map(|one| one.template.files.iter().copied()).collect()
+}
+
+/// Counts the clients that get something, and those that get software, as `judge` says of what they wanted before and want
+/// after.
+async fn count(
+    app: &App,
+    before: &Side<'_>,
+    after: &Side<'_>,
+    judge: impl Fn(&Wants, &Wants) -> (bool, bool),
+) -> AppResult<Gain> {
+    let (old, new) = (bringing(before.layers), bringing(after.layers));
     let mut reaches: Vec<&Filter> = Vec::new();
     for one in old.values().chain(new.values()) {
         if !reaches.contains(&&one.reach) {
@@ -110,7 +174,7 @@ pub(super) async fn gain(
         }
     }
     if reaches.len() > MOST_REACHES {
-        return one_by_one(app, before, after, &files).await;
+        return one_by_one(app, before, after, judge).await;
     }
     let filters: Vec<Filter> = reaches.iter().map(|reach| (*reach).clone()).collect();
     let mut gain = Gain::default();
@@ -118,7 +182,7 @@ pub(super) async fn gain(
     for one in firmware::running(&app.store, &filters).await?.into_iter().filter(|one| one.active) {
         let key = (one.model, one.software_type, one.within);
         let gets = *known.entry(key).or_insert_with_key(|(model, family, within)| {
-            let wants = |bringing: &BTreeMap<TemplateId, Bringing<'_>>| {
+            let wants = |bringing: &BTreeMap<TemplateId, Bringing<'_>>, files| {
                 let is_within = |one: &&Bringing<'_>| {
                     let place = reaches.iter().position(|reach| **reach == one.reach);
                     place.and_then(|place| within.get(place)) == Some(&true)
@@ -129,9 +193,9 @@ pub(super) async fn gain(
                     .map(|one| Applied { template: one.template, layer: one.layer, groups: Vec::new() })
                     .collect();
                 let model = Some(model.as_str()).filter(|model| !model.is_empty());
-                wanted::wants(&applied, &files, model, family.as_deref())
+                wanted::wants(&applied, files, model, family.as_deref())
             };
-            gains(&wants(&old), &wants(&new))
+            judge(&wants(&old, before.files), &wants(&new, after.files))
         });
         gain.add(gets, one.clients);
     }
@@ -207,9 +271,9 @@ async fn of_fields(
 /// Every client by itself, where there are too many different reaches.
 async fn one_by_one(
     app: &App,
-    before: &Snapshot,
-    after: &Snapshot,
-    files: &BTreeMap<FileId, File>,
+    before: &Side<'_>,
+    after: &Side<'_>,
+    judge: impl Fn(&Wants, &Wants) -> (bool, bool),
 ) -> AppResult<Gain> {
     let filter = ClientFilter { state: Some(ClientState::Active), ..ClientFilter::default() };
     let ids = client_list::ids(&app.store, &filter, app.clock.now()).await?;
@@ -219,20 +283,20 @@ async fn one_by_one(
     for some in ids.chunks(AT_ONCE) {
         let mut fields: HashMap<ClientId, BTreeMap<String, String>> = HashMap::new();
         // Nobody has values for fields that nobody has made.
-        if !after.fields.is_empty() {
+        if !after.layers.fields.is_empty() {
             fields.extend(client_fields::of_clients(&app.store, some).await?);
         }
         for client in fleet::clients(&app.store, some).await? {
             let facts = facts(&client, fields.get(&client.id).unwrap_or(&none));
-            let (old, new) = (before.layers.applying(&facts), after.layers.applying(&facts));
+            let (old, new) = (before.layers.layers.applying(&facts), after.layers.layers.applying(&facts));
             let (model, family) = (model_of(&client), client.software_type.as_deref());
             let by = |applied: &[Applied<'_>]| -> Vec<(TemplateId, bool)> {
                 applied.iter().map(|one| (one.template.id, !one.groups.is_empty())).collect()
             };
             let key = (by(&old), by(&new), model.map(str::to_owned), family.map(str::to_owned));
             let gets = *known.entry(key).or_insert_with(|| {
-                let wants = |applied: &[Applied<'_>]| wanted::wants(applied, files, model, family);
-                gains(&wants(&old), &wants(&new))
+                let wants = |applied: &[Applied<'_>], files| wanted::wants(applied, files, model, family);
+                judge(&wants(&old, before.files), &wants(&new, after.files))
             });
             gain.add(gets, 1);
         }

@@ -5,7 +5,7 @@ mod apply;
 mod changes;
 mod draft;
 mod fleet;
-mod gain;
+pub(super) mod gain;
 
 pub use apply::apply;
 pub(super) use draft::{pending, withheld};
@@ -361,6 +361,7 @@ fn target_view(target: PlanTarget) -> AppResult<PlanTargetView> {
         left_out: remarks.left_out,
         withheld: remarks.withheld,
         conflicts: remarks.conflicts,
+        brought_back: remarks.brought_back,
         excluded: target.excluded.map(|code| Reason { code, args: remarks.args }),
     })
 }

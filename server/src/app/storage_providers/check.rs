@@ -1,5 +1,5 @@
-//! Whether storage providers do what they should: tried when somebody asks, looked at every five minutes where files are
-//! kept, and noted by whoever meets an error.
+//! Whether storage providers do what they should: tried when somebody asks, looked at every five minutes, and noted
+//! by whoever meets an error.
 
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::super::caller::Caller;
+use super::super::deployments::unserved;
 use super::super::error::{AppError, AppResult};
 use super::{fields, open};
 use crate::App;
@@ -75,8 +76,16 @@ pub async fn try_new(app: &App, caller: &Caller, mut new: NewProvider) -> AppRes
 pub async fn try_stored(app: &App, id: ProviderId) -> AppResult<ProviderChecked> {
     let provider = rows::by_id(&app.store, id).await?.ok_or_else(AppError::not_found)?;
     let result = tried(open::stored(app, &provider)?).await;
-    note(app, id, Some(provider.revision), result.as_ref().map(|_| ())).await?;
+    // Before those are told that wait for it.
     app.file_server.ask_again();
+    note(app, id, Some(provider.revision), result.as_ref().map(|_| ())).await?;
+    if provider.takes_files == Some(false) {
+        // Somebody looks after it: it may take files by now, which the next upload finds out.
+        note_takes_files(app, id, provider.revision, None).await?;
+    }
+    if result.is_ok() {
+        unserved::look_again(app).await?;
+    }
     Ok(view(&result))
 }
 
@@ -121,6 +130,7 @@ pub(super) async fn note(
     if is_news && let Err(error) = result {
         tracing::warn!(provider = before.name, error = causes(error), "a storage provider failed");
     }
+    let turned_good = before.health == ProviderHealth::Bad && health == ProviderHealth::Good;
     let turned_bad = is_news && health == ProviderHealth::Bad && before.health != ProviderHealth::Bad;
     let has_files = turned_bad && rows::figures(&app.store).await?.contains_key(&id);
     let tx = app.store.begin().await?;
@@ -145,20 +155,40 @@ pub(super) async fn note(
     if told {
         app.events.publish(Resource::Notifications, Change::Created, "");
     }
+    if turned_good && let Err(error) = unserved::look_again(app).await {
+        // They are looked at after a while in any case.
+        tracing::info!(error = causes(&error), "what waits for a storage provider was not told of it");
+    }
     Ok(())
 }
 
-/// Tries all providers that have files; a background task every five minutes. Gives their number.
+/// Notes whether a provider of some revision takes files; `None` when that is to be found out anew.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn note_takes_files(
+    app: &App,
+    id: ProviderId,
+    revision: i64,
+    takes: Option<bool>,
+) -> StoreResult<()> {
+    let tx = app.store.begin().await?;
+    let noted = rows::set_takes_files(&tx, id, revision, takes).await?;
+    tx.commit().await?;
+    if noted {
+        app.events.publish(Resource::StorageProviders, Change::Updated, id);
+    }
+    Ok(())
+}
+
+/// Tries all providers; a background task every five minutes. Gives their number.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn look(app: &App) -> StoreResult<u64> {
-    let figures = rows::figures(&app.store).await?;
     let providers = rows::all(&app.store).await?;
-    let used: Vec<Provider> =
-        providers.into_iter().filter(|provider| figures.contains_key(&provider.id)).collect();
-    let number = used.len() as u64;
-    let mut looks = stream::iter(used).map(|provider| look_at(app, provider)).buffer_unordered(AT_ONCE);
+    let number = providers.len() as u64;
+    let mut looks = stream::iter(providers).map(|provider| look_at(app, provider)).buffer_unordered(AT_ONCE);
     let mut refused: Option<StoreError> = None;
     while let Some(done) = looks.next().await {
         refused = refused.or(done.err());

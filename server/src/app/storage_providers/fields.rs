@@ -207,6 +207,7 @@ pub(super) fn new(app: &App, caller: &Caller, new: NewProvider) -> AppResult<(Pr
         ftp_username: new.ftp_username.trim().to_owned(),
         ftp_secret: None,
         folder: hex::encode(app.entropy.bytes::<6>()?),
+        takes_files: None,
         health: ProviderHealth::Unknown,
         checked_at: None,
         error: None,

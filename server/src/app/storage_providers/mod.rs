@@ -11,8 +11,8 @@ pub mod run;
 pub mod scan;
 mod walk;
 
-pub use check::note_health;
-pub use open::{failed, ftp_secret, open};
+pub use check::{note_health, note_takes_files};
+pub use open::{failed, ftp_secret, open, stored};
 
 use std::collections::HashMap;
 
@@ -89,6 +89,8 @@ fn view(provider: Provider, (files, bytes): (u64, u64)) -> ProviderView {
         ftp_url: provider.ftp_url,
         ftp_username: provider.ftp_username,
         has_ftp_secret: provider.ftp_secret.is_some(),
+        // Nobody needs to try the directory of this installation.
+        writable: provider.takes_files.or((provider.kind == ProviderKind::BuiltIn).then_some(true)),
         health: provider.health,
         checked_at: provider.checked_at,
         error: provider.error.map(|(code, args)| Reason { code, args }),
@@ -271,6 +273,7 @@ pub async fn change(
         if fields::reaches_elsewhere(&before, &after) {
             // What was found out about the old place says nothing of the new one.
             rows::set_health(&tx, id, after.revision + 1, ProviderHealth::Unknown, None, None).await?;
+            rows::set_takes_files(&tx, id, after.revision + 1, None).await?;
             // A scan that runs begins anew, there.
             provider_scans::take_away(&tx, id).await?;
         }
@@ -317,7 +320,12 @@ fn in_use(uses: &Uses) -> AppError {
 
 fn uses_view(uses: Uses) -> FileUse {
     let templates = uses.templates.into_iter().map(|(id, name)| TemplateUse { id, name });
-    FileUse { templates: templates.collect(), jobs: uses.jobs }
+    FileUse {
+        templates: templates.collect(),
+        templates_total: uses.templates_total,
+        jobs: uses.jobs,
+        jobs_total: uses.jobs_total,
+    }
 }
 
 /// Deletes a provider with the files that are known of it; its objects stay where they are.

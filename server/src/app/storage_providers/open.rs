@@ -40,11 +40,11 @@ pub async fn open(app: &App, on: &impl Source, id: ProviderId) -> AppResult<(Pro
     Ok((provider, storage))
 }
 
-/// A stored provider, ready to be asked.
+/// A stored provider, ready to be asked. Connects to nobody.
 ///
 /// # Errors
 /// When its secret cannot be opened. Inside: when its address is refused.
-pub(super) fn stored(app: &App, provider: &Provider) -> AppResult<Result<Storage, StorageError>> {
+pub fn stored(app: &App, provider: &Provider) -> AppResult<Result<Storage, StorageError>> {
     let sealed = provider.secret.as_deref();
     let secret = sealed.map(|sealed| app.vault.open(&place(provider.id), sealed)).transpose()?;
     Ok(with_secret(app, provider, secret))

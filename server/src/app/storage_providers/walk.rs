@@ -1,5 +1,6 @@
 //! One scan of a storage provider for files: its list is gone through, and of what is new or changed the beginning and the
-//! end are read, which say what it is. Nothing is kept of the content.
+//! end are read, which say what it is; all of it where they do not and its name says firmware. Nothing is kept of the
+//! content.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -7,9 +8,9 @@ use std::time::Duration;
 use domain::file::{FileFacts, FileState, ProviderScanState, clean_name};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::super::error::AppError;
 use super::super::files::adopt::{Adopted, Found, adopt};
@@ -41,11 +42,11 @@ const AT_ONCE: usize = 8;
 /// Looks after which the lease is renewed.
 const RENEW: u32 = 20;
 
+/// Longest time for reading all of an object. One whose beginning and end say what it is needs none of it.
+const LONGEST_SEARCH: Duration = Duration::from_secs(10 * 60);
+
 /// Waits between the tries of what failed for a reason that may pass.
 const WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
-
-/// An upload is at the provider before its file is here; what is older than this and has none is left over.
-const LEFT_OVER: SignedDuration = SignedDuration::from_hours(24);
 
 /// Why a scan broke off.
 #[derive(Debug, thiserror::Error)]
@@ -320,8 +321,7 @@ impl Walk<'_> {
     /// Whether an object was uploaded to this provider, and became no file or one that was deleted. What was uploaded to
     /// other providers and by other installations is left alone.
     fn is_left_over(&self, object: &Object) -> bool {
-        let now = self.app.clock.now();
-        let is_old = object.modified.is_some_and(|modified| now.duration_since(modified) >= LEFT_OVER);
+        let is_old = objects::is_left_over(self.app, object.modified);
         let prefix = objects::own_prefix(self.app, self.provider);
         let is_ours = prefix.is_some_and(|prefix| object.key.starts_with(&prefix));
         is_old && is_ours && !self.known.contains_key(&object.key)
@@ -355,7 +355,30 @@ impl Walk<'_> {
                 reading.collect(tail).await?
             }
         };
-        Ok(describe::facts(&clean_name(&object.key), object.size, &beginning, &end))
+        let name = clean_name(&object.key);
+        let facts = describe::facts(&name, object.size, &beginning, &end);
+        if object.size > head && describe::may_be_firmware(&facts, &name) {
+            return self.search(object, facts).await;
+        }
+        Ok(facts)
+    }
+
+    /// What all of an object says whose beginning and end say nothing. An object that breaks off or takes too long is
+    /// described by people.
+    async fn search(&self, object: &Object, facts: FileFacts) -> Result<FileFacts, StorageError> {
+        let read = async {
+            let mut reading = self.storage.read(&object.key, None, object.tag.as_deref()).await?;
+            let mut search = content::Search::default();
+            while let Some(piece) = reading.bytes.next().await {
+                search.read(&piece?);
+            }
+            Ok::<_, StorageError>(search)
+        };
+        match timeout(LONGEST_SEARCH, read).await {
+            Ok(Ok(search)) => Ok(search.complete(facts)),
+            Ok(Err(error)) if error.fault() != Fault::LiedAboutLength => Err(error),
+            Ok(Err(_)) | Err(_) => Ok(facts),
+        }
     }
 
     /// Notes what is gone, when the whole list was seen, and ends the scan.

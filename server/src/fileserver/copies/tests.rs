@@ -19,7 +19,7 @@ use super::super::blocks::Blocks;
 use super::super::contents::{Contents, Handle};
 use super::super::error::ContentsError;
 use super::super::fetch::{Incoming, Origin};
-use super::{Asker, Copies, PAUSE, Wanted};
+use super::{Asker, Copies, Locks, PAUSE, Wanted};
 use crate::storage::{Fault, StorageError};
 use crate::store::files::File;
 
@@ -52,6 +52,7 @@ fn file(key: &str, sha256: Option<String>) -> File {
         created_at: Timestamp::UNIX_EPOCH,
         created_by: String::new(),
         updated_at: Timestamp::UNIX_EPOCH,
+        content_changed_at: Timestamp::UNIX_EPOCH,
         revision: 1,
     }
 }
@@ -351,6 +352,67 @@ async fn a_node_that_starts_leaves_alone_what_another_one_is_fetching() {
     assert_eq!(read(handle).await.unwrap(), content(9));
     assert!(names(directory.path())[0].ends_with(".copy"));
     drop(second);
+}
+
+/// A directory in which nothing can be locked, as on some network file systems.
+const NONE: Locks =
+    Locks { lock: |_| Err(no_locks()), try_lock: |_| Err(std::fs::TryLockError::Error(no_locks())) };
+
+fn no_locks() -> std::io::Error {
+    std::io::ErrorKind::Unsupported.into()
+}
+
+#[tokio::test]
+async fn leftovers_that_cannot_be_locked_stop_nobody_and_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = async || Arc::new(Copies::open_with(directory.path(), "node", NONE).await.unwrap());
+    let get = async |copies: &Arc<Copies>, key: &str, fake: &Fake| {
+        copies.get(&wanted(key), fake.clone(), Asker::Phone, MUCH).await.unwrap()
+    };
+    let kept = Fake::new(content(16), &[]);
+    assert_eq!(read(get(&open().await, "a", &kept).await).await.unwrap(), content(16));
+    // Somebody else is in the middle of it, or was.
+    let leftover = format!("{}-other.1.part", wanted("b").name());
+    tokio::fs::write(directory.path().join(&leftover), b"half").await.unwrap();
+
+    let again = open().await;
+    assert_eq!(read(get(&again, "a", &kept).await).await.unwrap(), content(16));
+    assert_eq!(kept.asked(), [0], "the copy was found");
+    // The file of the leftover is fetched from its beginning, and a node that starts meanwhile leaves it alone.
+    let fake = Fake::new(content(17), &[Act::Hold]);
+    let handle = get(&again, "b", &fake).await;
+    let third = open().await;
+    fake.0.go_on.notify_one();
+    assert_eq!(read(handle).await.unwrap(), content(17));
+    assert_eq!(read(get(&third, "a", &kept).await).await.unwrap(), content(16));
+    assert_eq!(tokio::fs::read(directory.path().join(&leftover)).await.unwrap(), b"half");
+    let left = names(directory.path());
+    assert_eq!(left.iter().filter(|name| name.ends_with(".copy")).count(), 2, "{left:?}");
+    assert_eq!(left.iter().filter(|name| name.ends_with(".part")).count(), 1, "{left:?}");
+    // Where it can be locked, it goes.
+    copies(directory.path()).await;
+    assert!(!names(directory.path()).contains(&leftover));
+}
+
+#[tokio::test]
+async fn what_is_no_file_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (sha256, key) = (hex::encode([7; 32]), wanted("a").name().to_owned());
+    for name in ["x-node.1.part", &format!("{key}-{sha256}.copy")] {
+        tokio::fs::create_dir(directory.path().join(name)).await.unwrap();
+        tokio::fs::write(directory.path().join(name).join("inside"), b"somebody's").await.unwrap();
+    }
+    std::os::unix::net::UnixListener::bind(directory.path().join("y-node.1.part")).unwrap();
+    std::os::unix::fs::symlink("z-node.1.part", directory.path().join("z-node.1.part")).unwrap();
+    let fifo = std::process::Command::new("mkfifo").arg(directory.path().join("f-node.1.part")).status();
+    assert!(fifo.unwrap().success());
+    let before = names(directory.path());
+    let opened = tokio::time::timeout(Duration::from_secs(10), copies(directory.path())).await;
+    let copies = opened.expect("nobody waits for a writer of a pipe");
+    assert_eq!(names(directory.path()), before);
+    let fake = Fake::new(content(18), &[]);
+    let handle = copies.get(&wanted("a"), fake, Asker::Phone, MUCH).await.unwrap();
+    assert_eq!(read(handle).await.unwrap(), content(18));
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ pub enum Kind {
     PurgeContactCounts,
     /// Deletes scans that were over long ago.
     PurgeScans,
-    /// Forgets download addresses whose time was over long ago.
+    /// Forgets download addresses whose time was over long ago, and offers of firmware that is gone.
     PurgeDownloads,
     /// Clears up after uploads and deleted files.
     SweepFiles,

@@ -1,4 +1,4 @@
-//! Storage providers: those with files are tried every five minutes, all are scanned for files every night.
+//! Storage providers: all are tried every five minutes and scanned for files every night.
 
 use super::super::TaskError;
 use crate::App;
