@@ -148,7 +148,7 @@ pub fn save(blob: &JsValue, name: &str) {
 }
 
 /// Has the browser fetch an address and save it, without the page in between: for what is too large for the page.
-/// A refusal is shown by the browser.
+/// A refusal is shown by the browser, as a failed download and nothing more: [`crate::client::probe`] asks why.
 pub fn download(address: &str) {
     let anchor =
         document().create_element("a").ok().and_then(|element| element.dyn_into::<HtmlElement>().ok());

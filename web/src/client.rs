@@ -97,8 +97,18 @@ impl Call {
     /// # Errors
     /// Everything but an answer below 400 with the JSON that is expected.
     pub async fn answer<T: DeserializeOwned>(self) -> Result<T, Failure> {
-        let text = self.send().await?;
-        serde_json::from_str(&text).map_err(|_| Failure::not_understood(None))
+        self.created().await.map(|(thing, _)| thing)
+    }
+
+    /// As [`Self::answer`], of a call that makes something. Also says whether the thing was there before this call: then
+    /// nothing was made.
+    ///
+    /// # Errors
+    /// As [`Self::answer`].
+    pub async fn created<T: DeserializeOwned>(self) -> Result<(T, bool), Failure> {
+        let Answered { text, replayed } = self.send().await?;
+        let thing = serde_json::from_str(&text).map_err(|_| Failure::not_understood(None))?;
+        Ok((thing, replayed))
     }
 
     /// Sends it; the answer has nothing to read.
@@ -109,8 +119,8 @@ impl Call {
         self.send().await.map(drop)
     }
 
-    /// The text of the answer. Not generic, which keeps the program small.
-    async fn send(self) -> Result<String, Failure> {
+    /// The answer as it came. Not generic, which keeps the program small.
+    async fn send(self) -> Result<Answered, Failure> {
         let guard = Abort::new();
         let changes = self.method != Method::GET;
         let request = self.request(changes, &guard)?;
@@ -119,7 +129,8 @@ impl Call {
             return Err(Failure::offline());
         };
         session::set_online(true);
-        let answer = read(response).await;
+        let replayed = response.headers().get("idempotency-replayed").is_some();
+        let answer = read(response).await.map(|text| Answered { text, replayed });
         if let Err(failure) = &answer {
             session::note_failure(failure, changes);
         }
@@ -146,6 +157,13 @@ impl Call {
         };
         request.map_err(|_| Failure::not_understood(None))
     }
+}
+
+/// What came back.
+struct Answered {
+    text: String,
+    /// It is what an earlier call has made.
+    replayed: bool,
 }
 
 /// Reads something.
@@ -177,7 +195,29 @@ pub async fn post<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Res
 /// # Errors
 /// As [`Call::answer`].
 pub async fn file(path: &str) -> Result<String, Failure> {
-    Call { method: Method::GET, path: path.to_owned(), headers: Vec::new(), body: Body::None }.send().await
+    let call = Call { method: Method::GET, path: path.to_owned(), headers: Vec::new(), body: Body::None };
+    call.send().await.map(|answered| answered.text)
+}
+
+/// Whether the server gives a file, and why not: the browser tells nothing of that where it fetches something itself. Only
+/// the head of the answer is waited for. `address` is whole, with its prefix and query.
+///
+/// # Errors
+/// When the server refuses or cannot be reached.
+pub async fn probe(address: &str) -> Result<(), Failure> {
+    let guard = Abort::new();
+    // Asking for the head alone (HEAD) would not make the server look for the content.
+    let headers = vec![("Range", "bytes=0-0".to_owned())];
+    let call = Call { method: Method::GET, path: address.to_owned(), headers, body: Body::None };
+    let Ok(response) = call.request(false, &guard)?.send().await else {
+        session::set_online(false);
+        return Err(Failure::offline());
+    };
+    session::set_online(true);
+    if response.status() < 400 {
+        return Ok(());
+    }
+    read(response).await.map(drop).inspect_err(|failure| session::note_failure(failure, false))
 }
 
 /// Fetches a file of the server, an export for instance, and has the browser save it. A link could do that too, but

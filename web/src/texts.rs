@@ -89,6 +89,15 @@ pub fn worded(language: Language, table: &str, code: &str, args: &Args) -> Strin
     find(language, table, code).map_or_else(|| code.to_owned(), |text| fill(language, text, args))
 }
 
+/// Why something is as it is: the sentence of its code, and behind it that of the reason in its arguments, when it has
+/// one: "It does not fit this client. This type of client takes other formats."
+pub fn reason(language: Language, code: &str, args: &Args) -> String {
+    const TABLE: &str = "reason";
+    let said = worded(language, TABLE, code, args);
+    let inner = args.get(TABLE).and_then(Value::as_str).and_then(|inner| find(language, TABLE, inner));
+    inner.map_or_else(|| said.clone(), |inner| format!("{said} {}", fill(language, inner, args)))
+}
+
 /// The text of a word, when there is one.
 pub fn find(language: Language, table: &str, code: &str) -> Option<&'static str> {
     let key = format!("{table}.{code}");

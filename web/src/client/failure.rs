@@ -87,7 +87,10 @@ impl Failure {
         let problem = self.problem.as_ref()?;
         let error = problem.errors.iter().find(|error| error.field == field)?;
         Some(if texts::find(language, "field", &error.code).is_some() {
-            texts::worded(language, "field", &error.code, &error.args)
+            let mut args = error.args.clone();
+            // What a file is instead of what was said: the only word of the API that stands in a text for fields.
+            translate(language, &mut args, "format", "file-format");
+            texts::worded(language, "field", &error.code, &args)
         } else {
             error.message.clone()
         })
@@ -121,17 +124,22 @@ fn in_words(language: Language, problem: &Problem) -> Args {
         Code::NotConvertible => ("reason", "not-convertible"),
         _ => return args,
     };
+    translate(language, &mut args, name, table);
+    args
+}
+
+/// Puts the words of a table in the place of a word of the API.
+fn translate(language: Language, args: &mut Args, name: &str, table: &str) {
     let word = args.get(name).and_then(|word| word.as_str()).map(|word| texts::word(language, table, word));
     if let Some(word) = word {
         args.insert(name.to_owned(), word.into());
     }
-    args
 }
 
 #[cfg(test)]
 mod tests {
     use super::Failure;
-    use api::{Args, Code, Problem};
+    use api::{Args, Code, FieldError, Problem};
 
     #[test]
     fn words_of_the_api_in_a_problem_are_translated() {
@@ -151,6 +159,24 @@ mod tests {
         });
         let text = failure.text(crate::texts::Language::German);
         assert!(text.contains("Depot") && text.contains("Zertifikat"), "{text}");
+    }
+
+    #[test]
+    fn words_of_the_api_at_a_field_are_translated() {
+        let code = Code::InvalidFields;
+        let error = FieldError::new("/file_type", "content_of_other_type", "is png").arg("format", "png");
+        let failure = Failure::refused(Problem {
+            kind: code.urn(),
+            title: code.title().to_owned(),
+            status: code.status(),
+            code,
+            detail: String::new(),
+            args: Args::new(),
+            errors: vec![error],
+            request_id: None,
+        });
+        let text = failure.field(crate::texts::Language::German, "/file_type").unwrap_or_default();
+        assert!(text.contains("PNG-Bild") && !text.contains("png"), "{text}");
     }
 
     #[test]

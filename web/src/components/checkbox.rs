@@ -42,6 +42,9 @@ pub fn PlainCheckbox(
     /// Some of what it stands for is ticked.
     #[prop(optional, into)]
     mixed: Signal<bool>,
+    /// Tab does not stop at it, because what it stands in does the same by keyboard: a row that takes the focus itself.
+    #[prop(optional)]
+    no_stop: bool,
     /// When it is pressed; the argument says whether Shift was held.
     #[prop(into)]
     on_press: Callback<bool>,
@@ -58,7 +61,7 @@ pub fn PlainCheckbox(
             aria-labelledby=labelled
             prop:checked=move || checked.get()
             prop:indeterminate=move || mixed.get()
-            tabindex="-1"
+            tabindex=no_stop.then_some("-1")
             on:click=move |event| {
                 event.stop_propagation();
                 on_press.run(event.shift_key());

@@ -14,7 +14,8 @@ use crate::texts::{self, lang};
 /// Most values shown at a time.
 const SHOWN: usize = 50;
 
-/// One value of many.
+/// One value of many. A choice without a value stands for none of them: then the field is empty and shows its label as a
+/// placeholder, so that nobody types into words.
 #[component]
 pub fn Combobox(
     /// What is asked.
@@ -31,6 +32,10 @@ pub fn Combobox(
     /// What is typed counts as well, even when it is no choice.
     #[prop(optional)]
     free: bool,
+    /// Says whether what stands in the field is no choice: the form shall not be sent then, because its value is not what
+    /// is read. What was typed stays there. Without it the label of the value comes back when the field is left.
+    #[prop(optional)]
+    unclear: Option<RwSignal<bool>>,
     /// A sentence that helps.
     #[prop(optional, into)]
     help: Signal<Option<String>>,
@@ -41,35 +46,58 @@ pub fn Combobox(
     let id = fresh_id("combo");
     let below = describing(&id);
     let typed = RwSignal::new(String::new());
-    // Shows the label of the value, also when it comes later or is set from outside.
-    Effect::new(move |_| {
-        let now = value.get();
-        let known = choices.with(|choices| choices.iter().find(|choice| choice.value == now).cloned());
-        match known {
-            Some(choice) => typed.set(choice.label),
-            None if free || now.is_empty() => typed.set(now),
-            None => {}
-        }
-    });
+    let stays = unclear.is_some();
+    let unclear = unclear.unwrap_or_else(|| RwSignal::new(false));
     // What was typed and left, and is no choice.
     let missed = RwSignal::new(None::<String>);
     let take = Callback::new(move |choice: Choice| {
         missed.set(None);
-        typed.set(choice.label);
+        unclear.set(false);
+        typed.set(text_of(&choice));
         value.set(choice.value);
     });
-    let settle = Callback::new(move |text: String| {
+    // Shows the label of the value, also when it comes later or is set from outside.
+    Effect::new(move |before: Option<String>| {
+        let now = value.get();
+        let known = choices.with(|choices| choices.iter().find(|choice| choice.value == now).cloned());
+        if unclear.get_untracked() && before.as_ref() == Some(&now) {
+            // Only the choices are others: what is typed stays, and perhaps it is one of them now.
+            let text = missed.get_untracked();
+            let found = text.and_then(|text| choices.with_untracked(|choices| named(choices, &text)));
+            if let Some(choice) = found {
+                take.run(choice);
+            }
+            return now;
+        }
+        let text = match known {
+            Some(choice) => Some(text_of(&choice)),
+            None => (free || now.is_empty()).then(|| now.clone()),
+        };
+        if let Some(text) = text {
+            unclear.set(false);
+            typed.set(text);
+        }
+        now
+    });
+    // What the field shows of the value.
+    let shown = move || {
         let now = value.get_untracked();
         let known =
             choices.with_untracked(|choices| choices.iter().find(|choice| choice.value == now).cloned());
-        let shown = known.map_or(now, |choice| choice.label);
-        if free || text.trim().is_empty() || text == shown {
+        known.map_or(now, |choice| text_of(&choice))
+    };
+    let settle = Callback::new(move |text: String| {
+        let shown = shown();
+        if free || is_clear(&text, &shown) {
             return;
         }
         match choices.with_untracked(|choices| named(choices, &text)) {
             Some(choice) => take.run(choice),
             None => {
-                typed.set(shown);
+                if !stays {
+                    unclear.set(false);
+                    typed.set(shown);
+                }
                 missed.set(Some(text));
             }
         }
@@ -77,12 +105,20 @@ pub fn Combobox(
     let error = Signal::derive(move || error.get().or_else(|| missed.get().map(not_in_list)));
     let typing = Callback::new(move |text: String| {
         missed.set(None);
-        if free || text.is_empty() {
+        if free {
             value.set(text.clone());
+        } else if text.trim().is_empty() {
+            value.set(String::new());
         }
+        unclear.set(!free && !is_clear(&text, &shown()));
         if let Some(search) = search {
             search.run(text);
         }
+    });
+    let placeholder = Signal::derive(move || {
+        choices.with(|choices| {
+            choices.iter().find(|choice| choice.value.is_empty()).map(|choice| choice.label.clone())
+        })
     });
     let control = id.clone();
     view! {
@@ -93,6 +129,7 @@ pub fn Combobox(
                 typed=typed
                 choices=choices
                 filter=search.is_none()
+                placeholder=placeholder
                 wrong=Signal::derive(move || error.get().is_some())
                 take=take
                 typing=typing
@@ -101,6 +138,17 @@ pub fn Combobox(
             />
         </FieldFrame>
     }
+}
+
+/// What stands in the field when this is chosen.
+fn text_of(choice: &Choice) -> String {
+    if choice.value.is_empty() { String::new() } else { choice.label.clone() }
+}
+
+/// Whether a text says nothing else than the value: it is what the field shows of it, or nothing at all.
+fn is_clear(text: &str, shown: &str) -> bool {
+    let text = text.trim();
+    text.is_empty() || text == shown.trim()
 }
 
 /// The choice that is called so, in any case of letters.
@@ -185,6 +233,7 @@ pub fn Choices(
                 typed=typed
                 choices=left
                 filter=true
+                placeholder=Signal::derive(|| None)
                 wrong=Signal::derive(move || error.get().is_some())
                 take=take
                 typing=Callback::new(move |_: String| missed.set(None))
@@ -207,6 +256,7 @@ fn Typing(
     typed: RwSignal<String>,
     choices: Signal<Vec<Choice>>,
     filter: bool,
+    placeholder: Signal<Option<String>>,
     wrong: Signal<bool>,
     take: Callback<Choice>,
     typing: Callback<String>,
@@ -217,6 +267,8 @@ fn Typing(
     let node = NodeRef::<html::Input>::new();
     let open = RwSignal::new(false);
     let at = RwSignal::new(0_usize);
+    // It has just got the focus: the click that gave it marks what stands there, as Tab does, so that typing replaces it.
+    let entered = StoredValue::new(false);
     // Until something is typed the whole list is shown, although the field shows the value.
     let fresh = RwSignal::new(true);
     let fitting = Memo::new(move |_| {
@@ -246,6 +298,11 @@ fn Typing(
                 if let Some(choice) = fitting.with(|fitting| fitting.get(at.get_untracked()).cloned()) {
                     choose(choice);
                 }
+            }
+            // It sends the form: what is typed is judged as when the field is left.
+            "Enter" => {
+                settle.run(typed.get_untracked());
+                return;
             }
             "Escape" if open.get_untracked() => close(),
             "Escape" if !typed.get_untracked().is_empty() => {
@@ -308,6 +365,7 @@ fn Typing(
                     autocomplete="off"
                     spellcheck="false"
                     maxlength="1024"
+                    placeholder=move || placeholder.get()
                     aria-expanded=move || open.get().to_string()
                     aria-controls=list
                     aria-autocomplete="list"
@@ -316,12 +374,22 @@ fn Typing(
                     aria-invalid=move || wrong.get().then_some("true")
                     bind:value=typed
                     on:input=move |_| {
+                        entered.set_value(false);
                         open.set(true);
                         fresh.set(false);
                         at.set(0);
                         typing.run(typed.get_untracked());
                     }
-                    on:click=move |_| open.set(true)
+                    on:focus=move |_| entered.set_value(true)
+                    on:click=move |_| {
+                        open.set(true);
+                        if entered.get_value() {
+                            entered.set_value(false);
+                            if let Some(input) = node.get_untracked() {
+                                input.select();
+                            }
+                        }
+                    }
                     on:keydown=keys
                     on:blur=move |_| {
                         close();
@@ -340,7 +408,21 @@ fn Typing(
 
 #[cfg(test)]
 mod tests {
-    use super::{Choice, named};
+    use super::{Choice, is_clear, named, text_of};
+
+    #[test]
+    fn what_is_half_typed_is_not_clear() {
+        assert!(is_clear("", "") && is_clear("  ", "Hamburg"), "nothing is the choice of none");
+        assert!(is_clear("Hamburg ", "Hamburg"));
+        assert!(!is_clear("Hambu", ""), "half a name is not nobody's");
+        assert!(!is_clear("Hambu", "Hamburg"));
+    }
+
+    #[test]
+    fn the_choice_of_none_leaves_the_field_empty() {
+        assert_eq!(text_of(&Choice::new("", "All groups")), "");
+        assert_eq!(text_of(&Choice::new("7", "Hamburg")), "Hamburg");
+    }
 
     #[test]
     fn a_choice_is_found_by_its_whole_name_in_any_case() {

@@ -11,7 +11,8 @@ use leptos::task::spawn_local;
 use super::button::{Button, ButtonKind};
 use super::dialog::{Dialog, DialogButtons, DialogSize};
 use super::field::TextField;
-use super::states::FailureNote;
+use super::states::{FailureNote, Note};
+use super::status::Tone;
 use super::step_up::{StepUp, is_asked};
 use crate::address::with_fields;
 use crate::client::{Failure, idempotency_key};
@@ -64,6 +65,12 @@ pub fn ConfirmDialog(
     /// Why it cannot be done yet: something has to be chosen first.
     #[prop(optional, into)]
     blocked: Signal<Option<String>>,
+    /// What is said of the number that the server asks for: whom it counts, and what comes to them.
+    #[prop(optional)]
+    counted: Option<fn(u64) -> String>,
+    /// Something was chosen that would be lost: Escape does not close it.
+    #[prop(optional, into)]
+    dirty: Signal<bool>,
     /// Does it.
     #[prop(into)]
     act: Callback<Consent, Acting>,
@@ -77,13 +84,14 @@ pub fn ConfirmDialog(
     let more = StoredValue::new(more);
     let size = if wide { DialogSize::Table } else { DialogSize::default() };
     view! {
-        <Dialog open=open title=title size=size>
+        <Dialog open=open title=title size=size dirty=dirty>
             <Question
                 open=open
                 text=text
                 button=button
                 harmless=harmless
                 blocked=blocked
+                counted=counted
                 act=act
                 done=done
                 more=more.get_value()
@@ -109,11 +117,6 @@ impl AskedNumber {
     /// Nothing is asked until the server asks.
     pub fn new() -> Self {
         Self { wanted: RwSignal::new(None), typed: RwSignal::new(String::new()) }
-    }
-
-    /// The number, once the server has asked for one; to be watched.
-    pub fn wanted(self) -> Option<u64> {
-        self.wanted.get()
     }
 
     /// Whether this failure asks for a number; then it stands in the form from now on.
@@ -142,11 +145,14 @@ impl AskedNumber {
         self.wanted.get_untracked().filter(|_| untrack(|| self.blocks()).is_none())
     }
 
-    /// Where it is typed; nothing until the server asks.
-    pub fn field(self) -> impl IntoView {
+    /// Where it is typed, below what is said of it; nothing until the server asks.
+    pub fn field(self, counted: Option<fn(u64) -> String>) -> impl IntoView {
         move || {
             self.wanted.get().map(|wanted| {
+                let said =
+                    counted.map(|counted| view! { <Note tone=Tone::Warn><p>{counted(wanted)}</p></Note> });
                 view! {
+                    {said}
                     <TextField
                         label=texts::common::type_number(lang(), format::number(wanted))
                         value=self.typed
@@ -171,6 +177,7 @@ fn Question(
     button: Signal<String>,
     harmless: bool,
     blocked: Signal<Option<String>>,
+    counted: Option<fn(u64) -> String>,
     act: Callback<Consent, Acting>,
     done: Option<Callback<()>>,
     more: Option<ViewFn>,
@@ -211,7 +218,7 @@ fn Question(
         <p>{move || text.get()}</p>
         {more.map(|more| more.run())}
         <FailureNote failure=shown />
-        {asked.field()}
+        {asked.field(counted)}
         {move || {
             if step_up.get() {
                 view! {

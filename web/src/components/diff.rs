@@ -15,6 +15,8 @@ pub struct DiffLine {
     pub old: Option<String>,
     /// What will be; `None` when it is taken away.
     pub new: Option<String>,
+    /// Words for nothing before and after; without them it is a dash.
+    pub nothing: Option<[&'static str; 2]>,
     /// Never shown.
     pub secret: bool,
     /// Where the new value comes from, or how many clients have it.
@@ -50,16 +52,17 @@ pub fn DiffTable(
             })
     });
     let row = move |line: DiffLine| {
-        let DiffLine { label, item, old, new, secret, remark } = line;
+        let DiffLine { label, item, old, new, nothing, secret, remark } = line;
+        let [none_before, none_after] = nothing.unwrap_or(["–"; 2]);
         let hidden = texts::common::secret_changes(lang());
-        let side = move |text: Option<String>, class: &'static str| match (text, secret) {
+        let side = move |text: Option<String>, class: &'static str, none: &'static str| match (text, secret) {
             (_, true) if class == "old" => view! { <span class="muted">"•••"</span> }.into_any(),
             (_, true) => view! { <span class="new">{hidden}</span> }.into_any(),
             (Some(text), false) if text.is_empty() => {
                 view! { <span class=class>{texts::common::empty_text(lang())}</span> }.into_any()
             }
             (Some(text), false) => view! { <span class=class>{text}</span> }.into_any(),
-            (None, false) => view! { <span class="muted">"–"</span> }.into_any(),
+            (None, false) => view! { <span class="muted">{none}</span> }.into_any(),
         };
         view! {
             <tr>
@@ -67,8 +70,8 @@ pub fn DiffTable(
                     {label}
                     {item.map(|item| view! { <span class="two mono">{item}</span> })}
                 </th>
-                <td data-label=before_head.get_value()>{side(old, "old")}</td>
-                <td data-label=texts::common::after(lang())>{side(new, "new")}</td>
+                <td data-label=before_head.get_value()>{side(old, "old", none_before)}</td>
+                <td data-label=texts::common::after(lang())>{side(new, "new", none_after)}</td>
                 {remarks.get().then(|| view! { <td class="soft">{remark}</td> })}
             </tr>
         }

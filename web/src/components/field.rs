@@ -223,6 +223,9 @@ pub fn SecretField(
     /// What the browser may fill in: `current-password`, `new-password`.
     #[prop(default = "off")]
     autocomplete: &'static str,
+    /// May stay empty, and says so.
+    #[prop(optional)]
+    optional: bool,
     /// Shows it; several fields can share one switch.
     #[prop(optional)]
     shown: Option<RwSignal<bool>>,
@@ -246,7 +249,7 @@ pub fn SecretField(
             .to_owned()
     };
     view! {
-        <FieldFrame label=label id=id help=help error=error>
+        <FieldFrame label=label id=id help=help error=error optional=optional>
             <div class="in" class:lg=large class:err=move || error.get().is_some()>
                 <input
                     id=control

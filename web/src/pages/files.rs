@@ -11,6 +11,7 @@ mod edit;
 mod list;
 mod needs;
 mod preview;
+mod refused;
 mod unseen;
 mod upload;
 mod uploading;

@@ -2,6 +2,7 @@
 
 mod models;
 mod page;
+mod plan;
 mod table;
 
 pub use page::FirmwarePage;

@@ -32,6 +32,7 @@ use deployment::{DeploymentFacts, DeploymentOutcomes, DeploymentWarnings, deploy
 use drawn::{Drawing, NotDrawn};
 use fleet::{Conflicts, Saved};
 use left_out::{LeftOut, LeftOutValues};
+use no_stop::NoStop;
 use progress::JobProgress;
 use summary::{Outcomes, Warnings};
 use targets::PlanTargets;
@@ -44,6 +45,7 @@ mod dialog;
 mod drawn;
 mod fleet;
 mod left_out;
+mod no_stop;
 mod progress;
 pub(crate) mod required;
 mod sets;
@@ -287,6 +289,7 @@ fn Drawn(
     let figures = if deploys(kind) {
         view! {
             <DeploymentOutcomes summary=summary />
+            <NoStop plan=plan />
             <DeploymentWarnings summary=summary />
         }
         .into_any()

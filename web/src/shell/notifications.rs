@@ -234,6 +234,7 @@ fn look(item: &NotificationView) -> (&'static str, &'static str) {
         NotificationCode::CertificateExpiring => ("cert", "warn"),
         NotificationCode::HandshakeFailures | NotificationCode::OnboardingConflict => ("tri", "warn"),
         NotificationCode::StorageProviderFailed => ("storage", "bad"),
+        NotificationCode::FileFails => ("fail", "bad"),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Tests of the texts: every word of the API has one, in both languages.
 
-use super::{CODES, Language, find, worded};
-use domain::client::{Access, ClientState, ContactReason, Fault, Mobility, QuarantineReason, SecureMode};
+use super::{CODES, Language, find, reason, worded};
+use domain::client::{
+    Access, ClientState, ContactReason, Fault, FirmwareState, Mobility, QuarantineReason, SecureMode,
+};
 use domain::job::{JobCause, JobKind, JobState, TargetState};
 use domain::notification::NotificationCode;
 use domain::password::{PasswordFault, PasswordPolicy};
@@ -21,6 +23,7 @@ fn every_word_of_the_api_has_a_text() {
     all.extend(missing("access", Access::ALL.iter().map(|word| word.as_str())));
     all.extend(missing("mobility", Mobility::ALL.iter().map(|word| word.as_str())));
     all.extend(missing("contact-reason", ContactReason::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("firmware-state", FirmwareState::ALL.iter().map(|word| word.as_str())));
     all.extend(missing("fault", Fault::ALL.iter().map(|word| word.as_str())));
     all.extend(missing("job-kind", JobKind::ALL.iter().map(|word| word.as_str())));
     all.extend(missing("job-state", JobState::ALL.iter().map(|word| word.as_str())));
@@ -75,6 +78,7 @@ fn missing_of_files() -> Vec<String> {
     all.extend(missing("file-action", FileAction::ALL.iter().map(|word| word.as_str())));
     all.extend(missing("deployment-phase", DeploymentPhase::ALL.iter().map(|word| word.as_str())));
     all.extend(missing("reason", Misfit::ALL.iter().map(|word| word.as_str())));
+    all.extend(missing("reason", domain::deployment::again::NotNow::ALL.iter().map(|word| word.code())));
     all.extend(missing("reason", Remark::ALL.iter().map(|word| word.as_str())));
     all
 }
@@ -97,6 +101,16 @@ fn places_are_filled_and_an_argument_that_is_missing_shows() {
     assert!(
         fraction(Language::German).starts_with("1,5 ") && fraction(Language::English).starts_with("1.5 ")
     );
+}
+
+#[test]
+fn a_reason_says_the_reason_in_it() {
+    let mut args = api::Args::new();
+    args.insert("reason".to_owned(), "format-not-for-model".into());
+    let said = reason(Language::English, "does-not-fit", &args);
+    assert_eq!(said, "It does not fit this client. This type of client takes other formats.");
+    args.insert("reason".to_owned(), "of_a_newer_server".into());
+    assert_eq!(reason(Language::English, "does-not-fit", &args), "It does not fit this client.");
 }
 
 #[test]

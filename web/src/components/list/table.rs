@@ -130,6 +130,7 @@ fn HeadCheckbox(state: Frame) -> impl IntoView {
         <span class="selhead">
             <PlainCheckbox
                 label=texts::common::select_page(lang()).to_owned()
+                no_stop=true
                 checked=Signal::derive(move || marked.get().0)
                 mixed=Signal::derive(move || marked.get().1)
                 on_press=Callback::new(move |_shift: bool| {
@@ -231,6 +232,7 @@ fn Line(
                             <PlainCheckbox
                                 label=texts::common::select_row(lang()).to_owned()
                                 of=head_id(state, key)
+                                no_stop=true
                                 checked=selected
                                 on_press=Callback::new(move |shift: bool| {
                                     let page = state.page_keys();

@@ -44,6 +44,7 @@ pub(super) fn lines(details: &Value) -> (Vec<DiffLine>, Vec<(String, String)>) {
         item: None,
         old: before.unwrap_or(&none).get(name).and_then(|value| written(name, value)),
         new: after.unwrap_or(&none).get(name).and_then(|value| written(name, value)),
+        nothing: None,
         secret: false,
         remark: None,
     };
@@ -111,7 +112,15 @@ fn of_template(details: &Value, names: Option<&Catalogue>) -> Vec<DiffLine> {
                 (Some(known), Some(value)) => words::value(known, &value),
                 _ => text.trim_matches('"').to_owned(),
             });
-        DiffLine { item: known.map(|known| known.id.clone()), label, old: None, new, secret, remark: None }
+        DiffLine {
+            item: known.map(|known| known.id.clone()),
+            label,
+            old: None,
+            new,
+            nothing: None,
+            secret,
+            remark: None,
+        }
     });
     let removed = details.get("removed").and_then(Value::as_array).into_iter().flatten();
     let removed = removed.filter_map(Value::as_str).map(|key| {
@@ -122,6 +131,7 @@ fn of_template(details: &Value, names: Option<&Catalogue>) -> Vec<DiffLine> {
             label,
             old: None,
             new,
+            nothing: None,
             secret: false,
             remark: None,
         }
@@ -155,6 +165,7 @@ pub(super) fn changes(details: &Value, names: Option<&Catalogue>) -> Vec<DiffLin
             label,
             old: None,
             new: wanted.map(in_words),
+            nothing: None,
             secret: flag("secret"),
             remark: None,
         })
@@ -163,7 +174,15 @@ pub(super) fn changes(details: &Value, names: Option<&Catalogue>) -> Vec<DiffLin
 }
 
 fn secret(name: &str) -> DiffLine {
-    DiffLine { label: field(name), item: None, old: None, new: None, secret: true, remark: None }
+    DiffLine {
+        label: field(name),
+        item: None,
+        old: None,
+        new: None,
+        nothing: None,
+        secret: true,
+        remark: None,
+    }
 }
 
 /// A text of a field: a word of the API in words, a time as times are written.

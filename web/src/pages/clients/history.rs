@@ -213,6 +213,7 @@ fn line(catalogue: Option<&Catalogue>, change: &RevisionChange) -> DiffLine {
         item: Some(change.parameter.clone()),
         old: change.before.as_ref().map(shown),
         new: change.after.as_ref().map(shown),
+        nothing: None,
         secret: change.secret,
         remark: None,
     }

@@ -21,8 +21,8 @@ use list::Scans;
 mod form;
 mod list;
 
-/// Shows what a scan has found.
-pub(crate) type Findings = Callback<domain::ScanId, AnyView>;
+/// Shows what a scan has found so far, or in all: the second part says whether it is over.
+pub(crate) type Findings = Callback<(domain::ScanId, Signal<bool>), AnyView>;
 
 /// Scans that are read: all that are not over are among them.
 const READ: u64 = 25;

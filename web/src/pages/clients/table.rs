@@ -5,7 +5,7 @@ use api::client::ClientView;
 use api::model::DeviceModelView;
 use api::targets::NO_SOFTWARE_TYPE;
 use domain::Permission;
-use domain::client::{ClientState, ContactReason, Fault};
+use domain::client::{ClientState, ContactReason, Fault, FirmwareState};
 use leptos::prelude::*;
 
 use super::actions::{ActionDialogs, Actions, What};
@@ -202,6 +202,7 @@ fn filters() -> Vec<FilterSpec> {
     };
     let states = words("client-state", ClientState::ALL.iter().map(|state| state.as_str()).collect());
     let reasons = words("contact-reason", ContactReason::ALL.iter().map(|reason| reason.as_str()).collect());
+    let firmware = words("firmware-state", FirmwareState::ALL.iter().map(|state| state.as_str()).collect());
     let mut faults = vec![Choice::new("any", texts::clients::any_fault(language))];
     faults.extend(words("fault", Fault::ALL.iter().map(|fault| fault.as_str()).collect()));
     let known = load(|| client::get::<Page<DeviceModelView>>("/device-models"));
@@ -221,6 +222,7 @@ fn filters() -> Vec<FilterSpec> {
         FilterSpec::choice("group", texts::clients::group(language), fleet::group_choices()),
         FilterSpec::choice("template", texts::clients::template(language), fleet::template_choices()),
         FilterSpec::text("software_version", texts::clients::software_version(language)),
+        FilterSpec::choice("firmware", texts::firmware::title(language), firmware),
         FilterSpec::choice("drift", texts::clients::changed_at_phone(language), yes_or_no()),
         FilterSpec::choice("in_job", texts::clients::in_a_job(language), yes_or_no()),
         FilterSpec::choice("fault", texts::clients::fault(language), faults),

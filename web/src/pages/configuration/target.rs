@@ -29,12 +29,13 @@ const YES_OR_NO: [&str; 4] = ["in_job", "drift", "not_seen", "secrets_withheld"]
 /// Fields of the filter that are numbers of things.
 const NUMBERS: [&str; 2] = ["group", "template"];
 /// Fields of the filter that are text.
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 10] = [
     "search",
     "software_type",
     "model",
     "state",
     "software_version",
+    "firmware",
     "fault",
     "last_contact_reason",
     "seen_from",
@@ -178,13 +179,18 @@ mod tests {
         assert_eq!(read(&address_of(&two)), Some(Target::Some(vec![ClientId(7), ClientId(9)])));
         let query = ListQuery {
             search: Some("49 40&x".to_owned()),
-            filters: vec![("drift", "true".to_owned()), ("state", "active".to_owned())],
+            filters: vec![
+                ("drift", "true".to_owned()),
+                ("state", "active".to_owned()),
+                ("firmware", "due".to_owned()),
+            ],
             ..ListQuery::default()
         };
         let target = read(&address_of(&Chosen::Matching { query, total: 3 })).unwrap();
         let filter = target.targets().unwrap().filter.unwrap();
         assert_eq!((filter.search.as_deref(), filter.drift), (Some("49 40&x"), Some(true)));
         assert_eq!(filter.state.map(domain::client::ClientState::as_str), Some("active"));
+        assert_eq!(filter.firmware, Some(domain::client::FirmwareState::Due));
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub fn template_fault(fault: &TemplateValueFault) -> String {
 /// Why something is as it is.
 pub fn reason(reason: &Reason) -> String {
     let args = reason.args.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-    texts::worded(lang(), "reason", &reason.code, &args)
+    texts::reason(lang(), &reason.code, &args)
 }
 
 /// What is wrong with a value.

@@ -1,6 +1,6 @@
 //! A picture that is made to fit a model: what it shall be, and both pictures beside each other.
 
-use api::file::{ConvertFile, DeleteFiles, FileView, FilesDeleted};
+use api::file::{ConvertFile, DeleteFiles, FileInUse, FileView, FilesDeleted};
 use api::model::DeviceModelView;
 use domain::file::{FileFormat, FileState, FileType};
 use leptos::prelude::*;
@@ -14,11 +14,20 @@ use crate::components::combobox::Combobox;
 use crate::components::dialog::{Dialog, DialogButtons, DialogSize};
 use crate::components::field::TextField;
 use crate::components::select::{Choice, Select};
-use crate::components::states::FailureNote;
+use crate::components::states::{FailureNote, Note};
+use crate::components::status::Tone;
 use crate::components::toast;
 use crate::format;
 use crate::live::{self, Resource};
 use crate::texts::{self, lang};
+
+/// What came of a picture.
+#[derive(Clone)]
+struct Made {
+    file: FileView,
+    /// The very same picture was there before, and is somebody else's to delete.
+    known: bool,
+}
 
 /// What pictures can be made into.
 const TARGETS: [FileType; 3] = [FileType::Logo, FileType::Screensaver, FileType::Picture];
@@ -55,7 +64,7 @@ pub(super) fn ConvertDialog(open: RwSignal<bool>, converted: RwSignal<Option<Fil
 /// First what is wanted, then both pictures.
 #[component]
 fn Converting(open: RwSignal<bool>, file: FileView) -> impl IntoView {
-    let made = RwSignal::new(None::<FileView>);
+    let made = RwSignal::new(None::<Made>);
     let file = StoredValue::new(file);
     move || match made.get() {
         None => view! { <Form open=open file=file.get_value() made=made /> }.into_any(),
@@ -66,7 +75,7 @@ fn Converting(open: RwSignal<bool>, file: FileView) -> impl IntoView {
 }
 
 #[component]
-fn Form(open: RwSignal<bool>, file: FileView, made: RwSignal<Option<FileView>>) -> impl IntoView {
+fn Form(open: RwSignal<bool>, file: FileView, made: RwSignal<Option<Made>>) -> impl IntoView {
     let model = RwSignal::new(file.models.first().cloned().unwrap_or_default());
     let wanted = file.file_type.filter(|kind| TARGETS.contains(kind)).unwrap_or(FileType::Screensaver);
     let kind = RwSignal::new(wanted.as_str().to_owned());
@@ -91,16 +100,16 @@ fn Form(open: RwSignal<bool>, file: FileView, made: RwSignal<Option<FileView>>) 
         let once = key.get_value();
         spawn_local(async move {
             let answer = match Call::post(&format!("/files/{id}/convert")).once(&once).json(&wanted) {
-                Ok(call) => call.answer::<FileView>().await,
+                Ok(call) => call.created::<FileView>().await,
                 Err(failure) => Err(failure),
             };
             if busy.try_set(false).is_some() {
                 return;
             }
             match answer {
-                Ok(file) => {
+                Ok((file, known)) => {
                     live::touch(Resource::Files);
-                    made.set(Some(file));
+                    made.set(Some(Made { file, known }));
                 }
                 Err(problem) => {
                     renew_key(key, &problem);
@@ -162,35 +171,50 @@ fn Form(open: RwSignal<bool>, file: FileView, made: RwSignal<Option<FileView>>) 
     }
 }
 
-/// The picture before and after, to be kept or taken back.
+/// The picture before and after. A new one is kept or taken back; one that was there before is only shown.
 #[component]
-fn Both(
-    open: RwSignal<bool>,
-    before: FileView,
-    after: FileView,
-    made: RwSignal<Option<FileView>>,
-) -> impl IntoView {
+fn Both(open: RwSignal<bool>, before: FileView, after: Made, made: RwSignal<Option<Made>>) -> impl IntoView {
+    let Made { file: after, known } = after;
     let failure = RwSignal::new(None::<Failure>);
+    let stayed = RwSignal::new(None::<FileInUse>);
     let busy = RwSignal::new(false);
     let id = after.id;
     let name = after.name.clone();
     let take_back = move || {
         busy.set(true);
+        failure.set(None);
+        stayed.set(None);
         spawn_local(async move {
             let answer = match Call::post("/files/delete").json(&DeleteFiles { ids: vec![id] }) {
-                Ok(call) => call.answer::<FilesDeleted>().await.map(drop),
+                Ok(call) => call.answer::<FilesDeleted>().await,
                 Err(failure) => Err(failure),
             };
             live::touch(Resource::Files);
             if busy.try_set(false).is_some() {
                 return;
             }
-            match answer {
-                Ok(()) => made.set(None),
+            match answer.map(|deleted| deleted.in_use.into_iter().next()) {
+                Ok(None) => made.set(None),
+                // Somebody was fast to take it into use.
+                Ok(needed) => stayed.set(needed),
                 Err(problem) => failure.set(Some(problem)),
             }
         });
     };
+    let needed = move || {
+        stayed.get().map(|file| {
+            view! {
+                <Note tone=Tone::Warn>
+                    <p>{texts::files::stayed(lang(), 1)}</p>
+                    {words::users(&file.used_by)}
+                </Note>
+            }
+        })
+    };
+    let was_there = known.then(|| {
+        let words = texts::files::was_there(lang(), &name);
+        view! { <Note><p>{words}</p></Note> }
+    });
     let side = |title: &'static str, file: &FileView| {
         view! {
             <section>
@@ -207,12 +231,15 @@ fn Both(
         }
     };
     let language = lang();
-    view! {
-        <FailureNote failure=failure />
-        <div class="two-columns">
-            {side(texts::common::before(language), &before)} {side(texts::common::after(language), &after)}
-        </div>
-        <DialogButtons>
+    let buttons = if known {
+        view! {
+            <Button kind=ButtonKind::Primary on_press=Callback::new(move |()| open.set(false))>
+                {texts::common::close(language)}
+            </Button>
+        }
+        .into_any()
+    } else {
+        view! {
             <Button busy=busy on_press=Callback::new(move |()| take_back())>
                 {texts::files::take_back(language)}
             </Button>
@@ -225,7 +252,16 @@ fn Both(
             >
                 {texts::files::keep(language)}
             </Button>
-        </DialogButtons>
+        }
+        .into_any()
+    };
+    view! {
+        <FailureNote failure=failure />
+        <div aria-live="polite">{was_there} {needed}</div>
+        <div class="two-columns">
+            {side(texts::common::before(language), &before)} {side(texts::common::after(language), &after)}
+        </div>
+        <DialogButtons>{buttons}</DialogButtons>
     }
 }
 

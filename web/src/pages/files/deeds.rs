@@ -65,12 +65,7 @@ impl Deeds {
             toast::refused(texts::deployments::too_many(lang(), MOST_FILES as u64));
             return;
         }
-        spawn_local(async move {
-            match found(&chosen).await {
-                Ok(files) => drop(self.deploying.try_set(Some(Deploying::files(files)))),
-                Err(failure) => toast::failed(&failure),
-            }
-        });
+        self.deploying.set(Some(Deploying::listed(chosen)));
     }
 
     /// Asks before what was chosen in the list is deleted.
@@ -115,10 +110,16 @@ impl Deeds {
     }
 }
 
-/// Has the browser save a file. It streams it to the disk itself; nothing of it stays in the page.
+/// Has the browser save a file. It streams it to the disk itself; nothing of it stays in the page. Of a refusal it would
+/// only say that the download failed, so that is asked for first.
 fn download(id: FileId) {
     let address = format!("{}/files/{id}/content?download=true", client::BASE);
-    crate::browser::download(&address);
+    spawn_local(async move {
+        match client::probe(&address).await {
+            Ok(()) => crate::browser::download(&address),
+            Err(failure) => toast::failed(&failure),
+        }
+    });
 }
 
 /// The questions. `gone` is called when something was deleted.
@@ -138,16 +139,6 @@ pub(super) fn DeedDialogs(deeds: Deeds, gone: Callback<()>) -> impl IntoView {
         name: || texts::files::name(lang()),
     };
     view! { <DeletionDialogs deletion=deeds.deletion things=things gone=gone /> }
-}
-
-/// The files that were chosen. When they have become too many meanwhile, one more than can be deployed together: the
-/// dialog says so.
-async fn found(chosen: &Chosen) -> Result<Vec<FileView>, Failure> {
-    let mut files = Vec::new();
-    for id in chosen.ids("/files").await?.into_iter().take(MOST_FILES + 1) {
-        files.push(client::get::<FileView>(&format!("/files/{id}")).await?);
-    }
-    Ok(files)
 }
 
 async fn delete(ids: Vec<i64>) -> Result<Deleted, Failure> {

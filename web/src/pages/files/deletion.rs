@@ -14,6 +14,8 @@ use crate::components::button::{Button, ButtonKind};
 use crate::components::confirm::{Acting, ConfirmDialog, Consent};
 use crate::components::dialog::{Dialog, DialogButtons, DialogSize};
 use crate::components::list::Chosen;
+use crate::components::states::FailureNote;
+use crate::components::step_up::is_asked;
 use crate::components::toast;
 use crate::live::{self, Resource};
 use crate::texts::{self, lang};
@@ -79,6 +81,8 @@ pub(crate) struct Deletion {
     asking: RwSignal<bool>,
     wanted: RwSignal<Option<Wanted>>,
     stayed: RwSignal<Vec<Stayed>>,
+    /// Why the rest could not be deleted.
+    failed: RwSignal<Option<Failure>>,
     showing: RwSignal<bool>,
 }
 
@@ -89,6 +93,7 @@ impl Deletion {
             asking: RwSignal::new(false),
             wanted: RwSignal::new(None),
             stayed: RwSignal::new(Vec::new()),
+            failed: RwSignal::new(None),
             showing: RwSignal::new(false),
         }
     }
@@ -112,7 +117,7 @@ impl Deletion {
 /// The question, and what stayed. `gone` is called when something was deleted.
 #[component]
 pub(crate) fn DeletionDialogs(deletion: Deletion, things: Things, gone: Callback<()>) -> impl IntoView {
-    let Deletion { asking, wanted, stayed, showing } = deletion;
+    let Deletion { asking, wanted, stayed, failed, showing } = deletion;
     let many = Signal::derive(move || {
         wanted.with(|wanted| match wanted {
             Some(Wanted::Many(chosen)) => chosen.count(),
@@ -142,8 +147,10 @@ pub(crate) fn DeletionDialogs(deletion: Deletion, things: Things, gone: Callback
                 toast::show((things.were_deleted)(done.deleted));
                 gone.try_run(());
             }
-            if let Some(failure) = failure {
-                return Err(failure);
+            // Where the rest failed, what stayed is shown with it; who has to confirm who they are is asked first.
+            match failure {
+                Some(failure) if done.stayed.is_empty() || is_asked(Some(&failure)) => return Err(failure),
+                rest => drop(failed.try_set(rest)),
             }
             if !done.stayed.is_empty() {
                 let _ = stayed.try_set(done.stayed);
@@ -161,6 +168,7 @@ pub(crate) fn DeletionDialogs(deletion: Deletion, things: Things, gone: Callback
             act=act
         />
         <Dialog open=showing title=(things.stayed_title)().to_owned() size=DialogSize::Table>
+            <FailureNote failure=failed />
             {move || stayed.with(|stayed| list(things, stayed))}
             <DialogButtons>
                 <Button kind=ButtonKind::Primary on_press=Callback::new(move |()| showing.set(false))>

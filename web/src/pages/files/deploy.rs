@@ -11,14 +11,18 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::address::use_address;
-use crate::client::{Call, Failure, idempotency_key, renew_key};
+use crate::client::{self, Call, Failure, idempotency_key, renew_key};
 use crate::components::button::{Button, ButtonKind};
 use crate::components::dialog::{Dialog, DialogButtons, DialogSize};
+use crate::components::fresh_id;
+use crate::components::list::Chosen;
 use crate::components::states::FailureNote;
+use crate::load::load;
 use crate::texts::{self, lang};
 
 pub(crate) use choose::ChooseFiles;
-use options::{ActionFields, OptionFields, Options};
+use options::ActionFields;
+pub(crate) use options::{OptionFields, Options};
 use whom::{Whom, WhomFields};
 
 mod choose;
@@ -30,6 +34,8 @@ mod whom;
 pub(crate) struct Deploying {
     /// These files; none: they are chosen in the dialog.
     files: Vec<FileView>,
+    /// These files, which the dialog reads first.
+    listed: Option<Chosen>,
     /// For these clients, and how many they are; none: they are chosen in the dialog.
     targets: Option<(Targets, u64)>,
     /// Model of the clients, when they have one: other files are not offered.
@@ -42,6 +48,11 @@ impl Deploying {
         Self { files, ..Self::default() }
     }
 
+    /// What was chosen in the list of files; its clients are asked for.
+    pub(crate) fn listed(chosen: Chosen) -> Self {
+        Self { listed: Some(chosen), ..Self::default() }
+    }
+
     /// Clients whose files are asked for.
     pub(crate) fn clients(targets: Targets, count: u64, model: Option<String>) -> Self {
         Self { targets: Some((targets, count)), model, ..Self::default() }
@@ -52,6 +63,7 @@ impl Deploying {
 #[component]
 pub(crate) fn DeployDialog(deploying: RwSignal<Option<Deploying>>) -> impl IntoView {
     let open = RwSignal::new(false);
+    let dirty = RwSignal::new(false);
     Effect::new(move |_| {
         let there = deploying.with(Option::is_some);
         if there != open.get_untracked() {
@@ -63,11 +75,38 @@ pub(crate) fn DeployDialog(deploying: RwSignal<Option<Deploying>>) -> impl IntoV
             open=open
             title=texts::deployments::title(lang()).to_owned()
             size=DialogSize::Table
+            dirty=dirty
             on_close=Callback::new(move |()| deploying.set(None))
         >
-            {move || deploying.get().map(|known| view! { <Form open=open known=known /> })}
+            {move || deploying.get().map(|known| body(open, dirty, known))}
         </Dialog>
     }
+}
+
+/// The form, once the files are read that were chosen in a list. They are not all of those that are on the page.
+fn body(open: RwSignal<bool>, dirty: RwSignal<bool>, known: Deploying) -> AnyView {
+    dirty.set(false);
+    let Some(listed) = known.listed.clone() else {
+        return view! { <Form open=open dirty=dirty known=known /> }.into_any();
+    };
+    let files = load(move || {
+        let listed = listed.clone();
+        async move { found(&listed).await }
+    });
+    files.show(3, move |files: Signal<Vec<FileView>>| {
+        let known = Deploying { files: files.get_untracked(), listed: None, ..known.clone() };
+        view! { <Form open=open dirty=dirty known=known /> }.into_any()
+    })
+}
+
+/// The files that were chosen. When they have become too many meanwhile, one more than can be deployed together: the
+/// dialog says so.
+async fn found(chosen: &Chosen) -> Result<Vec<FileView>, Failure> {
+    let mut files = Vec::new();
+    for id in chosen.ids("/files").await?.into_iter().take(MOST_FILES + 1) {
+        files.push(client::get::<FileView>(&format!("/files/{id}")).await?);
+    }
+    Ok(files)
 }
 
 /// Why these files cannot be deployed together.
@@ -103,13 +142,19 @@ fn in_words(obstacle: Obstacle) -> String {
 }
 
 #[component]
-fn Form(open: RwSignal<bool>, known: Deploying) -> impl IntoView {
+fn Form(open: RwSignal<bool>, dirty: RwSignal<bool>, known: Deploying) -> impl IntoView {
     let address = use_address();
-    let Deploying { files, targets, model } = known;
+    let Deploying { files, targets, model, listed: _ } = known;
     let given = !files.is_empty();
+    let number = files.len();
     let chosen = RwSignal::new(files);
     let whom = targets.is_none().then(Whom::new);
     let options = Options::new();
+    // Files that were chosen before are chosen again as fast; whoever has ticked some here would lose them.
+    Effect::new(move |_| {
+        let ticked = chosen.with(Vec::len) != number;
+        dirty.set(ticked || whom.is_some_and(Whom::is_touched) || options.is_touched());
+    });
     let key = StoredValue::new(idempotency_key());
     let failure = RwSignal::new(None::<Failure>);
     let (busy, tried) = (RwSignal::new(false), RwSignal::new(false));
@@ -209,17 +254,19 @@ fn Form(open: RwSignal<bool>, known: Deploying) -> impl IntoView {
 /// Files that were chosen before; one can be taken out while others remain.
 #[component]
 fn Given(files: RwSignal<Vec<FileView>>) -> impl IntoView {
+    let head = fresh_id("files");
+    let labelled = head.clone();
+    let head_of_list = StoredValue::new(head.clone());
     let line = move |file: FileView, alone: bool| {
         let id = file.id;
-        let about = [super::words::file_type(file.file_type), super::words::software(&file)];
-        let about: Vec<String> = about.into_iter().filter(|word| *word != super::words::dash()).collect();
+        let about = choose::about(&file);
         let name = file.name.clone();
         view! {
             <li class="row">
                 <span class="grow">
                     <b class="breakable">{file.name}</b>
                     " "
-                    <span class="muted">{about.join(", ")}</span>
+                    <span class="muted">{about}</span>
                 </span>
                 {(!alone)
                     .then(|| {
@@ -229,6 +276,8 @@ fn Given(files: RwSignal<Vec<FileView>>) -> impl IntoView {
                                 icon="x"
                                 on_press=Callback::new(move |()| {
                                     files.update(|files| files.retain(|file| file.id != id));
+                                    // The button is gone with its line.
+                                    head_of_list.with_value(|head| crate::browser::focus_id(head));
                                 })
                             />
                         }
@@ -238,8 +287,8 @@ fn Given(files: RwSignal<Vec<FileView>>) -> impl IntoView {
     };
     view! {
         <section>
-            <h3>{texts::deployments::files(lang())}</h3>
-            <ul class="plain-list">
+            <h3 id=head tabindex="-1">{texts::deployments::files(lang())}</h3>
+            <ul class="plain-list" aria-labelledby=labelled>
                 {move || {
                     let files = files.get();
                     let alone = files.len() == 1;

@@ -11,12 +11,14 @@ use super::{needs, words};
 use crate::client::{self, Call, Failure};
 use crate::components::button::{Button, ButtonKind, ButtonSize};
 use crate::components::combobox::Choices;
+use crate::components::confirm::AskedNumber;
 use crate::components::dialog::{Dialog, DialogButtons};
 use crate::components::field::{TextArea, TextField};
 use crate::components::select::{Choice, Select};
 use crate::components::states::{Difference, Differences, FailureNote};
 use crate::components::toast;
 use crate::live::{self, Resource};
+use crate::pages::templates::words::gains;
 use crate::texts::{self, lang};
 
 /// The fields, as the API calls them.
@@ -56,6 +58,7 @@ impl Said {
             software_version: (self.software_version != before.software_version)
                 .then_some(self.software_version),
             note: (self.note != before.note).then_some(self.note),
+            confirm: None,
         }
     }
 }
@@ -91,14 +94,15 @@ impl Entries {
         }
     }
 
+    /// What is typed; to be watched.
     fn said(self) -> Said {
         Said {
-            name: self.name.with_untracked(|name| name.trim().to_owned()),
-            file_type: self.file_type.with_untracked(|word| FileType::parse(word)),
-            models: self.models.get_untracked(),
-            software_type: self.software_type.with_untracked(|text| filled(text)),
-            software_version: self.software_version.with_untracked(|text| filled(text)),
-            note: self.note.with_untracked(|note| note.trim().to_owned()),
+            name: self.name.with(|name| name.trim().to_owned()),
+            file_type: self.file_type.with(|word| FileType::parse(word)),
+            models: self.models.get(),
+            software_type: self.software_type.with(|text| filled(text)),
+            software_version: self.software_version.with(|text| filled(text)),
+            note: self.note.with(|note| note.trim().to_owned()),
         }
     }
 }
@@ -110,13 +114,15 @@ pub(super) fn EditDialog(open: RwSignal<bool>, edited: RwSignal<Option<FileView>
         let name = edited.with(|file| file.as_ref().map(|file| file.name.clone())).unwrap_or_default();
         texts::files::edit_title(lang(), name)
     });
+    let dirty = RwSignal::new(false);
     view! {
-        <Dialog open=open title=title>
+        <Dialog open=open title=title dirty=dirty>
             {move || {
                 edited.get().map(|file| {
                     view! {
                         <FileForm
                             file=file
+                            dirty=dirty
                             close=Callback::new(move |()| open.set(false))
                             saved=Callback::new(move |_| open.set(false))
                         />
@@ -135,6 +141,9 @@ pub(super) fn FileForm(
     /// Only these fields.
     #[prop(optional)]
     only: Option<Vec<String>>,
+    /// Says whether anything is typed that is not saved.
+    #[prop(optional)]
+    dirty: Option<RwSignal<bool>>,
     /// Closes what the form stands in.
     #[prop(optional, into)]
     close: Option<Callback<()>>,
@@ -148,14 +157,22 @@ pub(super) fn FileForm(
     let failure = RwSignal::new(None::<Failure>);
     let differs = RwSignal::new(Vec::<Difference>::new());
     let busy = RwSignal::new(false);
+    // Templates may have the file: then more phones than usual can get it by what is said here.
+    let asked = AskedNumber::new();
+    let blocked = Signal::derive(move || asked.blocks());
     let id = file.id;
+    if let Some(dirty) = dirty {
+        let shown = Said::of(&file);
+        Effect::new(move |_| dirty.set(entries.said() != shown));
+    }
     let before = StoredValue::new(file);
     let run = move || {
-        if busy.get_untracked() {
+        if busy.get_untracked() || blocked.get_untracked().is_some() {
             return;
         }
         let old = before.get_value();
-        let change = entries.said().change(&old);
+        let change = untrack(|| entries.said()).change(&old);
+        let change = ChangeFile { confirm: asked.agreed(), ..change };
         busy.set(true);
         failure.set(None);
         differs.set(Vec::new());
@@ -185,7 +202,8 @@ pub(super) fn FileForm(
                         differs.set(differences(&old, &now));
                         before.set_value(now);
                     }
-                    failure.set(Some(problem));
+                    let shown = (!asked.is_asked(&problem)).then_some(problem);
+                    failure.set(shown);
                 }
             }
         });
@@ -277,7 +295,7 @@ pub(super) fn FileForm(
         Some(close) => view! {
             <DialogButtons>
                 <Button on_press=close>{texts::common::cancel(language)}</Button>
-                <Button kind=ButtonKind::Primary busy=busy>
+                <Button kind=ButtonKind::Primary busy=busy blocked=blocked>
                     {texts::files::save(language)}
                 </Button>
             </DialogButtons>
@@ -285,7 +303,7 @@ pub(super) fn FileForm(
         .into_any(),
         None => view! {
             <div class="row">
-                <Button size=ButtonSize::Small busy=busy>
+                <Button size=ButtonSize::Small busy=busy blocked=blocked>
                     {texts::files::save(language)}
                 </Button>
             </div>
@@ -304,6 +322,7 @@ pub(super) fn FileForm(
             {models}
             {of_software}
             {note}
+            {gains(asked)}
             {buttons}
         </form>
     }

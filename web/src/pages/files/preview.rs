@@ -4,10 +4,11 @@ use api::file::FileView;
 use domain::FileId;
 use domain::file::{FileFormat, FileState, FileType};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use crate::client;
 use crate::load::load;
-use crate::texts::{self, lang};
+use crate::texts::{self, Language, lang};
 
 /// Largest picture that is shown, in bytes.
 const LARGEST_PICTURE: u64 = 8_000_000;
@@ -59,27 +60,51 @@ pub(super) fn Preview(file: FileView, may: bool) -> impl IntoView {
     }
 }
 
-/// A picture, and a sentence in its place when the browser cannot read it.
+/// Finds out why the browser cannot show what it fetched by itself, and says so: what the server has against it, or that
+/// it is the browser.
+fn explain(address: &str, browser: fn(Language) -> &'static str, why: RwSignal<Option<String>>) {
+    let address = address.to_owned();
+    spawn_local(async move {
+        let words = match client::probe(&address).await {
+            Err(failure) => failure.text(lang()),
+            Ok(()) => browser(lang()).to_owned(),
+        };
+        let _ = why.try_set(Some(words));
+    });
+}
+
+/// A picture, and a sentence in its place when it cannot be shown.
 #[component]
 pub(super) fn Picture(address: String, name: String) -> impl IntoView {
-    let broken = RwSignal::new(false);
-    move || {
-        if broken.get() {
-            return view! { <p class="muted">{texts::files::not_shown(lang())}</p> }.into_any();
-        }
-        view! {
-            <figure class="preview picture">
-                <img src=address.clone() alt=name.clone() loading="lazy" on:error=move |_| broken.set(true) />
-            </figure>
-        }
-        .into_any()
+    let (broken, why) = (RwSignal::new(false), RwSignal::new(None::<String>));
+    let own = address.clone();
+    let fail = move || {
+        broken.set(true);
+        explain(&own, texts::files::not_shown, why);
+    };
+    let picture = move || {
+        let fail = fail.clone();
+        (!broken.get()).then(|| {
+            view! {
+                <figure class="preview picture">
+                    <img src=address.clone() alt=name.clone() loading="lazy" on:error=move |_| fail() />
+                </figure>
+            }
+        })
+    };
+    view! {
+        {picture}
+        <p class="muted" role="status">
+            {move || why.get()}
+        </p>
     }
 }
 
-/// A sound, and a sentence below it when the browser cannot play it. The player stays: the focus is on it.
+/// A sound, and a sentence below it when it cannot be played. The player stays: the focus is on it.
 #[component]
 fn Sound(address: String, name: String) -> impl IntoView {
-    let broken = RwSignal::new(false);
+    let why = RwSignal::new(None::<String>);
+    let own = address.clone();
     view! {
         <div>
             <audio
@@ -88,11 +113,11 @@ fn Sound(address: String, name: String) -> impl IntoView {
                 preload="none"
                 aria-label=texts::files::sound(lang(), name)
                 src=address
-                on:error=move |_| broken.set(true)
-                on:playing=move |_| broken.set(false)
+                on:error=move |_| explain(&own, texts::files::not_played, why)
+                on:playing=move |_| why.set(None)
             ></audio>
             <p class="muted" role="status">
-                {move || broken.get().then(|| texts::files::not_played(lang()))}
+                {move || why.get()}
             </p>
         </div>
     }

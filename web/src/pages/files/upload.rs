@@ -3,7 +3,7 @@
 
 use api::file::{FileView, UploadView};
 use domain::ProviderId;
-use domain::file::{FileState, FileType, ProviderKind};
+use domain::file::{FileState, FileType};
 use leptos::ev::DragEvent;
 use leptos::html::{Input, Li};
 use leptos::prelude::*;
@@ -11,6 +11,7 @@ use wasm_bindgen::JsValue;
 
 use super::edit::FileForm;
 use super::needs;
+use super::refused::Refused;
 use super::unseen;
 use super::uploading::{self, Step, Upload};
 use super::words;
@@ -241,23 +242,21 @@ fn WhatFor(kind: RwSignal<String>) -> impl IntoView {
 #[component]
 fn Where(provider: RwSignal<String>) -> impl IntoView {
     let providers = words::known_providers();
-    // The built-in one, until somebody chooses another.
-    Effect::new(move |_| {
-        let built_in = providers.list.data.with(|known| {
-            let found = known.as_ref()?.items.iter().find(|one| one.kind == ProviderKind::BuiltIn);
-            found.map(|one| one.id.to_string())
-        });
-        if let Some(id) = built_in.filter(|_| provider.with_untracked(String::is_empty)) {
-            provider.set(id);
-        }
-    });
-    let choices = providers.choices();
+    words::follow(providers, provider);
+    let choices = words::places(providers, None);
     let several = Memo::new(move |_| choices.with(|known| known.len() > 1));
     view! {
         <FailureNote failure=providers.failure() retry=providers.reload() />
         {move || {
             several.get().then(|| {
-                view! { <Select label=texts::files::keep_in(lang()).to_owned() value=provider choices=choices /> }
+                view! {
+                    <Select
+                        label=texts::files::keep_in(lang()).to_owned()
+                        value=provider
+                        choices=choices
+                        help=words::closed(providers)
+                    />
+                }
             })
         }}
     }
@@ -433,22 +432,8 @@ fn One(upload: Signal<Upload>) -> impl IntoView {
     let failure = move || {
         step.with(|step| match step {
             Step::Failed(failure) => {
-                let words = failure.text(lang());
-                let own = failure.problem.as_ref().map(|problem| {
-                    let said = problem.errors.iter().filter_map(|error| failure.field(lang(), &error.field));
-                    said.collect::<Vec<_>>().join(" ")
-                });
-                Some(
-                    view! {
-                        <Note tone=Tone::Bad>
-                            <p>{words} " " {own}</p>
-                            <Button on_press=Callback::new(move |()| uploading::again(number))>
-                                {texts::common::try_again(lang())}
-                            </Button>
-                        </Note>
-                    }
-                    .into_any(),
-                )
+                let upload = upload.get_untracked();
+                Some(view! { <Refused upload=upload failure=failure.clone() /> }.into_any())
             }
             Step::Unreadable => Some(
                 view! {
@@ -493,7 +478,7 @@ fn One(upload: Signal<Upload>) -> impl IntoView {
                 let only = file.needs.clone();
                 let own = file.clone();
                 view! {
-                    <div class="asked">
+                    <div class="asked" role="group" aria-label=named.get_value()>
                         <p>{texts::files::say_first(lang(), needs::in_words(&file.needs))}</p>
                         <FileForm
                             file=own

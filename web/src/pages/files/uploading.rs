@@ -12,9 +12,10 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::checksum::{self, Summed};
+use super::refused::{is_given_up, is_passing};
 use super::unseen;
 use crate::browser;
-use crate::client::{self, Call, Failure, FailureKind, idempotency_key};
+use crate::client::{self, Call, Failure, idempotency_key};
 use crate::components::toast;
 use crate::live::{self, Resource};
 use crate::session;
@@ -84,9 +85,9 @@ pub(super) struct Upload {
     /// Bytes the server has.
     pub(super) sent: u64,
     /// Where it goes; the built-in storage when nobody said so.
-    provider: Option<ProviderId>,
+    pub(super) provider: Option<ProviderId>,
     /// What it is for; told from its content when nobody said so.
-    file_type: Option<FileType>,
+    pub(super) file_type: Option<FileType>,
     /// How far it is.
     pub(super) step: Step,
 }
@@ -217,6 +218,21 @@ pub(super) fn add(file: web_sys::File, provider: Option<ProviderId>, file_type: 
 pub(super) fn again(number: u64) {
     set_step(number, Step::Waiting);
     pump();
+}
+
+/// Sends a file that failed somewhere else, or as something else: all of it, as another upload.
+pub(super) fn again_as(number: u64, provider: Option<ProviderId>, file_type: Option<FileType>) {
+    change(number, |upload| (upload.provider, upload.file_type, upload.sent) = (provider, file_type, 0));
+    let begun = SOURCES.with_borrow_mut(|sources| {
+        let source = sources.get_mut(&number)?;
+        let token = source.token.take();
+        source.renew();
+        token
+    });
+    if let Some(token) = begun {
+        give_up(token);
+    }
+    again(number);
 }
 
 /// Takes an upload out of the list. What the server has of it is given up, unless it has become a file.
@@ -370,22 +386,6 @@ fn bytes_of(file: &web_sys::File) -> u64 {
     size
 }
 
-/// Whether the server has forgotten what it had of the upload: its content is none that it keeps.
-fn is_given_up(failure: &Failure) -> bool {
-    matches!(failure.code(), Some(Code::FileNotUsable | Code::ChecksumMismatch))
-}
-
-/// Whether the same call may do better a little later.
-fn is_passing(failure: &Failure) -> bool {
-    match failure.kind {
-        FailureKind::Offline => true,
-        FailureKind::NotUnderstood(status) => status.is_some_and(|status| status >= 500),
-        FailureKind::Refused => failure.problem.as_ref().is_some_and(|problem| {
-            problem.status >= 500 && !matches!(problem.code, Code::StorageFull | Code::ProviderFailed)
-        }),
-    }
-}
-
 /// Bytes of a piece of a file.
 fn piece_of(size: u64) -> u64 {
     (size / PIECES).clamp(SMALLEST_PIECE, LARGEST_PIECE)
@@ -525,8 +525,8 @@ async fn received(token: &str) -> Result<u64, Failure> {
 #[cfg(test)]
 mod tests {
     use super::{
-        Failure, LARGEST_PIECE, SMALLEST_PIECE, Step, Upload, UploadView, broken_off, is_other, is_passing,
-        next, pause, piece_of,
+        Failure, LARGEST_PIECE, SMALLEST_PIECE, Step, Upload, UploadView, broken_off, is_other, next, pause,
+        piece_of,
     };
     use crate::pages::files::edit::tests::file;
 
@@ -585,9 +585,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_is_tried_again() {
-        assert!(is_passing(&Failure::offline()) && is_passing(&Failure::not_understood(Some(502))));
-        assert!(!is_passing(&Failure::not_understood(None)));
+    fn pauses_get_longer_up_to_an_end() {
         assert!(pause(0) < pause(3) && pause(40) == 10_000);
     }
 }

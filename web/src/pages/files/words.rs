@@ -5,6 +5,7 @@ use api::file::{FileUse, FileView};
 use api::model::DeviceModelView;
 use api::page::MOST_PER_PAGE;
 use api::storage_provider::ProviderView;
+use domain::ProviderId;
 use domain::file::{FileFacts, FileState, FileType, ProviderKind};
 use leptos::prelude::*;
 
@@ -59,7 +60,7 @@ pub(super) fn content(facts: &FileFacts) -> String {
     let mut words = vec![texts::word(lang(), "file-format", facts.format.as_str())];
     if let Some(picture) = &facts.picture {
         words.push(format!("{} × {}", picture.width, picture.height));
-        words.push(texts::files::bits(lang(), picture.bits));
+        words.push(texts::files::bits(lang(), u64::from(picture.bits)));
     }
     if let Some(length) = facts.milliseconds {
         words.push(format::duration(length.div_ceil(1_000)));
@@ -70,7 +71,7 @@ pub(super) fn content(facts: &FileFacts) -> String {
 /// How many need it.
 pub(super) fn used(used_by: &FileUse) -> String {
     let language = lang();
-    let (templates, jobs) = (used_by.templates.len() as u64, used_by.jobs.len() as u64);
+    let (templates, jobs) = totals(used_by);
     let parts = [
         (templates > 0).then(|| texts::files::by_templates(language, templates)),
         (jobs > 0).then(|| texts::files::by_jobs(language, jobs)),
@@ -79,7 +80,20 @@ pub(super) fn used(used_by: &FileUse) -> String {
     if words.is_empty() { dash() } else { words.join(", ") }
 }
 
-/// Templates and jobs that need a file, as links.
+/// How many templates and jobs need it. Only the first ones are named.
+fn totals(used_by: &FileUse) -> (u64, u64) {
+    let FileUse { templates, templates_total, jobs, jobs_total } = used_by;
+    ((*templates_total).max(templates.len() as u64), (*jobs_total).max(jobs.len() as u64))
+}
+
+/// How many of those that need it are not named.
+fn unnamed(used_by: &FileUse) -> u64 {
+    let (templates, jobs) = totals(used_by);
+    let named = used_by.templates.len() + used_by.jobs.len();
+    (templates + jobs).saturating_sub(named as u64)
+}
+
+/// Templates and jobs that need a file, as links; how many more there are.
 pub(crate) fn users(used_by: &FileUse) -> AnyView {
     let templates = used_by.templates.iter().map(|template| {
         view! { <a class="tag" href=format!("/templates/{}?tab=files", template.id)>{template.name.clone()}</a> }
@@ -87,7 +101,11 @@ pub(crate) fn users(used_by: &FileUse) -> AnyView {
     let jobs = used_by.jobs.iter().map(|job| {
         view! { <a class="tag" href=format!("/jobs/{job}")>{texts::clients::job_number(lang(), job)}</a> }
     });
-    view! { <span class="tags">{templates.collect::<Vec<_>>()} {jobs.collect::<Vec<_>>()}</span> }.into_any()
+    let more = unnamed(used_by);
+    let more =
+        (more > 0).then(|| view! { <span class="muted">{texts::files::more_users(lang(), more)}</span> });
+    view! { <span class="tags">{templates.collect::<Vec<_>>()} {jobs.collect::<Vec<_>>()} {more}</span> }
+        .into_any()
 }
 
 /// Choices of the type.
@@ -185,12 +203,53 @@ pub(super) fn known_providers() -> Known<ProviderView> {
     Known::new(providers, |one| Choice::new(one.id.to_string(), provider(&one.name, one.kind.as_str())))
 }
 
+/// Whether files can be put there, as far as is known.
+fn takes_files(one: &ProviderView) -> bool {
+    one.writable != Some(false)
+}
+
+/// Choices of where a file is kept: providers that take files, without one that has just refused it.
+pub(super) fn places(providers: Known<ProviderView>, but: Option<ProviderId>) -> Signal<Vec<Choice>> {
+    Signal::derive(move || {
+        providers.list.data.with(|page| {
+            let known = page.iter().flat_map(|page| &page.items);
+            let open = known.filter(|one| takes_files(one) && Some(one.id) != but);
+            open.cloned().map(providers.choice).collect()
+        })
+    })
+}
+
+/// Which providers are none of the choices, because they take no files.
+pub(super) fn closed(providers: Known<ProviderView>) -> Signal<Option<String>> {
+    Signal::derive(move || {
+        let names = providers.list.data.with(|page| {
+            let known = page.iter().flat_map(|page| &page.items);
+            let closed = known.filter(|one| !takes_files(one));
+            closed.map(|one| provider(&one.name, one.kind.as_str())).collect::<Vec<_>>()
+        });
+        (!names.is_empty()).then(|| texts::files::take_nothing(lang(), names.join(", ")))
+    })
+}
+
+/// Chooses the built-in provider, once it is known, until somebody chooses another.
+pub(super) fn follow(providers: Known<ProviderView>, chosen: RwSignal<String>) {
+    Effect::new(move |_| {
+        let built_in = providers.list.data.with(|known| {
+            let found = known.as_ref()?.items.iter().find(|one| one.kind == ProviderKind::BuiltIn);
+            found.map(|one| one.id.to_string())
+        });
+        if let Some(id) = built_in.filter(|_| chosen.with_untracked(String::is_empty)) {
+            chosen.set(id);
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{content, dash, models, provider, used};
-    use api::file::FileUse;
-    use domain::JobId;
+    use super::{content, dash, models, provider, unnamed, used};
+    use api::file::{FileUse, TemplateUse};
     use domain::file::{FileFacts, FileFormat, PictureFacts};
+    use domain::{JobId, TemplateId};
 
     #[test]
     fn the_built_in_provider_has_the_name_it_was_given() {
@@ -211,8 +270,12 @@ mod tests {
 
     #[test]
     fn who_needs_it_is_counted() {
-        let used_by = FileUse { templates: Vec::new(), jobs: vec![JobId(4), JobId(5)] };
-        assert_eq!(used(&used_by), "2 jobs");
+        let used_by = FileUse { jobs: vec![JobId(4), JobId(5)], jobs_total: 2, ..FileUse::default() };
+        assert_eq!((used(&used_by).as_str(), unnamed(&used_by)), ("2 jobs", 0));
         assert_eq!(used(&FileUse::default()), dash());
+        // Only some are named.
+        let named = |id| TemplateUse { id: TemplateId(id), name: id.to_string() };
+        let used_by = FileUse { templates: (0..20).map(named).collect(), templates_total: 60, ..used_by };
+        assert_eq!((used(&used_by).as_str(), unnamed(&used_by)), ("60 templates, 2 jobs", 40));
     }
 }

@@ -1,14 +1,16 @@
 //! Models with their versions: a bar in segments for each model and family, newest version first, with numbers that lead to
 //! their clients.
 
-use api::file::{FirmwareModel, FirmwareVersion};
+use api::file::{FirmwareFile, FirmwareModel, FirmwareVersion};
 use api::targets::NO_SOFTWARE_TYPE;
+use domain::client::FirmwareState;
 use leptos::prelude::*;
 
-use super::page::Planning;
+use super::plan::Planning;
 use crate::address::with_fields;
 use crate::components::button::{Button, ButtonSize};
 use crate::components::progress::{Legend, Progress, Segment};
+use crate::pages::configuration::words::reason;
 use crate::texts::{self, lang};
 
 /// Versions that have a segment of their own; the rest is one.
@@ -36,8 +38,52 @@ pub(super) fn clients(model: &FirmwareModel, version: Option<&str>) -> Option<St
         ("model", model.model.clone()),
         ("software_type", family(model.software_type.clone())),
         ("software_version", version.to_owned()),
+        // Retired ones are not counted.
+        ("firmware", FirmwareState::Phones.as_str().to_owned()),
     ];
     Some(with_fields("/clients", &fields))
+}
+
+/// Address of the clients of a model and family that a plan would update.
+fn outdated(model: &FirmwareModel) -> String {
+    let fields = [
+        ("model", model.model.clone()),
+        ("software_type", family(model.software_type.clone())),
+        ("firmware", FirmwareState::Outdated.as_str().to_owned()),
+    ];
+    with_fields("/clients", &fields)
+}
+
+/// The name of a model; what stands for it when its phones have not said what they are.
+pub(super) fn name(model: &FirmwareModel) -> String {
+    if model.model.trim().is_empty() {
+        return texts::firmware::unknown_model(lang()).to_owned();
+    }
+    model.model.clone()
+}
+
+/// Files for a model beside the newest one.
+fn others(model: &FirmwareModel) -> Vec<FirmwareFile> {
+    let newest = model.newest.as_ref().map(|file| file.file);
+    model.files.iter().filter(|file| Some(file.file) != newest).cloned().collect()
+}
+
+/// The button that plans the update of a model's outdated clients; none when there are none.
+pub(super) fn plan_button(model: &FirmwareModel, planning: Planning, may: bool) -> Option<AnyView> {
+    let outdated = model.outdated;
+    let of = (model.model.clone(), model.software_type.clone());
+    (may && outdated > 0).then(|| {
+        view! {
+            <Button
+                size=ButtonSize::Small
+                icon="deploy"
+                on_press=Callback::new(move |()| planning.ask(Some(of.clone()), outdated))
+            >
+                {texts::firmware::plan(lang(), outdated)}
+            </Button>
+        }
+        .into_any()
+    })
 }
 
 /// A family as filters name it.
@@ -86,7 +132,7 @@ fn segments(model: &FirmwareModel) -> Vec<Segment> {
 #[component]
 fn One(model: FirmwareModel, planning: Planning, may: bool) -> impl IntoView {
     let language = lang();
-    let title = [Some(model.model.clone()), model.software_type.clone()].into_iter().flatten();
+    let title = [Some(name(&model)), model.software_type.clone()].into_iter().flatten();
     let title = title.collect::<Vec<_>>().join(" · ");
     let total: u64 = model.versions.iter().map(|version| version.clients).sum();
     let segments = Signal::stored(segments(&model));
@@ -98,23 +144,32 @@ fn One(model: FirmwareModel, planning: Planning, may: bool) -> impl IntoView {
                 <a href=format!("/files?open={}", file.file)>{file.version.clone()}</a>
                 " "
                 <span class="muted breakable">{file.name.clone()}</span>
+                {file.reason.as_ref().map(|why| view! { <span class="two muted">{reason(why)}</span> })}
             </p>
         }
         .into_any(),
         None => view! { <p class="small muted">{texts::firmware::no_file(language)}</p> }.into_any(),
     };
-    let outdated = model.outdated;
-    let of = (model.model.clone(), model.software_type.clone());
-    let plan = (may && outdated > 0).then(|| {
+    let plan = plan_button(&model, planning, may);
+    let older = (model.outdated > 0).then(|| {
         view! {
-            <Button
-                size=ButtonSize::Small
-                icon="deploy"
-                busy=planning.busy()
-                on_press=Callback::new(move |()| planning.plan(Some(of.clone())))
-            >
-                {texts::firmware::plan(language, outdated)}
-            </Button>
+            <p class="small">
+                <a href=outdated(&model)>{texts::firmware::outdated_of(language, model.outdated)}</a>
+            </p>
+        }
+    });
+    let others = others(&model);
+    let more = (!others.is_empty()).then(|| {
+        let words = |file: &FirmwareFile| if file.version.is_empty() { file.name.clone() } else { file.version.clone() };
+        let one = |file: FirmwareFile| {
+            view! { <li><a class="breakable" href=format!("/files?open={}", file.file)>{words(&file)}</a></li> }
+        };
+        let count = texts::firmware::other_files(language, others.len() as u64);
+        view! {
+            <details class="small">
+                <summary>{count}</summary>
+                <ul class="plain-list">{others.into_iter().map(one).collect_view()}</ul>
+            </details>
         }
     });
     view! {
@@ -127,7 +182,7 @@ fn One(model: FirmwareModel, planning: Planning, may: bool) -> impl IntoView {
                 <Progress segments=segments large=true />
                 <Legend segments=segments />
                 <div class="row wrap">
-                    <div class="grow">{newest}</div>
+                    <div class="grow">{newest} {older} {more}</div>
                     {plan}
                 </div>
             </div>
@@ -137,8 +192,9 @@ fn One(model: FirmwareModel, planning: Planning, may: bool) -> impl IntoView {
 
 #[cfg(test)]
 mod tests {
-    use super::{SEGMENTS, clients, segments};
-    use api::file::{FirmwareModel, FirmwareVersion};
+    use super::{SEGMENTS, clients, name, others, outdated, segments};
+    use api::file::{FirmwareFile, FirmwareModel, FirmwareVersion};
+    use domain::FileId;
 
     fn model(versions: usize) -> FirmwareModel {
         let one = |place: usize| FirmwareVersion {
@@ -175,12 +231,12 @@ mod tests {
         let mut one = model(1);
         assert_eq!(
             clients(&one, Some("V3 R5.16.0")).as_deref(),
-            Some("/clients?model=CP600&software_type=SIP&software_version=V3+R5.16.0")
+            Some("/clients?model=CP600&software_type=SIP&software_version=V3+R5.16.0&firmware=phones")
         );
         one.software_type = None;
         assert_eq!(
             clients(&one, Some("V3 R5.16.0")).as_deref(),
-            Some("/clients?model=CP600&software_type=none&software_version=V3+R5.16.0")
+            Some("/clients?model=CP600&software_type=none&software_version=V3+R5.16.0&firmware=phones")
         );
     }
 
@@ -194,5 +250,34 @@ mod tests {
         assert!(parts[1].href.is_some());
         one.model = String::new();
         assert!(segments(&one).iter().all(|part| part.href.is_none()));
+    }
+
+    #[test]
+    fn what_is_outdated_leads_to_its_clients() {
+        let one = model(2);
+        assert_eq!(outdated(&one), "/clients?model=CP600&software_type=SIP&firmware=outdated");
+    }
+
+    #[test]
+    fn a_model_that_is_not_known_has_a_name() {
+        let mut one = model(1);
+        assert_eq!(name(&one), "CP600");
+        one.model = " ".to_owned();
+        assert_eq!(name(&one), "Unknown type");
+    }
+
+    #[test]
+    fn files_beside_the_newest_are_shown() {
+        let file = |id: i64| FirmwareFile {
+            file: FileId(id),
+            name: String::new(),
+            version: String::new(),
+            reason: None,
+        };
+        let mut one = model(1);
+        one.files = vec![file(3), file(2)];
+        assert_eq!(others(&one).len(), 2, "none of them has a version that can be compared");
+        one.newest = Some(file(3));
+        assert_eq!(others(&one), [file(2)]);
     }
 }

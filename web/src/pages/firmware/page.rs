@@ -2,23 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use api::Code;
-use api::file::{FirmwareOverview, OutdatedQuery};
-use api::plan::PlanView;
-use api::targets::{MOST_IDS, TargetFilter, Targets};
+use api::file::FirmwareOverview;
+use api::targets::MOST_IDS;
+use domain::client::FirmwareState;
 use domain::deployment::MOST_FILES;
 use domain::{FileId, Permission};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
-use super::models::{Models, family};
+use super::models::Models;
+use super::plan::{PlanDialog, Planning};
 use super::table::VersionTable;
 use crate::address::{History, use_address, with_fields};
-use crate::client::{self, Call, Failure, idempotency_key, renew_key};
+use crate::client;
 use crate::components::button::{Button, ButtonKind, LinkButton};
 use crate::components::page_head::PageHead;
-use crate::components::states::{EmptyState, FailureNote, Note};
-use crate::components::status::Tone;
+use crate::components::states::{EmptyState, Note};
 use crate::components::tile::{Tile, Tiles};
 use crate::format;
 use crate::live::Resource;
@@ -38,31 +36,20 @@ pub fn FirmwarePage() -> impl IntoView {
         .live(Resource::Groups);
     let planning = Planning::new();
     let may = session::may(Permission::ChangeClients);
-    let outdated = Memo::new(move |_| {
-        overview.data.with(|found| found.as_ref().is_some_and(|found| found.outdated > 0))
-    });
+    let outdated =
+        Memo::new(move |_| overview.data.with(|found| found.as_ref().map_or(0, |found| found.outdated)));
+    let any = Memo::new(move |_| outdated.get() > 0);
     let plan = move || {
-        (may && outdated.get()).then(|| {
+        (may && any.get()).then(|| {
             view! {
                 <Button
                     kind=ButtonKind::Primary
                     icon="deploy"
-                    busy=planning.busy
-                    on_press=Callback::new(move |()| planning.plan(None))
+                    on_press=Callback::new(move |()| planning.ask(None, outdated.get_untracked()))
                 >
                     {texts::firmware::plan_all(lang())}
                 </Button>
             }
-        })
-    };
-    // Clients that are up to date by now are no selection that is missing.
-    let done = Memo::new(move |_| {
-        planning.failure.with(|failure| failure.as_ref().and_then(Failure::code) == Some(Code::NoTargets))
-    });
-    let failure = Signal::derive(move || planning.failure.get().filter(|_| !done.get()));
-    let nobody = move || {
-        done.get().then(|| {
-            view! { <Note tone=Tone::Warn><p role="alert">{texts::firmware::nobody_outdated(lang())}</p></Note> }
         })
     };
     let limit = move || {
@@ -75,8 +62,6 @@ pub fn FirmwarePage() -> impl IntoView {
     view! {
         <PageHead title=texts::firmware::title(lang()).to_owned()>{plan}</PageHead>
         <div class="pad stack-v firmware">
-            <FailureNote failure=failure />
-            {nobody}
             {limit}
             {overview
                 .show(
@@ -86,6 +71,7 @@ pub fn FirmwarePage() -> impl IntoView {
                     },
                 )}
         </div>
+        <PlanDialog planning=planning />
     }
 }
 
@@ -97,66 +83,6 @@ fn exceeds_a_plan(found: &FirmwareOverview) -> bool {
     files.len() > MOST_FILES || found.outdated > MOST_IDS as u64
 }
 
-/// Making a plan that updates; one of it on the page.
-#[derive(Clone, Copy)]
-pub(super) struct Planning {
-    busy: RwSignal<bool>,
-    failure: RwSignal<Option<Failure>>,
-    key: StoredValue<String>,
-    go: Callback<String>,
-}
-
-impl Planning {
-    fn new() -> Self {
-        let address = use_address();
-        Self {
-            busy: RwSignal::new(false),
-            failure: RwSignal::new(None),
-            key: StoredValue::new(idempotency_key()),
-            go: Callback::new(move |path: String| address.go(&path)),
-        }
-    }
-
-    /// Makes a plan for the outdated clients of a model and family, or for all of them, and leads to it.
-    pub(super) fn plan(self, of: Option<(String, Option<String>)>) {
-        if self.busy.get_untracked() {
-            return;
-        }
-        self.busy.set(true);
-        self.failure.set(None);
-        let filter = match of {
-            Some((model, software_type)) => {
-                let family = family(software_type);
-                TargetFilter { model: Some(model), software_type: Some(family), ..TargetFilter::default() }
-            }
-            None => TargetFilter::default(),
-        };
-        let query = OutdatedQuery { targets: Some(Targets { ids: None, filter: Some(filter) }) };
-        let key = self.key.get_value();
-        spawn_local(async move {
-            let answer = match Call::post("/firmware/plan").once(&key).json(&query) {
-                Ok(call) => call.answer::<PlanView>().await,
-                Err(failure) => Err(failure),
-            };
-            if self.busy.try_set(false).is_some() {
-                return;
-            }
-            match answer {
-                Ok(plan) => self.go.run(format!("/plans/{}", plan.id)),
-                Err(problem) => {
-                    renew_key(self.key, &problem);
-                    self.failure.set(Some(problem));
-                }
-            }
-        });
-    }
-
-    /// Whether a plan is being made.
-    pub(super) fn busy(self) -> Signal<bool> {
-        self.busy.into()
-    }
-}
-
 #[component]
 fn Overview(found: Signal<FirmwareOverview>, planning: Planning, may: bool) -> impl IntoView {
     let address = use_address();
@@ -164,8 +90,8 @@ fn Overview(found: Signal<FirmwareOverview>, planning: Planning, may: bool) -> i
     let figure =
         move |of: fn(&FirmwareOverview) -> u64| Signal::derive(move || format::number(found.with(of)));
     let language = lang();
-    let jobs = with_fields("/jobs", &[("kind", "deploy-software")]);
-    let files = with_fields("/files", &[("file_type", "software")]);
+    // Every figure leads to the clients it counts.
+    let to = |state: FirmwareState| with_fields("/clients", &[("firmware", state.as_str())]);
     let models = Memo::new(move |_| found.with(|found| found.models.clone()));
     let shown = move || {
         if models.with(Vec::is_empty) {
@@ -183,7 +109,7 @@ fn Overview(found: Signal<FirmwareOverview>, planning: Planning, may: bool) -> i
             .into_any();
         }
         if as_table.get() {
-            view! { <VersionTable models=models /> }.into_any()
+            view! { <VersionTable models=models planning=planning may=may /> }.into_any()
         } else {
             view! { <Models models=models planning=planning may=may /> }.into_any()
         }
@@ -194,27 +120,27 @@ fn Overview(found: Signal<FirmwareOverview>, planning: Planning, may: bool) -> i
                 label=texts::firmware::clients(language).to_owned()
                 icon="phone"
                 value=figure(|found| found.clients)
-                href="/clients".to_owned()
+                href=to(FirmwareState::Phones)
             />
             <Tile
                 label=texts::firmware::outdated(language).to_owned()
                 icon="clock"
                 value=figure(|found| found.outdated)
                 context=Signal::derive(move || Some(texts::firmware::outdated_context(lang()).to_owned()))
-                href=files
+                href=to(FirmwareState::Outdated)
             />
             <Tile
                 label=texts::firmware::due(language).to_owned()
                 icon="template"
                 value=figure(|found| found.due)
                 context=Signal::derive(move || Some(texts::firmware::due_context(lang()).to_owned()))
-                href="/templates".to_owned()
+                href=to(FirmwareState::Due)
             />
             <Tile
                 label=texts::firmware::under_way(language).to_owned()
                 icon="run"
                 value=figure(|found| found.under_way)
-                href=jobs
+                href=to(FirmwareState::Updating)
             />
         </Tiles>
         {shown}
@@ -239,7 +165,8 @@ mod tests {
     use api::file::{FirmwareFile, FirmwareModel};
 
     fn model(file: i64, outdated: u64) -> FirmwareModel {
-        let newest = FirmwareFile { file: FileId(file), name: String::new(), version: String::new() };
+        let newest =
+            FirmwareFile { file: FileId(file), name: String::new(), version: String::new(), reason: None };
         FirmwareModel {
             model: file.to_string(),
             software_type: None,

@@ -294,8 +294,11 @@ fn columns(deploys: bool) -> Vec<Column<TargetView>> {
         .card(CardPlace::Right),
         Column::new("reason", texts::jobs::reason(language), |row: &TargetView| {
             let said = words::reason(row);
-            let items = (!row.results.is_empty())
-                .then(|| texts::jobs::values_not_written(lang(), row.results.len() as u64));
+            let count = row.results.len() as u64;
+            let items = (count > 0).then(|| match row.deployment {
+                Some(_) => texts::deployments::remarks(lang(), count),
+                None => texts::jobs::values_not_written(lang(), count),
+            });
             let said = [said, items].into_iter().flatten().collect::<Vec<_>>().join(" ");
             view! { <span class="job-reason">{said}</span> }.into_any()
         })

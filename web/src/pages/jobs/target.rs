@@ -20,6 +20,7 @@ use crate::live::Resource;
 use crate::load::load;
 use crate::pages::configuration::catalogue::catalogue;
 use crate::pages::plans::changes::{name_of, value_of};
+use crate::pages::plans::deployment;
 use crate::texts::{self, lang};
 
 #[component]
@@ -80,8 +81,10 @@ fn Content(details: Signal<TargetDetails>, names: RwSignal<Option<Arc<Catalogue>
                 })}
             {move || details.with(times)}
             {move || {
-                let values =
-                    if deploys { texts::deployments::what(lang()) } else { texts::jobs::values(lang()) };
+                let (values, head) = match deploys {
+                    true => (texts::deployments::what(lang()), texts::deployments::what(lang())),
+                    false => (texts::jobs::values(lang()), texts::common::parameter(lang())),
+                };
                 any.get()
                     .then(|| {
                         view! {
@@ -91,6 +94,7 @@ fn Content(details: Signal<TargetDetails>, names: RwSignal<Option<Arc<Catalogue>
                                 lines=lines
                                 remark=texts::jobs::result(lang()).to_owned()
                                 before_head=before_head
+                                name_head=head
                             />
                         }
                     })
@@ -104,7 +108,10 @@ fn Content(details: Signal<TargetDetails>, names: RwSignal<Option<Arc<Catalogue>
                             <dl class="kv">
                                 {others
                                     .into_iter()
-                                    .map(|(item, said)| view! { <dt class="mono">{item}</dt> <dd>{said}</dd> })
+                                    .map(|(item, said, file)| {
+                                        let class = if file { "breakable" } else { "mono" };
+                                        view! { <dt class=class>{item}</dt> <dd>{said}</dd> }
+                                    })
                                     .collect_view()}
                             </dl>
                         }
@@ -138,7 +145,7 @@ fn item(name: &str, index: Option<u16>) -> String {
 }
 
 fn said(result: &ResultView) -> String {
-    texts::worded(lang(), "reason", &result.code, &words::args(&result.args))
+    texts::reason(lang(), &result.code, &words::args(&result.args))
 }
 
 /// What is written, each with what became of it. Unchanged companions of a record are left out.
@@ -146,13 +153,21 @@ fn lines(rows: &[RowView], results: &[ResultView], names: Option<&Catalogue>) ->
     let line = |row: &RowView| {
         let result = results.iter().find(|result| result.item == row.item && result.index == row.index);
         let own = item(&row.item, row.index);
-        let label = names.map_or_else(|| own.clone(), |names| name_of(names, row));
+        let deployed = deployment::name_of(row);
+        let label = match (deployed, names) {
+            (Some(name), _) => name.to_owned(),
+            (None, Some(names)) => name_of(names, row),
+            (None, None) => own.clone(),
+        };
+        let nothing = |after| deployment::nothing(row, after);
         let in_words = |text: &String| names.map_or_else(|| text.clone(), |names| value_of(names, row, text));
         DiffLine {
-            item: (label != own).then_some(own),
+            // Items say more only where something is written that has a value.
+            item: (deployed.is_none() && label != own).then_some(own),
             label,
             old: row.from.as_ref().map(in_words),
             new: row.to.as_ref().map(in_words),
+            nothing: nothing(false).zip(nothing(true)).map(<[_; 2]>::from),
             secret: row.secret,
             remark: result.map(said),
         }
@@ -160,13 +175,17 @@ fn lines(rows: &[RowView], results: &[ResultView], names: Option<&Catalogue>) ->
     rows.iter().filter(|row| !row.companion).map(line).collect()
 }
 
-/// Results of items that are not in the rows.
-fn others(rows: &[RowView], results: &[ResultView]) -> Vec<(String, String)> {
+/// Results of items that are not in the rows, and whether they are called by the name of a file.
+fn others(rows: &[RowView], results: &[ResultView]) -> Vec<(String, String, bool)> {
     let shown = |result: &&ResultView| {
         rows.iter().any(|row| !row.companion && row.item == result.item && row.index == result.index)
     };
     let rest = results.iter().filter(|result| !shown(result));
-    rest.map(|result| (item(&result.item, result.index), said(result))).collect()
+    let named = |result: &ResultView| match deployment::name_of_result(result) {
+        Some(file) => (file, said(result), true),
+        None => (item(&result.item, result.index), said(result), false),
+    };
+    rest.map(named).collect()
 }
 
 #[cfg(test)]
@@ -208,6 +227,26 @@ mod tests {
         assert_eq!(lines[0].remark, None);
         assert_eq!(lines[1].remark.as_deref(), Some("The phone only lets it be read."));
         let rest = others(&rows, &results);
-        assert_eq!(rest, [("sip-port".to_owned(), "The phone only lets it be read.".to_owned())]);
+        assert_eq!(rest, [("sip-port".to_owned(), "The phone only lets it be read.".to_owned(), false)]);
+    }
+
+    #[test]
+    fn files_are_called_by_their_names_and_a_deletion_says_so() {
+        let deleted = RowView {
+            from: Some("b.png".to_owned()),
+            to: None,
+            ..row("file-deployment-name", Some(1), false)
+        };
+        let result = ResultView {
+            item: "file-deployment-name".to_owned(),
+            index: Some(2),
+            code: "withheld".to_owned(),
+            args: serde_json::json!({"name": "a.wav", "reason": "not-approved"}),
+        };
+        let lines = lines(std::slice::from_ref(&deleted), &[], None);
+        assert_eq!((lines[0].label.as_str(), &lines[0].item), ("File", &None));
+        assert_eq!(lines[0].nothing, Some(["nothing", "deleted"]));
+        let said = "A secret was withheld. The client was not approved by an administrator.";
+        assert_eq!(others(&[deleted], &[result]), [("a.wav".to_owned(), said.to_owned(), true)]);
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn args(value: &Value) -> Args {
 /// Why a target is where it is.
 pub(super) fn reason(target: &TargetView) -> Option<String> {
     let code = target.reason.as_deref()?;
-    Some(texts::worded(lang(), "reason", code, &args(&target.reason_args)))
+    Some(texts::reason(lang(), code, &args(&target.reason_args)))
 }
 
 /// What a job is, for a title: kind and number.

@@ -140,20 +140,30 @@ pub fn Apply(
     };
     let step_up = Memo::new(move |_| failure.with(|failure| is_asked(failure.as_ref())));
     let shown = Signal::derive(move || failure.get().filter(|failure| !is_asked(Some(failure))));
+    // What is withheld although secrets count when they are handed out: values, and of deployments clients.
+    let kept = move || -> u64 {
+        let (approve, again) = (approve.get(), again.get());
+        let consented = |reason: &str| match reason {
+            NOT_APPROVED => approve,
+            HANDED_OUT => again,
+            _ => false,
+        };
+        plan.with(|plan| {
+            let withheld = plan.summary.withheld.iter().filter(|(reason, _)| !consented(reason));
+            withheld.map(|(_, count)| count).sum()
+        })
+    };
+    let deploys = move || plan.with(|plan| super::deploys(plan.kind));
+    let nothing_for = move || {
+        let count = kept();
+        (count > 0 && deploys()).then(|| {
+            view! { <Note tone=Tone::Warn><p>{texts::deployments::withheld(lang(), count)}</p></Note> }
+        })
+    };
     let button = move || {
         let (stale, clients, items) = plan.with(|plan| (plan.stale, plan.summary.writes, plan.summary.items));
         let fleet = plan.with(|plan| plan.kind == PlanKind::ChangeFleet);
-        // Secrets count when they are handed out.
-        let consented = |reason: &str| match reason {
-            NOT_APPROVED => approve.get(),
-            HANDED_OUT => again.get(),
-            _ => false,
-        };
-        let kept: u64 = plan.with(|plan| {
-            let withheld = plan.summary.withheld.iter().filter(|(reason, _)| !consented(reason));
-            withheld.map(|(_, count)| count).sum()
-        });
-        let items = items.saturating_sub(kept);
+        let items = items.saturating_sub(kept());
         if stale {
             texts::plans::check_again(lang()).to_owned()
         } else if fleet && clients == 0 {
@@ -162,6 +172,10 @@ pub fn Apply(
             texts::plans::save_and_write_later(lang(), clients)
         } else if fleet {
             texts::plans::save_and_write(lang(), clients)
+        } else if deploys() {
+            // There are no values that would count as desired: a client that a password is withheld from is a target all
+            // the same.
+            texts::plans::apply_to(lang(), clients)
         } else if clients == 0 || items == 0 {
             texts::plans::apply_desired(lang()).to_owned()
         } else if large {
@@ -246,6 +260,7 @@ pub fn Apply(
                     }
                 })
         }}
+        {nothing_for}
         {move || {
             plan.with(|plan| plan.stale)
                 .then(|| view! { <Note tone=Tone::Warn><p>{texts::plans::stale(lang())}</p></Note> })

@@ -2,7 +2,8 @@
 //! which are no parameters.
 
 use api::deployment::{DeployedFileView, DeploymentView};
-use api::plan::{PlanKind, PlanSummary, PlanTargetView, RowView};
+use api::job::ResultView;
+use api::plan::{BroughtBack, PlanKind, PlanSummary, PlanTargetView, RowView};
 use domain::deployment::FileAction;
 use leptos::prelude::*;
 
@@ -17,6 +18,8 @@ use crate::texts::{self, lang};
 
 /// Item with the version of the software.
 const VERSION: &str = "software-version";
+/// Item with the type of the software (SIP, HFA); in plans only where it changes.
+const FAMILY: &str = "software-type";
 /// Item with the names of files.
 const FILE: &str = "file-deployment-name";
 
@@ -33,6 +36,7 @@ pub fn name_of(row: &RowView) -> Option<&'static str> {
     match row.item.as_str() {
         _ if !row.parameters.is_empty() => None,
         VERSION => Some(texts::files::software_version(lang())),
+        FAMILY => Some(texts::files::software_type(lang())),
         FILE => Some(texts::deployments::file(lang())),
         _ => None,
     }
@@ -42,17 +46,24 @@ pub fn name_of(row: &RowView) -> Option<&'static str> {
 pub fn nothing(row: &RowView, after: bool) -> Option<&'static str> {
     name_of(row)?;
     Some(match (row.item.as_str(), after) {
-        (VERSION, _) => texts::deployments::unknown_version(lang()),
+        (VERSION | FAMILY, _) => texts::deployments::unknown_version(lang()),
         (_, false) => texts::deployments::nothing(lang()),
         (_, true) => texts::deployments::deleted(lang()),
     })
 }
 
+/// Name of the file that a result of a job is about; nothing when it is about no file.
+pub fn name_of_result(result: &ResultView) -> Option<String> {
+    let name = (result.item == FILE).then(|| result.args.get("name")?.as_str())?;
+    name.map(str::to_owned)
+}
+
 /// What clients of a set get, in a few words: the file when it is one alone, or how many; nothing when the plan does not
 /// deploy.
 pub fn title_of(set: &ChangeSet) -> Option<String> {
-    let rows: Vec<&RowView> =
-        set.lines.iter().map(|line| &line.row).filter(|row| name_of(row).is_some()).collect();
+    // Software of another type is one thing with its version.
+    let counts = |row: &&RowView| name_of(row).is_some() && row.item != FAMILY;
+    let rows: Vec<&RowView> = set.lines.iter().map(|line| &line.row).filter(counts).collect();
     let language = lang();
     Some(match rows.as_slice() {
         [] => return None,
@@ -77,14 +88,20 @@ pub fn what(target: &PlanTargetView) -> Option<String> {
         let unknown = || texts::deployments::unknown_version(lang()).to_owned();
         let (from, to) = (row.from.clone(), row.to.clone());
         match (row.item.as_str(), from, to) {
-            (VERSION, from, to) => texts::deployments::version_change(
+            (VERSION | FAMILY, from, to) => texts::deployments::version_change(
                 lang(),
                 from.unwrap_or_else(unknown),
                 to.unwrap_or_else(unknown),
             ),
             (_, _, Some(to)) => to,
             (_, from, None) => {
-                format!("{} ({})", from.unwrap_or_default(), texts::deployments::deleted(lang()))
+                let name = from.unwrap_or_default();
+                let back = target.brought_back.iter().find(|back| back.name == name);
+                let deleted = match back {
+                    Some(back) => texts::deployments::deleted_for_now(lang(), &back.template.name),
+                    None => texts::deployments::deleted(lang()).to_owned(),
+                };
+                format!("{name} ({deleted})")
             }
         }
     };
@@ -223,11 +240,25 @@ pub fn DeploymentWarnings(
     let count = move |tone: Tone, count: u64, words: fn(texts::Language, u64) -> String| {
         (count > 0).then(|| view! { <Note tone=tone><p>{words(lang(), count)}</p></Note> })
     };
+    let back = |back: &BroughtBack| {
+        let name = back.template.name.clone();
+        let words = texts::deployments::brought_back(lang(), back.clients, &name);
+        let address = format!("/templates/{}?tab=files", back.template.id);
+        view! {
+            <Note tone=Tone::Warn>
+                <p>
+                    {words.clone()} " " {texts::deployments::brought_back_help(lang())} " "
+                    <a href=address.clone()>{name.clone()}</a>
+                </p>
+            </Note>
+        }
+    };
     move || {
         summary.with(|summary| {
             view! {
                 {count(Tone::Bad, summary.family_changes, texts::deployments::family_changes)}
                 {count(Tone::Warn, summary.downgrades, texts::deployments::downgrades)}
+                {summary.brought_back.iter().map(back).collect_view()}
             }
         })
     }
@@ -235,9 +266,11 @@ pub fn DeploymentWarnings(
 
 #[cfg(test)]
 mod tests {
-    use super::{FILE, VERSION, name_of, nothing, what};
-    use api::plan::{PlanTargetView, RowView};
-    use domain::ClientId;
+    use super::{FAMILY, FILE, VERSION, name_of, nothing, what};
+    use api::file::TemplateUse;
+    use api::plan::{BroughtBackFile, PlanTargetView, RowView};
+    use domain::file::FileType;
+    use domain::{ClientId, TemplateId};
 
     fn row(item: &str, from: Option<&str>, to: Option<&str>) -> RowView {
         RowView {
@@ -265,6 +298,7 @@ mod tests {
             left_out: Vec::new(),
             withheld: Vec::new(),
             conflicts: Vec::new(),
+            brought_back: Vec::new(),
             excluded: None,
         }
     }
@@ -273,8 +307,16 @@ mod tests {
     fn a_client_is_told_from_what_to_what() {
         let software = target(vec![row(VERSION, Some("V3 R4.1.0"), Some("V3 R5.0.0"))]);
         assert_eq!(what(&software).as_deref(), Some("V3 R4.1.0 → V3 R5.0.0"));
+        let family = row(FAMILY, Some("SIP"), Some("HFA"));
+        let other = target(vec![row(VERSION, None, Some("V3 R5.0.0")), family]);
+        assert_eq!(what(&other).as_deref(), Some("unknown → V3 R5.0.0, SIP → HFA"));
         let files = target(vec![row(FILE, None, Some("a.wav")), row(FILE, Some("b.png"), None)]);
         assert_eq!(what(&files).as_deref(), Some("a.wav, b.png (deleted)"));
+        let template = TemplateUse { id: TemplateId(3), name: "Lobby".to_owned() };
+        let back = BroughtBackFile { name: "b.png".to_owned(), file_type: FileType::Logo, template };
+        let back = PlanTargetView { brought_back: vec![back], ..files };
+        let said = "a.wav, b.png (deleted; comes back by the template “Lobby”)";
+        assert_eq!(what(&back).as_deref(), Some(said));
         assert_eq!(what(&target(vec![row("sip-port", None, Some("5060"))])), None);
     }
 
@@ -283,5 +325,6 @@ mod tests {
         assert_eq!(nothing(&row(FILE, None, Some("a")), false), Some("nothing"));
         assert_eq!(nothing(&row("sip-port", None, None), false), None);
         assert_eq!(name_of(&row(VERSION, None, None)), Some("Software version"));
+        assert_eq!(name_of(&row(FAMILY, Some("SIP"), Some("HFA"))), Some("Software type"));
     }
 }

@@ -5,6 +5,7 @@ use api::job::{JobView, ResultView, TargetView};
 use domain::JobId;
 use leptos::prelude::*;
 
+use super::deployment;
 use crate::client;
 use crate::components::progress::{Legend, Progress, segments_of};
 use crate::components::status::{JobStatus, TargetStatus};
@@ -95,14 +96,18 @@ fn OneTarget(target: Signal<Option<TargetView>>) -> impl IntoView {
         }
         let args = target.reason_args.as_object().cloned().unwrap_or_default();
         let args = args.into_iter().collect();
-        Some(view! { <p class="soft">{texts::worded(lang(), "reason", &code, &args)}</p> })
+        Some(view! { <p class="soft">{texts::reason(lang(), &code, &args)}</p> })
     };
     let results = move || {
         let results = target.get().map(|target| target.results).unwrap_or_default();
         let line = |result: ResultView| {
             let args = result.args.as_object().cloned().unwrap_or_default().into_iter().collect();
-            let why = texts::worded(lang(), "reason", &result.code, &args);
-            view! { <li><span class="mono">{result.item}</span> " – " {why}</li> }
+            let why = texts::reason(lang(), &result.code, &args);
+            let item = match deployment::name_of_result(&result) {
+                Some(file) => view! { <span class="breakable">{file}</span> }.into_any(),
+                None => view! { <span class="mono">{result.item}</span> }.into_any(),
+            };
+            view! { <li>{item} " – " {why}</li> }
         };
         let lines: Vec<_> = results.into_iter().map(line).collect();
         (!lines.is_empty()).then(|| view! { <ul class="results">{lines}</ul> })

@@ -110,6 +110,7 @@ mod tests {
             left_out: Vec::new(),
             withheld: Vec::new(),
             conflicts: Vec::new(),
+            brought_back: Vec::new(),
             excluded: None,
         }
     }

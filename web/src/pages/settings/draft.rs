@@ -161,6 +161,7 @@ pub(super) fn line(setting: &SettingView, change: &Change) -> DiffLine {
         item: Some(short(&setting.id).to_owned()),
         old: Some(in_words(setting, &setting.value)),
         new: Some(new),
+        nothing: None,
         secret: false,
         remark: Some(remark),
     }

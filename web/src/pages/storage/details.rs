@@ -177,6 +177,8 @@ fn ftp(provider: &ProviderView) -> AnyView {
                 view! {
                     <dt>{texts::storage::ftp_username(language)}</dt>
                     <dd class="breakable">{provider.ftp_username.clone()}</dd>
+                    <dt>{texts::storage::ftp_password(language)}</dt>
+                    <dd>{words::secret(provider.has_ftp_secret)}</dd>
                 }
             })}
     }
@@ -188,21 +190,31 @@ fn facts(provider: &ProviderView) -> AnyView {
     let (kind, health) = words::health(provider.health);
     let line =
         |name: &'static str, value: String| view! { <dt>{name}</dt><dd class="breakable">{value}</dd> };
+    let yes_no =
+        |yes: bool| if yes { texts::common::yes(language) } else { texts::common::no(language) }.to_owned();
+    let path_style = line(texts::storage::path_style(language), yes_no(provider.path_style));
+    let (username, secret) = words::credentials(provider.kind);
+    let secret = line(secret, words::secret(provider.has_secret).to_owned());
+    let writable = line(texts::storage::takes_files(language), words::writable(provider.writable).to_owned());
     let own = match provider.kind {
         ProviderKind::BuiltIn => ().into_any(),
         ProviderKind::S3 => view! {
             {line(texts::storage::url(language), provider.url.clone())}
             {line(texts::storage::bucket(language), provider.bucket.clone())}
             {line(texts::storage::region(language), provider.region.clone())}
-            {line(texts::storage::access_key(language), provider.username.clone())}
+            {path_style}
+            {line(username, provider.username.clone())}
+            {secret}
+            {writable}
             {line(texts::storage::serving(language), words::serving(provider.serving))}
             {ftp(provider)}
         }
         .into_any(),
         ProviderKind::Https => view! {
             {line(texts::storage::url(language), provider.url.clone())}
-            {(!provider.username.is_empty())
-                .then(|| line(texts::storage::user_name(language), provider.username.clone()))}
+            {(!provider.username.is_empty()).then(|| line(username, provider.username.clone()))}
+            {secret}
+            {writable}
             {line(texts::storage::listing(language), words::listing(provider.listing))}
             {line(texts::storage::serving(language), words::serving(provider.serving))}
             {ftp(provider)}

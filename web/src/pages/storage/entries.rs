@@ -180,13 +180,14 @@ fn is_blank(field: RwSignal<String>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::{Edited, Entries};
     use api::storage_provider::ProviderView;
     use domain::file::{Listing, ProviderKind, Serving};
     use leptos::prelude::{Owner, Set as _};
 
-    fn provider() -> ProviderView {
+    /// A bucket as the server tells of it.
+    pub(in crate::pages::storage) fn provider() -> ProviderView {
         serde_json::from_value(serde_json::json!({
             "id": 2, "name": "Depot", "kind": "s3", "url": "https://s3.example", "username": "key",
             "has_secret": true, "bucket": "phones", "region": "eu-1", "path_style": true, "listing": "automatic",

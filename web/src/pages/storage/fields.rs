@@ -26,7 +26,7 @@ pub(super) fn Fields(
     let of_field = move |field: &'static str| {
         Signal::derive(move || failure.get().and_then(|failure| failure.field(lang(), field)))
     };
-    let kind = new.then(|| {
+    let kind = if new {
         view! {
             <Select
                 label=texts::storage::kind(language).to_owned()
@@ -35,12 +35,25 @@ pub(super) fn Fields(
                 error=of_field("/kind")
             />
         }
-    });
+        .into_any()
+    } else {
+        view! {
+            <TextField
+                label=texts::storage::kind(language).to_owned()
+                value=RwSignal::new(words::kind(entries.kind.with_untracked(|word| {
+                    ProviderKind::parse(word).unwrap_or(ProviderKind::S3)
+                })))
+                help=Some(texts::storage::kind_stays(language).to_owned())
+                readonly=true
+            />
+        }
+        .into_any()
+    };
     let name = view! {
         <TextField label=texts::storage::name(language).to_owned() value=entries.name error=of_field("/name") max_length=100 />
     };
     if built_in {
-        return name.into_any();
+        return view! { {kind} {name} }.into_any();
     }
     let s3 = Memo::new(move |_| entries.kind() == ProviderKind::S3);
     let kept = has_secret.then(|| texts::storage::secret_kept(language).to_owned());
@@ -193,6 +206,7 @@ fn Password(
                     help=help.clone()
                     error=error
                     autocomplete="new-password"
+                    optional=true
                 />
             }
         })

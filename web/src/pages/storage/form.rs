@@ -76,12 +76,22 @@ fn Form(open: RwSignal<bool>, edited: Edited, dirty: RwSignal<bool>) -> impl Int
         for field in typed.into_iter().chain([entries.ftp_url, entries.ftp_username, entries.ftp_secret]) {
             field.track();
         }
-        for field in [entries.forget_secret, entries.forget_ftp_secret] {
-            field.track();
+        for choice in [entries.kind, entries.listing, entries.serving] {
+            choice.track();
+        }
+        for wish in [entries.forget_secret, entries.forget_ftp_secret, entries.path_style] {
+            wish.track();
         }
         if first.is_some() {
             dirty.set(true);
             tried.set(None);
+        }
+    });
+    // Whether a scan follows says nothing of the connection.
+    Effect::new(move |first: Option<()>| {
+        entries.scan.track();
+        if first.is_some() {
+            dirty.set(true);
         }
     });
     let save = move || {
@@ -226,23 +236,56 @@ async fn send(
     }
 }
 
-/// What somebody else has changed.
+/// What somebody else has changed. Of a secret only whether there is one is known.
 fn differences(before: &ProviderView, now: &ProviderView) -> Vec<Difference> {
     use texts::storage as texts_of;
     let language = lang();
+    let yes_no =
+        |yes: bool| if yes { texts::common::yes(language) } else { texts::common::no(language) }.to_owned();
+    let kept = |kept: bool| words::secret(kept).to_owned();
+    let (username, secret) = words::credentials(now.kind);
     let lines = |provider: &ProviderView| {
         [
             (texts_of::name(language), provider.name.clone()),
             (texts_of::url(language), provider.url.clone()),
-            (texts_of::access_key(language), provider.username.clone()),
+            (username, provider.username.clone()),
+            (secret, kept(provider.has_secret)),
             (texts_of::bucket(language), provider.bucket.clone()),
             (texts_of::region(language), provider.region.clone()),
+            (texts_of::path_style(language), yes_no(provider.path_style)),
             (texts_of::listing(language), words::listing(provider.listing)),
             (texts_of::serving(language), words::serving(provider.serving)),
             (texts_of::ftp_url(language), provider.ftp_url.clone()),
             (texts_of::ftp_username(language), provider.ftp_username.clone()),
+            (texts_of::ftp_password(language), kept(provider.has_ftp_secret)),
         ]
     };
     let differs = lines(before).into_iter().zip(lines(now)).filter(|(before, now)| before != now);
     differs.map(|((name, before), (_, now))| Difference { name: name.to_owned(), before, now }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::differences;
+    use crate::pages::storage::entries::tests::provider;
+    use api::storage_provider::ProviderView;
+    use domain::file::ProviderKind;
+
+    #[test]
+    fn what_somebody_else_changed_is_named_as_in_the_form() {
+        let before = provider();
+        let now =
+            ProviderView { path_style: false, has_secret: false, username: "other".to_owned(), ..provider() };
+        let names = |before: &ProviderView, now: &ProviderView| {
+            differences(before, now).into_iter().map(|line| line.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&before, &now), ["Access key", "Access secret", "Bucket in the path"]);
+        let web = |username: &str| ProviderView {
+            kind: ProviderKind::Https,
+            username: username.to_owned(),
+            has_ftp_secret: username.is_empty(),
+            ..provider()
+        };
+        assert_eq!(names(&web("a"), &web("")), ["Username", "FTP password"]);
+    }
 }

@@ -33,7 +33,9 @@ pub(super) fn NetworkScan(deeds: Deeds) -> impl IntoView {
         open.set(false);
         deeds.add_found(kind_of(finding.kind), finding.url);
     });
-    let findings = Callback::new(move |scan: ScanId| view! { <Findings scan=scan add=add /> }.into_any());
+    let findings = Callback::new(move |(scan, over): (ScanId, Signal<bool>)| {
+        view! { <Findings scan=scan over=over add=add /> }.into_any()
+    });
     view! { <Scan purpose=ScanPurpose::StorageProviders findings=findings open=open /> }
 }
 
@@ -72,17 +74,19 @@ async fn first(scan: ScanId, most: u64) -> Result<Page<FindingView>, Failure> {
 
 /// What one scan has found.
 #[component]
-fn Findings(scan: ScanId, add: Callback<FindingView>) -> impl IntoView {
+fn Findings(scan: ScanId, over: Signal<bool>, add: Callback<FindingView>) -> impl IntoView {
     let most = RwSignal::new(SHOWN);
     let found = load(move || first(scan, most.get())).live(Resource::Scans);
     found.show(2, move |page: Signal<Page<FindingView>>| {
-        view! { <Table page=page most=most busy=found.busy add=add /> }.into_any()
+        view! { <Table page=page over=over most=most busy=found.busy add=add /> }.into_any()
     })
 }
 
 #[component]
 fn Table(
     page: Signal<Page<FindingView>>,
+    /// Whether nothing more can come.
+    over: Signal<bool>,
     /// How many are wanted.
     most: RwSignal<u64>,
     busy: RwSignal<bool>,
@@ -155,7 +159,11 @@ fn Table(
     };
     move || {
         if none.get() {
-            return view! { <p class="muted">{texts::storage::nothing_found(lang())}</p> }.into_any();
+            let words = move || match over.get() {
+                true => texts::storage::nothing_found(lang()),
+                false => texts::storage::nothing_yet(lang()),
+            };
+            return view! { <p class="muted">{words}</p> }.into_any();
         }
         view! {
             <div

@@ -15,6 +15,31 @@ pub(super) fn kind(kind: ProviderKind) -> String {
     texts::word(lang(), "provider-kind", kind.as_str())
 }
 
+/// How the two parts of its credentials are called.
+pub(super) fn credentials(kind: ProviderKind) -> (&'static str, &'static str) {
+    let language = lang();
+    match kind {
+        ProviderKind::S3 => (texts::storage::access_key(language), texts::storage::access_secret(language)),
+        ProviderKind::Https | ProviderKind::BuiltIn => {
+            (texts::storage::user_name(language), texts::storage::password(language))
+        }
+    }
+}
+
+/// Whether a secret is kept. More is known of none.
+pub(super) fn secret(kept: bool) -> &'static str {
+    if kept { texts::storage::is_kept(lang()) } else { texts::storage::is_not_kept(lang()) }
+}
+
+/// Whether it takes files.
+pub(super) fn writable(writable: Option<bool>) -> &'static str {
+    match writable {
+        Some(true) => texts::common::yes(lang()),
+        Some(false) => texts::common::no(lang()),
+        None => texts::storage::shown_by_first(lang()),
+    }
+}
+
 /// How phones get its files.
 pub(super) fn serving(serving: Serving) -> String {
     texts::word(lang(), "serving", serving.as_str())

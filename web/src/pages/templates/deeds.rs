@@ -78,6 +78,12 @@ impl Deeds {
                 )
                 .icon("gear"),
             );
+            let files = if may {
+                texts::templates::assign_files(language)
+            } else {
+                texts::deployments::tab(language)
+            };
+            entries.push(MenuEntry::link(files, format!("/templates/{id}?tab=files")).icon("file"));
         }
         if may {
             let own = template.clone();

@@ -164,6 +164,8 @@ pub(super) fn Files(template: Signal<TemplateView>, may: bool) -> impl IntoView 
             harmless=true
             wide=true
             blocked=blocked
+            counted=words::gain
+            dirty=Signal::derive(move || chosen.with(|files| !files.is_empty()))
             act=add
             done=done
             more=choose
@@ -173,6 +175,7 @@ pub(super) fn Files(template: Signal<TemplateView>, may: bool) -> impl IntoView 
             title=question
             text=texts::deployments::detach_text(lang()).to_owned()
             button=texts::deployments::detach_button(lang()).to_owned()
+            counted=words::gain
             act=remove
             done=done
         />

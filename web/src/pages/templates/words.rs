@@ -7,8 +7,6 @@ use leptos::prelude::*;
 use crate::components::confirm::AskedNumber;
 use crate::components::icon::Icon;
 use crate::components::select::Choice;
-use crate::components::states::Note;
-use crate::components::status::Tone;
 use crate::texts::{self, lang};
 
 /// Most names that stand in a cell; the rest is counted.
@@ -32,16 +30,14 @@ pub(crate) fn secure_mode(wish: Option<SecureModeWish>) -> String {
     }
 }
 
+/// So many clients get something on their own.
+pub(super) fn gain(count: u64) -> String {
+    texts::deployments::gets(lang(), count)
+}
+
 /// How many clients get something on their own, and where the number is typed; nothing until the server asks.
 pub(crate) fn gains(asked: AskedNumber) -> impl IntoView {
-    let note = move || {
-        let count = asked.wanted()?;
-        Some(view! { <Note tone=Tone::Warn><p>{texts::deployments::gets(lang(), count)}</p></Note> })
-    };
-    view! {
-        {note}
-        {asked.field()}
-    }
+    asked.field(Some(gain))
 }
 
 /// Models it is for; none is all.

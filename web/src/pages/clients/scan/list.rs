@@ -176,7 +176,7 @@ fn One(scan: Signal<ScanView>, findings: Option<Findings>) -> impl IntoView {
                 </span>
             </p>
             {why}
-            {findings.map(|findings| findings.run(id))}
+            {findings.map(|findings| findings.run((id, Signal::derive(move || state.get().is_over()))))}
             <FailureNote failure=failure />
         </li>
     }

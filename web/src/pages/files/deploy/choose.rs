@@ -7,7 +7,9 @@ use domain::FileId;
 use domain::file::{FileState, FileType};
 use leptos::prelude::*;
 
+use crate::browser;
 use crate::client;
+use crate::components::button::IconButton;
 use crate::components::checkbox::PlainCheckbox;
 use crate::components::field::TextField;
 use crate::components::fresh_id;
@@ -84,46 +86,56 @@ pub(crate) fn ChooseFiles(
         families
     };
     let list = found.show(4, move |page: Signal<Page<FileView>>| {
+        let shown =
+            Memo::new(move |_| without.with_value(|without| page.with(|page| offered(page, without))));
+        let none = Memo::new(move |_| shown.with(|(files, _)| files.is_empty()));
+        let more = move || {
+            let more = shown.with(|(_, more)| *more);
+            (more > 0).then(|| view! { <p class="muted">{texts::deployments::more_files(lang(), more)}</p> })
+        };
         let lines = move || {
-            page.with(|page| {
-                let (files, more) = without.with_value(|without| offered(page, without));
-                if files.is_empty() {
-                    return view! { <p class="muted">{texts::deployments::no_file(lang())}</p> }.into_any();
-                }
-                let rows = files.into_iter().map(|file| view! { <Line file=file chosen=chosen /> });
-                view! {
-                    <div class="scroll-x choose-files" tabindex="0" role="region" aria-label=texts::deployments::files(lang())>
-                        <table class="tbl plain" aria-label=texts::deployments::files(lang())>
-                            <thead>
-                                <tr>
-                                    <th scope="col" class="sel">
-                                        <span class="vh">{texts::common::selection(lang())}</span>
-                                    </th>
-                                    <th scope="col">{texts::files::name(lang())}</th>
-                                    <th scope="col">{texts::files::kind(lang())}</th>
-                                    <th scope="col">{texts::files::models(lang())}</th>
-                                    <th scope="col">{texts::files::software_version(lang())}</th>
-                                    <th scope="col">{texts::files::storage(lang())}</th>
-                                    <th scope="col" class="num">{texts::files::size(lang())}</th>
-                                </tr>
-                            </thead>
-                            <tbody>{rows.collect::<Vec<_>>()}</tbody>
-                        </table>
-                    </div>
-                    {(more > 0).then(|| view! { <p class="muted">{texts::deployments::more_files(lang(), more)}</p> })}
-                }
-                .into_any()
-            })
+            if none.get() {
+                return view! { <p class="muted">{texts::deployments::no_file(lang())}</p> }.into_any();
+            }
+            // A row that stays as it is stays: it may have the focus while the list is read again.
+            view! {
+                <div
+                    class="scroll-x choose-files"
+                    tabindex="0"
+                    role="region"
+                    aria-label=texts::deployments::files(lang())
+                >
+                    <table class="tbl plain" aria-label=texts::deployments::files(lang())>
+                        <thead>
+                            <tr>
+                                <th scope="col" class="sel">
+                                    <span class="vh">{texts::common::selection(lang())}</span>
+                                </th>
+                                <th scope="col">{texts::files::name(lang())}</th>
+                                <th scope="col">{texts::files::kind(lang())}</th>
+                                <th scope="col">{texts::files::models(lang())}</th>
+                                <th scope="col">{texts::files::software_version(lang())}</th>
+                                <th scope="col">{texts::files::storage(lang())}</th>
+                                <th scope="col" class="num">{texts::files::size(lang())}</th>
+                            </tr>
+                        </thead>
+                        <tbody>
+                            <For
+                                each=move || shown.with(|(files, _)| files.clone())
+                                key=|file| (file.id, file.revision)
+                                let:file
+                            >
+                                <Line file=file chosen=chosen />
+                            </For>
+                        </tbody>
+                    </table>
+                </div>
+                {more}
+            }
+            .into_any()
         };
         view! { {lines} }.into_any()
     });
-    let count = move || {
-        chosen.with(|files| {
-            let bytes = files.iter().map(|file| file.size).sum();
-            (!files.is_empty())
-                .then(|| texts::deployments::chosen(lang(), format::bytes(bytes), files.len() as u64))
-        })
-    };
     view! {
         <section class="stack-v close">
             <h3>{texts::deployments::files(language)}</h3>
@@ -143,9 +155,57 @@ pub(crate) fn ChooseFiles(
                 />
             </div>
             {list}
-            <p class="strong" aria-live="polite">{count}</p>
+            <Picked chosen=chosen />
         </section>
     }
+}
+
+/// What is ticked, also what the search no longer shows: how much it is, and each to be taken out again.
+#[component]
+fn Picked(chosen: RwSignal<Vec<FileView>>) -> impl IntoView {
+    let head = fresh_id("chosen");
+    let labelled = head.clone();
+    let head_of_list = StoredValue::new(head.clone());
+    let count = move || {
+        chosen.with(|files| {
+            let bytes = files.iter().map(|file| file.size).sum();
+            (!files.is_empty())
+                .then(|| texts::deployments::chosen(lang(), format::bytes(bytes), files.len() as u64))
+        })
+    };
+    let chip = move |file: FileView| {
+        let id = file.id;
+        let about = about(&file);
+        view! {
+            <li class="tag">
+                <span>{file.name.clone()}</span>
+                <span class="muted">{about}</span>
+                <IconButton
+                    class="x"
+                    label=texts::common::remove(lang(), file.name)
+                    icon="x"
+                    on_press=Callback::new(move |()| {
+                        chosen.update(|files| files.retain(|file| file.id != id));
+                        // The button is gone with its chip.
+                        head_of_list.with_value(|head| browser::focus_id(head));
+                    })
+                />
+            </li>
+        }
+    };
+    view! {
+        <p id=head class="strong" aria-live="polite" tabindex="-1">{count}</p>
+        <ul class="chosen chosen-files" aria-labelledby=labelled>
+            {move || chosen.get().into_iter().map(chip).collect_view()}
+        </ul>
+    }
+}
+
+/// Type and software of a file, as far as they are known.
+pub(super) fn about(file: &FileView) -> String {
+    let known = [words::file_type(file.file_type), words::software(file)];
+    let known: Vec<String> = known.into_iter().filter(|word| *word != words::dash()).collect();
+    known.join(", ")
 }
 
 /// Files of a page that are shown, without some, and how many more there are.

@@ -15,7 +15,7 @@ const MOST: i64 = 1_000_000;
 
 /// What is chosen.
 #[derive(Clone, Copy)]
-pub(super) struct Options {
+pub(crate) struct Options {
     delete: RwSignal<bool>,
     immediate: RwSignal<bool>,
     again: RwSignal<bool>,
@@ -23,6 +23,8 @@ pub(super) struct Options {
     family: RwSignal<bool>,
     errors: RwSignal<String>,
     successes: RwSignal<String>,
+    /// The limit of failures that stands there before anything is typed.
+    preset: StoredValue<String>,
 }
 
 /// A number that may be left out; `Err` when it is none.
@@ -46,11 +48,28 @@ impl Options {
             family: off(),
             errors: empty(),
             successes: empty(),
+            preset: StoredValue::default(),
         }
     }
 
+    /// Nothing is chosen yet, but that it stops after so many failures.
+    pub(crate) fn stopping_after(failures: u64) -> Self {
+        let options = Self::new();
+        options.errors.set(failures.to_string());
+        options.preset.set_value(failures.to_string());
+        options
+    }
+
+    /// Whether anything is chosen or typed; to be watched.
+    pub(crate) fn is_touched(self) -> bool {
+        let chosen = [self.delete, self.immediate, self.again, self.downgrade, self.family];
+        let preset = self.preset.get_value();
+        let typed = self.errors.with(|typed| *typed != preset) || !self.successes.with(String::is_empty);
+        chosen.iter().any(|chosen| chosen.get()) || typed
+    }
+
     /// Whether everything that was typed is understood.
-    pub(super) fn are_good(self) -> bool {
+    pub(crate) fn are_good(self) -> bool {
         [self.errors, self.successes].iter().all(|typed| typed.with_untracked(|typed| limit(typed).is_ok()))
     }
 
@@ -60,7 +79,7 @@ impl Options {
         if deletes { FileAction::Delete } else { FileAction::Deploy }
     }
 
-    pub(super) fn deployment(self, files: Vec<NewDeployedFile>, kind: PlanKind) -> NewDeployment {
+    pub(crate) fn deployment(self, files: Vec<NewDeployedFile>, kind: PlanKind) -> NewDeployment {
         let software = kind == PlanKind::DeploySoftware;
         let read = |typed: RwSignal<String>| typed.with_untracked(|typed| limit(typed).ok().flatten());
         NewDeployment {
@@ -131,8 +150,15 @@ pub(super) fn ActionFields(options: Options, #[prop(into)] software: Signal<bool
     }
 }
 
+/// When, again, and what else is allowed; and when it stops.
 #[component]
-pub(super) fn OptionFields(options: Options, #[prop(into)] software: Signal<bool>) -> impl IntoView {
+pub(crate) fn OptionFields(
+    options: Options,
+    #[prop(into)] software: Signal<bool>,
+    /// Phones that run something older get something newer: nothing else is asked but when, and when it stops.
+    #[prop(optional)]
+    newer_only: bool,
+) -> impl IntoView {
     let language = lang();
     let choice = move |immediate: bool, words: &'static str, help: &'static str| {
         choice("deploy-when", options.immediate, immediate, words, help)
@@ -173,8 +199,7 @@ pub(super) fn OptionFields(options: Options, #[prop(into)] software: Signal<bool
                 {choice(false, texts::deployments::when_idle(language), texts::deployments::when_idle_help(language))}
                 {choice(true, texts::deployments::at_once(language), texts::deployments::at_once_help(language))}
             </div>
-            {again}
-            {of_software}
+            {(!newer_only).then(|| view! { {again} {of_software} })}
             <div class="two-columns even">
                 <LimitField
                     label=texts::deployments::error_limit(language)
@@ -233,6 +258,34 @@ mod tests {
             let files = options.deployment(Vec::new(), PlanKind::DeployFiles);
             assert!(!files.allow_family_change && files.priority == Priority::Immediate);
             assert!(options.deployment(Vec::new(), PlanKind::DeploySoftware).allow_family_change);
+        });
+    }
+
+    #[test]
+    fn whatever_is_chosen_or_typed_would_be_lost() {
+        let owner = leptos::prelude::Owner::new();
+        owner.with(|| {
+            let options = Options::new();
+            assert!(!options.is_touched());
+            options.again.set(true);
+            assert!(options.is_touched());
+            options.again.set(false);
+            options.errors.set("1".to_owned());
+            assert!(options.is_touched());
+        });
+    }
+
+    #[test]
+    fn a_limit_that_is_given_is_sent_and_is_nothing_typed() {
+        let owner = leptos::prelude::Owner::new();
+        owner.with(|| {
+            let options = Options::stopping_after(12);
+            assert!(!options.is_touched());
+            let software = PlanKind::DeploySoftware;
+            assert_eq!(options.deployment(Vec::new(), software).error_limit, Some(12));
+            options.errors.set(String::new());
+            assert!(options.is_touched());
+            assert_eq!(options.deployment(Vec::new(), software).error_limit, None);
         });
     }
 

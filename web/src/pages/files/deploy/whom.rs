@@ -22,6 +22,10 @@ use crate::texts::{self, lang};
 pub(super) struct Whom {
     group: RwSignal<String>,
     model: RwSignal<String>,
+    /// What stands in the field is no group.
+    no_group: RwSignal<bool>,
+    /// What stands in the field is no type.
+    no_model: RwSignal<bool>,
     groups: Known<GroupView>,
     models: Known<DeviceModelView>,
 }
@@ -36,12 +40,15 @@ impl Whom {
         Self {
             group: RwSignal::new(String::new()),
             model: RwSignal::new(String::new()),
+            no_group: RwSignal::new(false),
+            no_model: RwSignal::new(false),
             groups: Known::new(groups, |group| Choice::new(group.id.to_string(), group.name)),
             models: words::known_models(),
         }
     }
 
-    /// Why nobody can choose: who looks for a group in a list that was not read would take everybody.
+    /// Why nobody can go on: who looks for a group in a list that was not read, or has typed half a name, would take
+    /// everybody.
     pub(super) fn blocked(self) -> Option<String> {
         let failure = self.groups.failure().get().or_else(|| self.models.failure().get());
         if let Some(failure) = failure {
@@ -49,7 +56,20 @@ impl Whom {
         }
         let there =
             self.groups.list.data.with(Option::is_some) && self.models.list.data.with(Option::is_some);
-        (!there).then(|| texts::common::loading(lang()).to_owned())
+        if !there {
+            return Some(texts::common::loading(lang()).to_owned());
+        }
+        self.is_unclear().then(|| texts::deployments::whom_unclear(lang()).to_owned())
+    }
+
+    fn is_unclear(self) -> bool {
+        self.no_group.get() || self.no_model.get()
+    }
+
+    /// Whether anything is chosen or typed; to be watched.
+    pub(super) fn is_touched(self) -> bool {
+        let filled = [self.group, self.model].iter().any(|value| value.with(|value| !value.is_empty()));
+        self.is_unclear() || filled
     }
 
     pub(super) fn targets(self) -> Targets {
@@ -83,8 +103,18 @@ pub(super) fn WhomFields(whom: Whom) -> impl IntoView {
             <FailureNote failure=whom.groups.failure() retry=whom.groups.reload() />
             <FailureNote failure=whom.models.failure() retry=whom.models.reload() />
             <div class="two-columns even">
-                <Combobox label=texts::deployments::group(lang()).to_owned() value=whom.group choices=groups />
-                <Combobox label=texts::deployments::model(lang()).to_owned() value=whom.model choices=models />
+                <Combobox
+                    label=texts::deployments::group(lang()).to_owned()
+                    value=whom.group
+                    choices=groups
+                    unclear=whom.no_group
+                />
+                <Combobox
+                    label=texts::deployments::model(lang()).to_owned()
+                    value=whom.model
+                    choices=models
+                    unclear=whom.no_model
+                />
             </div>
             <p class="hint">{texts::deployments::fitting_only(lang())}</p>
         </section>
