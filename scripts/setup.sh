@@ -4,7 +4,8 @@
 #   scripts/setup.sh build    a Rust toolchain and a C compiler (SQLite and the TLS library are C)
 #   scripts/setup.sh check    the same, and rustfmt, clippy, git
 #   scripts/setup.sh test     the same as build, and git, PostgreSQL's server programs, npm and Chromium, the packages of
-#                             the tests in the browser, and the storage servers of the tests: nginx with WebDAV, and moto
+#                             the tests in the browser, and the storage servers of the tests: nginx with WebDAV, Apache,
+#                             Caddy, and moto
 #
 # Where this runs as root on a system with apt-get, missing packages are installed. Everywhere else they are
 # named together with the command to type, and the script fails.
@@ -64,6 +65,9 @@ if [ "$purpose" = test ]; then
     [ ! -f /usr/lib/nginx/modules/ngx_http_dav_ext_module.so ]; then
     packages+=(nginx libnginx-mod-http-dav-ext)
   fi
+  # Apache's program and modules without Debian's service and configuration.
+  [ -f /usr/lib/apache2/modules/mod_dav_fs.so ] || packages+=(apache2-bin)
+  command -v caddy >/dev/null || packages+=(caddy)
   # moto, an S3 server in Python: one that is installed, or one in a directory of our own below target.
   venv=target/venv
   finds_moto() {
@@ -78,15 +82,16 @@ fi
 # Clusters that exist already are not touched either way.
 dropin=/etc/postgresql-common/createcluster.d/workpoint-no-main-cluster.conf
 
-# Debian's nginx starts as a service on port 80, at once and after each restart of the machine. The tests start their own,
-# so services are not started while packages are installed, and that one is not enabled.
+# Debian's nginx and Caddy start as services on port 80, at once and after each restart of the machine. The tests start
+# their own, so services are not started while packages are installed, and those two are not enabled.
 policy=/usr/sbin/policy-rc.d
 own_policy=
 
 install() {
   echo "setup: installing ${packages[*]}"
-  local new_nginx=no
-  [ -x /usr/sbin/nginx ] || new_nginx=yes
+  local service services=()
+  [ -x /usr/sbin/nginx ] || services+=(nginx)
+  command -v caddy >/dev/null || services+=(caddy)
   [ -e "$policy" ] || own_policy=$policy
   trap 'rm -f "$dropin" $own_policy' EXIT
   if [ -n "$own_policy" ]; then
@@ -100,9 +105,11 @@ install() {
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
   apt-get install -y -qq --no-install-recommends "${packages[@]}" </dev/null
-  if [ $new_nginx = yes ] && [ -x /usr/sbin/nginx ] && command -v systemctl >/dev/null; then
-    systemctl disable --quiet nginx.service || true
-  fi
+  for service in "${services[@]}"; do
+    if [[ " ${packages[*]} " == *" $service "* ]] && command -v systemctl >/dev/null; then
+      systemctl disable --quiet "$service.service" || true
+    fi
+  done
   rm -f "$dropin" $own_policy
   trap - EXIT
 }

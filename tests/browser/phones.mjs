@@ -7,11 +7,22 @@
  */
 export async function instruct(clients, manners = {}) {
   const devices = clients.map((client) => client.device_id);
-  process.stdout.write(`@phones ${JSON.stringify({ devices, ...manners })}\n`);
-  const answered = new Promise((resolve) => { process.stdin.once('data', resolve); });
+  await ask(`@phones ${JSON.stringify({ devices, ...manners })}`);
+}
+
+/** The items of the last deployment that the phone of a client followed, by their names. */
+export const told = (client) => ask(`@told ${client.device_id}`);
+
+/** Asks the test for something; it answers with a line of JSON. */
+async function ask(line) {
+  process.stdout.write(`${line}\n`);
+  let answer = '';
   process.stdin.resume();
-  await answered;
+  while (!answer.endsWith('\n')) {
+    answer += await new Promise((resolve) => { process.stdin.once('data', resolve); });
+  }
   // Nobody waits for more when the journeys are over.
   process.stdin.pause();
   process.stdin.unref();
+  return JSON.parse(answer);
 }

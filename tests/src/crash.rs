@@ -23,7 +23,7 @@ use workpoint::clock::{Clock, Entropy, ManualClock};
 use workpoint::config::Config;
 use workpoint::{App, Server};
 
-use crate::{ApiClient, Backend, PASSWORD, database};
+use crate::{ApiClient, Backend, PASSWORD, TestDatabase, database};
 
 pub use asker::{Answered, Asker};
 pub use gate::{Gate, Side};
@@ -69,6 +69,7 @@ pub struct CrashServer {
     /// Where phones find it.
     pub gate: Gate,
     _directory: tempfile::TempDir,
+    _database: Option<TestDatabase>,
 }
 
 /// Moves the server's clock and remembers when it did.
@@ -133,9 +134,10 @@ impl CrashServer {
     /// When it does not start.
     pub async fn start_with(backend: Backend, change: impl FnOnce(Config) -> Config) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        let database = database::create(backend).await;
         let config = change(Config {
             data_dir: directory.path().to_owned(),
-            database_url: database::create(backend).await,
+            database_url: database.as_ref().map(TestDatabase::url),
             listen_address: [127, 0, 0, 1].into(),
             free_ports: true,
             admin_password: Some(Secret::new(PASSWORD.to_owned())),
@@ -147,7 +149,16 @@ impl CrashServer {
         let token = token(&run).await;
         let gate = Gate::open().await;
         let hand = Arc::new(Hand { clock, moves: Mutex::default() });
-        let server = Self { run: Some(run), config, time, hand, token, gate, _directory: directory };
+        let server = Self {
+            run: Some(run),
+            config,
+            time,
+            hand,
+            token,
+            gate,
+            _directory: directory,
+            _database: database,
+        };
         server.lead_phones();
         server
     }

@@ -15,8 +15,39 @@ pub enum Backend {
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
-/// Address of a new, empty database; `None` is the built-in default.
-pub async fn create(backend: Backend) -> Option<String> {
+/// A database of the private cluster that goes with the test: hundreds of tests would fill a small disk.
+pub struct TestDatabase {
+    cluster: String,
+    name: String,
+}
+
+impl TestDatabase {
+    /// Where it is.
+    ///
+    /// # Panics
+    /// When the address of the cluster does not end with a database.
+    pub fn url(&self) -> String {
+        let (server, _) = self.cluster.rsplit_once('/').expect("the address ends with a database");
+        format!("{server}/{}", self.name)
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // By force, because a test that has failed leaves a server behind which still holds its connections. What
+        // the drop says counts for nothing: the cluster goes too, and a panic here would hide the test's own.
+        let _ = std::process::Command::new("psql")
+            .args([&self.cluster, "--quiet", "--no-psqlrc", "--command"])
+            .arg(format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name))
+            .output();
+    }
+}
+
+/// A new, empty database; `None` is the built-in default.
+///
+/// # Panics
+/// Without a cluster for tests.
+pub async fn create(backend: Backend) -> Option<TestDatabase> {
     if backend == Backend::Sqlite {
         return None;
     }
@@ -29,8 +60,7 @@ pub async fn create(backend: Backend) -> Option<String> {
         .await
         .expect("psql runs");
     assert!(done.status.success(), "creating a database: {}", String::from_utf8_lossy(&done.stderr));
-    let (server, _) = cluster.rsplit_once('/').expect("the address ends with a database");
-    Some(format!("{server}/{name}"))
+    Some(TestDatabase { cluster, name })
 }
 
 /// How often two transactions of a database have waited for each other.

@@ -23,7 +23,7 @@ use workpoint::config::Config;
 use workpoint::{App, Server};
 
 pub use api_client::{ApiAnswer, ApiClient};
-pub use database::{Backend, create as empty_database};
+pub use database::{Backend, TestDatabase, create as empty_database};
 pub use phones::{
     Exchange, connect, items, message, phones, plain_post, raw_phone, reply, secure_phone, tls, tls_stream,
 };
@@ -67,7 +67,9 @@ pub struct TestServer {
     pub clock: ManualClock,
     time: Clock,
     accounts: u32,
+    // Behind the server: it is gone, or at least told to go, before its data are.
     _directory: tempfile::TempDir,
+    _database: Option<TestDatabase>,
 }
 
 impl TestServer {
@@ -79,9 +81,10 @@ impl TestServer {
     /// A server with a changed configuration.
     pub async fn start_with(backend: Backend, change: impl FnOnce(Config) -> Config) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        let database = database::create(backend).await;
         let config = change(Config {
             data_dir: directory.path().to_owned(),
-            database_url: database::create(backend).await,
+            database_url: database.as_ref().map(TestDatabase::url),
             listen_address: [127, 0, 0, 1].into(),
             free_ports: true,
             admin_password: Some(Secret::new(PASSWORD.to_owned())),
@@ -91,7 +94,15 @@ impl TestServer {
         let (time, clock) = Clock::manual(Clock::system().now());
         let server =
             Server::start(&config, time.clone(), Entropy::system()).await.expect("the server starts");
-        Self { server: Some(server), config, clock, time, accounts: 0, _directory: directory }
+        Self {
+            server: Some(server),
+            config,
+            clock,
+            time,
+            accounts: 0,
+            _directory: directory,
+            _database: database,
+        }
     }
 
     /// Stops the server and starts it again on the same data.
@@ -140,6 +151,7 @@ impl TestServer {
             // Names of accounts are unique in the database.
             accounts: self.accounts + 1_000,
             _directory: tempfile::tempdir().expect("a temporary directory"),
+            _database: None,
         }
     }
 

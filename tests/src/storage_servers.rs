@@ -1,7 +1,11 @@
-//! Real storage servers for tests: an S3 server in this process, moto (an S3 server of other people's making), and nginx
-//! with index pages and WebDAV. All of them speak TLS on 127.0.0.1 and end with the value that stands for them.
+//! Real storage servers for tests: an S3 server in this process, moto (an S3 server of other people's making), nginx and
+//! Apache with index pages and WebDAV, and Caddy with index pages. All of them speak TLS on 127.0.0.1 and end with the
+//! value that stands for them.
 //!
-//! `scripts/setup.sh test` installs moto and nginx; a test that needs one fails without it and says so.
+//! `scripts/setup.sh test` installs all but the first; a test that needs one fails without it and says so.
+
+mod apache;
+mod caddy;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -30,7 +34,10 @@ use tokio_rustls::TlsAcceptor;
 use workpoint::clock::Clock;
 use workpoint::storage::{Manners, Site};
 
-/// Access key of the S3 servers, and user of nginx where it wants one.
+pub use apache::Apache;
+pub use caddy::Caddy;
+
+/// Access key of the S3 servers, and user of web servers where they want one.
 pub const USER: &str = "tester";
 
 /// Access secret of the S3 servers, and password of [`USER`].

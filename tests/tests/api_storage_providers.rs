@@ -347,6 +347,26 @@ on_both_databases! {
         assert_eq!(api.post(&check, &private).await.expect(200)["health"], "good");
     }
 
+    a_provider_without_files_is_asked_as_well_and_nobody_is_told => |server| {
+        let store = S3Server::start().await;
+        let api = reach(server).await;
+        let made = add(&api, &s3("Spare", &store.url)).await;
+        let now = async || api.get(&path(&made)).await.expect(200);
+        assert_eq!(now().await["health"], "unknown");
+        let look = async || {
+            server.clock.advance(jiff::SignedDuration::from_mins(5));
+            enqueue(server.app(), Kind::CheckProviders).await.expect("a task");
+            work_off(server.app()).await.expect("tasks");
+        };
+        look().await;
+        wait_until(async || now().await["health"] == "good").await;
+        drop(store);
+        look().await;
+        wait_until(async || now().await["health"] == "bad").await;
+        let viewer = server.api(&[Role::Viewer]).await;
+        assert_eq!(viewer.get("/api/v1/notifications").await.expect(200)["total"], 0);
+    }
+
     a_provider_with_files_that_turns_bad_is_told_once => |server| {
         let store = S3Server::start().await;
         tokio::fs::write(store.objects().join("ring.wav"), b"RIFF\x24\0\0\0WAVEfmt ").await.expect("a file");

@@ -132,6 +132,29 @@ impl Drop for Gate {
 }
 
 on_both_databases! {
+    firmware_without_a_header_is_read_to_its_end => |server| {
+        let store = S3Server::start().await;
+        let mut bundle = vec![1; 900_000];
+        bundle[400_000..400_010].copy_from_slice(b"V2 R1.21.0");
+        bundle[700_000..700_011].copy_from_slice(b"OpenStage60");
+        bundle[800_000..800_011].copy_from_slice(b"Siemens SIP");
+        for key in ["bundle.img", "bundle.key"] {
+            put(&store, key, &bundle).await;
+        }
+        put(&store, "cp.img", &vec![1; 900_000]).await;
+        let api = reach(server).await;
+        let made = api.post(PROVIDERS, &s3(&store.url)).await.expect(201);
+        assert_eq!(scanned(&api, &made).await, [3, 3, 0, 0, 0]);
+        let expected = ["bundle.img ready firmware", "bundle.key incomplete other", "cp.img incomplete other"];
+        assert_eq!(files(&api).await, expected);
+        let list = api.get(&format!("{FILES}?sort=name")).await.expect(200);
+        let image = &list["items"][0];
+        let said = [&image["software_version"], &image["software_type"], &image["models"]];
+        assert_eq!(said, [&json!("V2 R1.21.0"), &json!("SIP"), &json!(["OpenStage 60"])]);
+        // Its beginning and its end, and then all of it; what has no name of firmware is not read so.
+        assert_eq!((store.gets("bundle.img"), store.gets("bundle.key")), (3, 2));
+    }
+
     what_a_provider_has_becomes_files => |server| {
         let store = S3Server::start().await;
         put(&store, "sounds/ring.wav", &sound(1)).await;
@@ -182,6 +205,46 @@ on_both_databases! {
         assert_eq!(change["details"]["after"]["software_version"], "V3 R6.0.0");
         assert_eq!(auditor.get("/api/v1/audit?action=storage-provider.scanned").await.expect(200)["total"], 3);
         assert_eq!(auditor.get("/api/v1/audit?action=storage-provider.scan").await.expect(200)["total"], 3);
+    }
+
+    new_content_of_a_template_s_file_is_a_file_of_its_own => |server| {
+        let store = S3Server::start().await;
+        let image = |version: &str| content::craft::firmware("OpenStage 40", "SIP", version, 300_000);
+        put(&store, "firmware.img", &image("V3 R5.16.0")).await;
+        let api = reach(server).await;
+        let made = api.post(PROVIDERS, &s3(&store.url)).await.expect(201);
+        scanned(&api, &made).await;
+        let old = api.get(FILES).await.expect(200)["items"][0].clone();
+        let template = json!({"name": "Software", "kind": "default", "software_update": "always"});
+        let template = api.post("/api/v1/templates", &template).await.expect(201);
+        let files_of = format!("/api/v1/templates/{}/files", template["id"]);
+        let give = async |ids: Value| api.clone().if_match("*").put(&files_of, &json!({"files": ids})).await.expect(200);
+        give(json!([old["id"]])).await;
+
+        // Whoever may write there must not decide what the template brings.
+        put(&store, "firmware.img", &image("V3 R6.0.0")).await;
+        let said = async || {
+            let list = api.get(&format!("{FILES}?sort=created_at")).await.expect(200);
+            let all = list["items"].as_array().expect("a list").iter();
+            all.map(|file| format!("{} {} {}", file["id"], file["state"], file["software_version"])).collect::<Vec<_>>()
+        };
+        assert_eq!(scanned(&api, &made).await, [1, 0, 1, 0, 0]);
+        let both = said().await;
+        assert_eq!(both.len(), 2, "{both:?}");
+        assert!(both.contains(&format!("{} \"changed\" \"V3 R5.16.0\"", old["id"])), "{both:?}");
+        assert!(both.iter().any(|file| file.ends_with("\"ready\" \"V3 R6.0.0\"")), "{both:?}");
+        // Looked at again, and once nobody needs the old one any more, nothing is made twice.
+        assert_eq!(scanned(&api, &made).await, [1, 0, 0, 0, 0]);
+        give(json!([])).await;
+        assert_eq!(scanned(&api, &made).await, [1, 0, 0, 0, 0]);
+        assert_eq!(said().await, both);
+        // What was there before is what the template has had all the time.
+        give(json!([old["id"]])).await;
+        put(&store, "firmware.img", &image("V3 R5.16.0")).await;
+        scanned(&api, &made).await;
+        let now = said().await;
+        assert!(now.contains(&format!("{} \"ready\" \"V3 R5.16.0\"", old["id"])), "{now:?}");
+        assert!(now.iter().any(|file| file.ends_with("\"changed\" \"V3 R6.0.0\"")), "{now:?}");
     }
 
     a_web_server_is_scanned_every_night => |server| {
@@ -331,7 +394,9 @@ on_both_databases! {
         let problem = api.clone().if_match("*").delete(&path(&made)).await.expect_problem(409, "in_use");
         assert_eq!(problem["args"]["used_by"], json!(["Sounds"]));
         let many = api.post(&format!("{PROVIDERS}/delete"), &json!({"ids": [made["id"]]})).await.expect(200);
-        assert_eq!(many["in_use"][0]["used_by"]["templates"][0]["name"], "Sounds");
+        let used = &many["in_use"][0]["used_by"];
+        assert_eq!((&used["templates"][0]["name"], &used["templates_total"]), (&json!("Sounds"), &json!(1)));
+        assert_eq!(used["jobs_total"], 0);
         assert_eq!(files(&api).await.len(), 1);
         api.clone().if_match("*").put(&files_of, &json!({"files": []})).await.expect(200);
         api.clone().if_match("*").delete(&path(&made)).await.expect(204);

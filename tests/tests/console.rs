@@ -140,11 +140,21 @@ async fn instruct(phones: &[Attended], wanted: &str) {
         ..DeploymentManners::default()
     };
     for device in wanted["devices"].as_array().expect("device ids") {
-        let id = device.as_str().expect("a device id");
-        let is_it = |one: &&Attended| one.phone.mac().to_string().eq_ignore_ascii_case(id);
-        let one = phones.iter().find(is_it).expect("a phone of this test");
+        let one = phone(phones, device.as_str().expect("a device id"));
         one.phone.with_machine(|machine, _| machine.set_deployment_manners(manners)).await;
     }
+}
+
+/// What the phone with a device id was told to fetch last, as a JSON object of items.
+async fn told(phones: &[Attended], device: &str) -> Value {
+    let items =
+        phone(phones, device).phone.with_machine(|machine, _| machine.deployment_items().to_vec()).await;
+    items.into_iter().map(|item| (item.name, item.value)).collect()
+}
+
+fn phone<'p>(phones: &'p [Attended], device: &str) -> &'p Attended {
+    let is_it = |one: &&Attended| one.phone.mac().to_string().eq_ignore_ascii_case(device);
+    phones.iter().find(is_it).expect("a phone of this test")
 }
 
 /// Runs the browser; gives what it found. Meanwhile the server's clock runs like any clock: codes of authenticator apps
@@ -164,7 +174,10 @@ async fn follow(mut node: Command, clock: ManualClock, phones: &[Attended]) -> V
                     failures.push(failure.replace("\\n", "\n"));
                 } else if let Some(wanted) = line.strip_prefix("@phones ") {
                     instruct(phones, wanted).await;
-                    answers.write_all(b"done\n").await.expect("it waits for that");
+                    answers.write_all(b"null\n").await.expect("it waits for that");
+                } else if let Some(device) = line.strip_prefix("@told ") {
+                    let told = format!("{}\n", told(phones, device).await);
+                    answers.write_all(told.as_bytes()).await.expect("it waits for that");
                 } else {
                     println!("{line}");
                 }

@@ -3,17 +3,19 @@
 
 use migrations::sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
 use migrations::{Migrator, MigratorTrait as _};
-use tests::{Backend, empty_database};
+use tests::{Backend, TestDatabase, empty_database};
 
 /// Migrations that had landed before templates and groups.
 const BEFORE_TEMPLATES: u32 = 3;
 
-async fn open(backend: Backend, directory: &tempfile::TempDir) -> DatabaseConnection {
-    let url = match empty_database(backend).await {
-        Some(url) => url,
+/// The database goes with the second part.
+async fn open(backend: Backend, directory: &tempfile::TempDir) -> (DatabaseConnection, Option<TestDatabase>) {
+    let database = empty_database(backend).await;
+    let url = match &database {
+        Some(database) => database.url(),
         None => format!("sqlite://{}?mode=rwc", directory.path().join("old.db").display()),
     };
-    Database::connect(url).await.expect("a connection")
+    (Database::connect(url).await.expect("a connection"), database)
 }
 
 async fn run(connection: &DatabaseConnection, sql: &str) {
@@ -29,7 +31,7 @@ async fn texts(connection: &DatabaseConnection, sql: &str) -> Result<Vec<Option<
 
 async fn clients_of_an_older_program_get_what_groups_look_at(backend: Backend) {
     let directory = tempfile::tempdir().expect("a directory");
-    let connection = open(backend, &directory).await;
+    let (connection, _database) = open(backend, &directory).await;
     Migrator::up(&connection, Some(BEFORE_TEMPLATES)).await.expect("the older schema");
     let client = |id: i64, state: &str, address: &str, sort: &str, version: &str| {
         format!(

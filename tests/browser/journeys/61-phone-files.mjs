@@ -155,7 +155,7 @@ async function pictures(visit, list) {
     await convert.getByLabel('Name of the new picture').fill(name);
     await visit.look('what a picture shall be');
     await convert.getByRole('button', { name: 'Make picture' }).click();
-    await convert.getByText(/BMP picture, 144 × 32, 1 bits/).waitFor();
+    await convert.getByText(/BMP picture, 144 × 32, 1 bit/).waitFor();
     await visit.look('before and after');
   };
   await make('journey-first.bmp');
@@ -164,11 +164,40 @@ async function pictures(visit, list) {
   await convert.getByRole('button', { name: 'Keep both' }).click();
   await page.getByText('journey-logo.bmp made.').waitFor();
   await convert.waitFor({ state: 'detached' });
+  // The same once more makes nothing, and nothing can be taken away.
+  await drawer.getByRole('button', { name: 'More' }).click();
+  await page.getByRole('menuitem', { name: 'Make it fit' }).click();
+  await make('journey-logo.bmp');
+  await convert.getByText('This picture was there already: journey-logo.bmp.').waitFor();
+  assert.equal(await convert.getByRole('button', { name: 'Delete the new one' }).count(), 0);
+  await convert.getByRole('button', { name: 'Close' }).last().click();
+  await convert.waitFor({ state: 'detached' });
+  assert.equal((await api('GET', '/files?search=journey-logo')).total, 1);
   await list.row('journey-logo.bmp').getByRole('cell', { name: 'Logo', exact: true }).waitFor();
   assert.equal((await api('GET', '/files?search=journey-first')).total, 0);
   const logo = await taken(page, () => list.menu(list.row('journey-logo.bmp'), 'Download'));
   assert.equal(logo.name, 'journey-logo.bmp');
   assert.deepEqual([logo.bytes.toString('latin1', 0, 2), logo.bytes.readInt32LE(18)], ['BM', 144]);
+  await withheld(visit, list, drawer);
+}
+
+/** When its storage fails, a picture is not blamed on the browser, and a download is not lost without a word. */
+async function withheld(visit, list, drawer) {
+  const { page } = visit;
+  const problem = {
+    type: 'urn:workpoint:problem:provider_failed', title: 'Failed', status: 502, code: 'provider_failed', detail: '',
+    args: { provider: 'Cellar', error: 'unreachable' }, errors: [],
+  };
+  const answer = { status: 502, contentType: 'application/problem+json', body: JSON.stringify(problem) };
+  await page.route('**/api/v1/files/*/content*', (route) => route.fulfill(answer));
+  visit.expect(502, '/api/v1/files');
+  const told = page.getByText('The storage “Cellar” fails. The server cannot be reached.');
+  await list.row('journey-logo.bmp').click();
+  await drawer.getByText('The storage “Cellar” fails.').waitFor();
+  await visit.look('a picture that cannot be fetched');
+  await list.menu(list.row('journey-logo.bmp'), 'Download');
+  await told.nth(1).waitFor();
+  await page.unrouteAll({ behavior: 'wait' });
 }
 
 /** Played, and taken away: the same bytes as were uploaded. */

@@ -1,10 +1,12 @@
 // Storage providers: an S3 store is tried with a wrong secret and a right one, added, scanned for its files and changed; a
-// scan of the network finds it, and a web server that is added from there, with a password that is removed later; a scan
-// is stopped. Both servers are real ones, started by the test.
+// scan of the network finds it, and a web server that is added from there, with a password that is removed later; scans of
+// a network and of a slow provider are stopped. Both servers are real ones, started by the test.
 
+import { strict as assert } from 'node:assert';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { api, set, until } from '../api.mjs';
+import { gateBefore } from '../gate.mjs';
 import { List } from '../pages/list.mjs';
 import { png, wav } from '../samples.mjs';
 
@@ -21,7 +23,9 @@ export async function journey(visit) {
   await changed(visit, list);
   await foundInNetwork(visit, list, s3, web);
   await withoutPassword(visit, list, web);
+  await takesNothing(visit, web);
   await stopped(visit);
+  await scanStopped(visit, list, s3);
   await deleted(visit, list);
   await set(SCANNED, '');
   await set(NETWORKS, '');
@@ -67,6 +71,10 @@ async function added(visit, list, s3) {
   await attempt.click();
   await dialog.getByText(/It answers as it should\./).waitFor();
   await visit.look('a try that went well');
+  // With another address of the bucket it says nothing any more.
+  await dialog.getByLabel('Bucket in the path').uncheck();
+  await dialog.getByText(/It answers as it should\./).waitFor({ state: 'detached' });
+  await dialog.getByLabel('Bucket in the path').check();
   await dialog.getByRole('button', { name: 'Add storage provider' }).click();
   await dialog.waitFor({ state: 'detached' });
 }
@@ -99,6 +107,10 @@ async function changed(visit, list) {
   const { page } = visit;
   await list.menu(list.row('Depot'), 'Edit');
   const dialog = page.getByRole('dialog', { name: 'Edit Depot' });
+  const type = dialog.getByLabel('Type', { exact: true });
+  assert.equal(await type.inputValue(), 'S3');
+  assert.equal(await type.isEditable(), false);
+  await dialog.getByText('It cannot be changed.').waitFor();
   await dialog.getByLabel('Name', { exact: true }).fill('Depot Hamburg');
   await dialog.getByText('One is kept.').waitFor();
   await dialog.getByRole('button', { name: 'Try as saved' }).click();
@@ -138,7 +150,7 @@ async function foundInNetwork(visit, list, s3, web) {
   await dialog.getByRole('button', { name: 'Try connection' }).click();
   await dialog.getByText('The server does not accept the access key or password.').waitFor();
   await dialog.getByLabel('Username').fill(web.user);
-  await dialog.getByLabel('Password', { exact: true }).fill(web.secret);
+  await dialog.getByLabel(/^Password/).fill(web.secret);
   await dialog.getByRole('button', { name: 'Try connection' }).click();
   await dialog.getByText(/It answers as it should\..*WebDAV.*1 object/).waitFor();
   await dialog.getByLabel('How its files are listed').selectOption({ label: 'WebDAV' });
@@ -177,6 +189,35 @@ async function withoutPassword(visit, list, web) {
   await dialog.getByRole('button', { name: 'Cancel' }).click();
 }
 
+/** A web server that takes no files says so before one is sent; the file goes somewhere else then. */
+async function takesNothing(visit, web) {
+  const { page } = visit;
+  const shelf = await api('POST', '/storage-providers', { name: 'Shelf', kind: 'https', url: `${web.url}/index/` });
+  await visit.goto('/files');
+  await page.getByRole('button', { name: 'Upload', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'Upload files' });
+  await dialog.getByLabel('Keep them in').selectOption({ label: 'Shelf' });
+  visit.expect(502, '/api/v1/uploads');
+  await dialog.getByLabel('Drop files here, or choose them:')
+    .setInputFiles([{ name: 'shelf.wav', mimeType: 'audio/wav', buffer: wav(11) }]);
+  const one = dialog.getByRole('listitem').filter({ hasText: 'shelf.wav' });
+  await one.getByText('The server takes no files.').waitFor();
+  assert.equal(await one.getByRole('button', { name: 'Try again' }).count(), 0);
+  await visit.look('an upload to a provider that takes nothing');
+  await one.getByLabel('Keep them in').selectOption({ label: 'Built in' });
+  await one.getByRole('button', { name: 'Keep it there' }).click();
+  await one.getByText('Uploaded').waitFor();
+  await dialog.getByRole('button', { name: 'Close' }).last().click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Upload', exact: true }).click();
+  await dialog.getByText('because they take no files: Shelf.').waitFor();
+  const [file] = (await api('GET', '/files?search=shelf.wav')).items;
+  assert.equal(file.provider.kind, 'built-in');
+  await api('POST', '/files/delete', { ids: [file.id] });
+  await api('POST', '/storage-providers/delete', { ids: [shelf.id] });
+  await visit.goto('/storage');
+}
+
 /** A scan of many addresses is stopped while it runs. */
 async function stopped(visit) {
   const { page } = visit;
@@ -187,12 +228,43 @@ async function stopped(visit) {
   await scan.getByRole('button', { name: 'Start scan' }).click();
   const running = scan.getByRole('listitem').filter({ hasText: '127.77.1.1-127.77.1.250' });
   await running.getByText(/^[1-9]\d* of 250 addresses asked/).waitFor();
+  await running.getByText('Nothing found so far.').waitFor();
   await visit.look('a scan that runs');
   await running.getByRole('button', { name: 'Stop' }).click();
   await running.getByText('Stopped').waitFor();
+  await running.getByText('Nothing found so far.').waitFor({ state: 'detached' });
   await scan.getByText('No scan is running.').waitFor();
   await scan.getByRole('button', { name: 'Close' }).last().click();
   await scan.waitFor({ state: 'detached' });
+}
+
+/** A provider that says nothing: its scan goes on until it is stopped. When it speaks, it is scanned to the end. */
+async function scanStopped(visit, list, s3) {
+  const { page } = visit;
+  const gate = await gateBefore(s3.url);
+  const slow = await api('POST', '/storage-providers', { name: 'Cellar', kind: 's3', url: gate.url, username: s3.user,
+    secret: s3.secret, bucket: s3.bucket, region: s3.region, path_style: true, scan: false });
+  await visit.goto('/storage');
+  await list.row('Cellar').click();
+  const drawer = drawerOf(page);
+  await drawer.getByText('It was never scanned for files.').waitFor();
+  await drawer.getByRole('button', { name: 'Scan for files' }).click();
+  await drawer.getByText('Running', { exact: true }).waitFor();
+  await drawer.getByText(/^since /).waitFor();
+  await until('the provider is asked', async () => gate.waiting() > 0);
+  await visit.look('a scan for files that runs');
+  await drawer.getByRole('button', { name: 'Stop scan' }).click();
+  await drawer.getByText('Stopped', { exact: true }).waitFor();
+  await list.row('Cellar').getByText('Stopped').waitFor();
+  await visit.look('a scan for files that was stopped');
+  assert.deepEqual((await api('GET', `/files?provider=${slow.id}`)).total, 0);
+
+  gate.open();
+  await drawer.getByRole('button', { name: 'Scan for files' }).click();
+  await drawer.getByText('Complete', { exact: true }).waitFor();
+  await drawer.getByText('2 objects looked at, 2 new').waitFor();
+  gate.close();
+  await api('POST', '/storage-providers/delete', { ids: [slow.id] });
 }
 
 /** With their files; nothing is deleted there. */

@@ -1,12 +1,13 @@
 // Files that come again: uploads that broke off and go on or are forgotten, a file that is dropped onto the page, a
-// template with files that more clients would get by a copy of it, and a phone at which it fails and then does not.
+// template with files that more clients would get by a copy of it or by its own file read in again, and a phone at which
+// it fails and then does not.
 
 import { strict as assert } from 'node:assert';
 import { createHash } from 'node:crypto';
 import { api, clients, set } from '../api.mjs';
 import { given } from '../harness.mjs';
 import { DeployJob } from '../pages/deploy.mjs';
-import { DESK } from '../pages/files.mjs';
+import { DESK, taken } from '../pages/files.mjs';
 import { List } from '../pages/list.mjs';
 import { instruct } from '../phones.mjs';
 import { bytes, upload, wav } from '../samples.mjs';
@@ -101,15 +102,13 @@ export async function journey(visit) {
   await copy.getByRole('button', { name: 'Copy template' }).click();
   await copy.getByText(/gets? something by it, on (its|their) own\./).waitFor();
   await visit.look('a copy that many get');
-  const number = copy.getByLabel(/^Type [\d,]+ to go on/);
-  const wanted = (await number.evaluate((input) => input.labels[0].textContent)).match(/[\d,]+/)[0];
-  assert.ok(Number(wanted) >= 1, wanted);
-  await number.fill(wanted);
+  await asked(copy);
   await copy.getByRole('button', { name: 'Copy template' }).click();
   await page.getByRole('heading', { level: 1, name: 'Again for all' }).waitFor();
   const [copied] = (await api('GET', '/templates?search=Again%20for%20all')).items;
-  const gone = { 'if-match': `"${copied.revision}"` };
-  await api('DELETE', `/templates/${copied.id}`, undefined, gone);
+  await added(visit, copied);
+  await remove(copied.name);
+  await imported(visit, templates, made);
   // First the template: without its group, all phones of the type would get its file.
   await api('POST', '/templates/delete', { ids: [made.id] });
   await set(LIMIT, limit);
@@ -118,6 +117,71 @@ export async function journey(visit) {
   await set(BY_RULE, byRule);
 
   await failures(visit, all.find((client) => client.model === model), sound.id);
+}
+
+/** Where all phones of the type would get one more file by a template, the number that is asked says what it counts. */
+async function added(visit, template) {
+  const { page } = visit;
+  const name = 'again-too.wav';
+  const sound = await upload(name, wav(9), { file_type: 'ringtone' });
+  await visit.goto('/templates');
+  const templates = new List(page, 'Templates');
+  await templates.menu(templates.row(template.name), 'Assign files');
+  await page.getByRole('button', { name: 'Add files' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add files to the template' });
+  await dialog.getByLabel('Search').fill(name);
+  await dialog.getByRole('row').filter({ hasText: name }).getByRole('checkbox').check();
+  visit.expect(409, `/api/v1/templates/${template.id}/files`);
+  await dialog.getByRole('button', { name: 'Add 1 file' }).click();
+  await dialog.getByLabel(/^Type [\d,]+ to go on/).waitFor();
+  await dialog.getByText(/gets? something by it, on (its|their) own\./).waitFor();
+  await visit.look('a file that many get');
+  // Escape would lose what is ticked.
+  await page.keyboard.press('Escape');
+  await dialog.getByText(/^1 file chosen/).waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await api('POST', '/files/delete', { ids: [sound.id] });
+}
+
+/** Types the number that a dialog asks for. */
+async function asked(dialog) {
+  const number = dialog.getByLabel(/^Type [\d,]+ to go on/);
+  const wanted = (await number.evaluate((input) => input.labels[0].textContent)).match(/[\d,]+/)[0];
+  assert.ok(Number(wanted) >= 1, wanted);
+  await number.fill(wanted);
+}
+
+async function remove(name) {
+  const [found] = (await api('GET', `/templates?search=${encodeURIComponent(name)}`)).items;
+  await api('DELETE', `/templates/${found.id}`, undefined, { 'if-match': `"${found.revision}"` });
+}
+
+/** The template as a file names its files; read in under another name it is in no group either. */
+async function imported(visit, templates, made) {
+  const { page } = visit;
+  await visit.goto('/templates');
+  const download = await taken(page, () => templates.menu(templates.row('Again'), 'Export as a file'));
+  assert.match(download.bytes.toString(), /again\.wav/);
+  await page.getByRole('button', { name: 'New template' }).click();
+  const dialog = page.getByRole('dialog', { name: 'New template' });
+  await dialog.getByRole('button', { name: 'From a file' }).click();
+  await dialog.getByLabel('File of a template').setInputFiles(
+    { name: download.name, mimeType: 'application/toml', buffer: download.bytes });
+  await dialog.getByLabel('Another name').fill('Again from a file');
+  const create = dialog.getByRole('button', { name: 'Create template' });
+  visit.expect(409, '/api/v1/templates/import');
+  await create.click();
+  await dialog.getByText(/gets? something by it, on (its|their) own\./).waitFor();
+  assert.equal((await api('GET', '/templates?search=Again%20from%20a%20file')).total, 0, 'nothing is made before');
+  await asked(dialog);
+  await visit.look('a file of a template that many get');
+  await create.click();
+  await page.getByRole('heading', { level: 1, name: 'Again from a file' }).waitFor();
+  const [copy] = (await api('GET', '/templates?search=Again%20from%20a%20file')).items;
+  const files = async (id) => (await api('GET', `/templates/${id}/files`)).files.map((file) => file.id);
+  assert.deepEqual(await files(copy.id), await files(made.id));
+  await remove('Again from a file');
 }
 
 /** A phone gives up in the middle: the page of the job says so in words, and after a retry that it went well. */

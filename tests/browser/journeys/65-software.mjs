@@ -125,6 +125,8 @@ async function otherFamily(visit, client) {
     await dialog.getByRole('checkbox', { name: /^Also another software type/ }).check();
   });
   await page.getByText(/^One client changes its software type and loses/).waitFor();
+  // By name, and from which to which.
+  await page.getByRole('rowheader', { name: 'Software type', exact: true }).waitFor();
   await visit.look('a warning before another software type');
   await plan.discard();
 }
@@ -144,8 +146,21 @@ async function outdated(visit, client) {
     .filter({ has: page.getByRole('rowheader', { name: client.model, exact: true }) }).filter({ hasText: 'SIP' });
   await line.getByText('Older than the newest file').waitFor();
   await visit.look('the firmware as a table');
+  // The table has the way to the plan too; the dialog asks when, and after how many failures it stops.
+  await line.getByRole('button', { name: 'Plan update of 1 client' }).waitFor();
   await page.getByRole('button', { name: 'Show as chart' }).click();
+  await card.getByRole('link', { name: '1 client runs older software' }).click();
+  const list = new List(page, 'Clients');
+  await list.ready();
+  await list.row(client.e164).waitFor();
+  await page.getByText('1–1 of 1').waitFor();
+  await visit.goto('/firmware');
   await card.getByRole('button', { name: 'Plan update of 1 client' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Plan update' });
+  await dialog.getByText('For 1 client.').waitFor();
+  assert.equal(await dialog.getByLabel('Stop after failures').inputValue(), '5');
+  await visit.look('when an update stops');
+  await dialog.getByRole('button', { name: 'Make plan' }).click();
   const plan = new DeployPlan(page);
   await plan.ready('software');
   await plan.files.getByRole('link', { name: 'journey-two.img' }).waitFor();

@@ -82,11 +82,16 @@ async function lost(visit, list, s3) {
   await plan.ready('files');
   const { summary } = await api('GET', `/plans/${page.url().match(/plans\/(\d+)/)[1]}`);
   const job = await plan.apply(summary.writes);
-  const row = await job.becomes(client, 'Failed');
-  assert.match(await row.locator('.job-reason').innerText(), /^The phone could not fetch or store it\./);
+  // The fault is not the phone's: it waits, and is sent for the file again.
+  const row = await job.becomes(client, 'Waiting');
+  await row.getByText(/^The phone came for the file and the server could not give it\./).waitFor();
   await row.click();
   const drawer = page.getByRole('complementary', { name: 'Client of the job' });
   await drawer.getByText('Why not served').waitFor();
-  await drawer.getByText('It is not there.').waitFor();
+  await drawer.getByText('The bucket, path or file was not found.').waitFor();
   await visit.look('a phone that was not served');
+  // Nobody waits for it any more, so that the file can be deleted.
+  const id = page.url().match(/jobs\/(\d+)/)[1];
+  await api('POST', `/jobs/${id}/cancel`, {});
+  await row.getByText('Cancelled', { exact: true }).waitFor();
 }

@@ -1,5 +1,6 @@
 // Every page as the other journeys do not see it: in German, dark and on a telephone, and wide once more.
 
+import { api } from '../api.mjs';
 import { pages, furnish } from '../places.mjs';
 import { speak } from '../pages/sign-in.mjs';
 
@@ -9,6 +10,10 @@ export async function journey(visit) {
   const { page } = visit;
   // Phones that other journeys have called are not called again so soon.
   const all = Object.entries(pages(await furnish({ called: false })));
+  // What goes wrong has the longest words.
+  const bad = await api('POST', '/storage-providers', { name: 'Nowhere', kind: 'https', scan: false,
+    url: 'https://nowhere.invalid/phones/firmware' });
+  await api('POST', `/storage-providers/${bad.id}/check`, {});
   await visit.goto('/');
   await visit.settled();
   await speak(page, 'de');
@@ -24,4 +29,5 @@ export async function journey(visit) {
     }
   }
   await speak(page, 'en');
+  await api('POST', '/storage-providers/delete', { ids: [bad.id] });
 }

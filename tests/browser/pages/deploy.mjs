@@ -16,10 +16,15 @@ export class DeployPlan {
     await this.when.waitFor();
   }
 
+  /** The button that applies it to so many clients. */
+  button(clients) {
+    const words = clients === 1 ? 'Apply to 1 client' : `Apply to ${clients} clients`;
+    return this.when.getByRole('button', { name: words, exact: true });
+  }
+
   /** Applies it to so many clients, and goes to its job. */
   async apply(clients) {
-    const words = clients === 1 ? 'Apply to 1 client' : `Apply to ${clients} clients`;
-    await this.when.getByRole('button', { name: words, exact: true }).click();
+    await this.button(clients).click();
     await this.page.getByRole('link', { name: /^Show job/ }).first().click();
     const job = new DeployJob(this.page);
     await job.ready();

@@ -26,6 +26,11 @@ on_both_databases! {
             }
             reader.get(&path_of(&file)).await.expect(200);
         }
+        // What nobody has said a type of may be anything, as what a scan of a provider takes in.
+        let file = api.upload("notes.txt", b"root: blue kettle\n", &[]).await.expect(201);
+        let path = format!("{}/content", path_of(&file));
+        assert_eq!(api.get(&path).await.status, 200);
+        reader.get(&path).await.expect_problem(403, "forbidden");
     }
 
     content_is_given_whole_and_in_parts => |server| {

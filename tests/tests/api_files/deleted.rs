@@ -1,5 +1,6 @@
 //! Files are deleted unless somebody needs them; what nobody needs is cleared up.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use domain::Role;
@@ -10,7 +11,7 @@ use tests::{ApiClient, TestServer, on_both_databases, phones, wait_until};
 use workpoint::app::tasks::kinds::Kind;
 use workpoint::app::tasks::{enqueue, work_off};
 
-use super::{FILES, audited, content, objects, path_of, sound, staged, upload};
+use super::{FILES, audited, content, objects, path_of, sha256, sound, staged, upload};
 
 /// A template that has this file.
 async fn template_with(api: &ApiClient, name: &str, file: &Value) -> String {
@@ -19,6 +20,12 @@ async fn template_with(api: &ApiClient, name: &str, file: &Value) -> String {
     let set = api.clone().if_match("*").put(&path, &json!({"files": [file["id"]]})).await;
     set.expect(200);
     path
+}
+
+fn make_old(path: &Path) {
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let file = std::fs::File::options().append(true).open(path);
+    file.and_then(|file| file.set_modified(long_ago)).expect("a time");
 }
 
 async fn sweep(server: &TestServer) {
@@ -75,6 +82,19 @@ on_both_databases! {
         api.clone().if_match("*").delete(&path_of(&needed)).await.expect(204);
     }
 
+    all_that_need_it_are_counted_and_the_first_ones_named => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        let file = upload(&api, "a.wav", &sound(1, 100)).await;
+        for number in 10..31 {
+            template_with(&api, &format!("Lobby {number}"), &file).await;
+        }
+        let used = api.get(&path_of(&file)).await.expect(200)["used_by"].clone();
+        assert_eq!((&used["templates_total"], &used["jobs_total"]), (&json!(21), &json!(0)));
+        assert_eq!(used["templates"].as_array().map(Vec::len), Some(20));
+        let listed = api.get(FILES).await.expect(200)["items"][0]["used_by"].clone();
+        assert_eq!(listed, used);
+    }
+
     what_a_job_needs_stays_as_it_is => |server| {
         let api = server.api(&[Role::Operator]).await;
         let phone = phones(server.phone_port(), 1, |config| {
@@ -96,7 +116,8 @@ on_both_databases! {
         }
         change.patch(&path_of(&file), &json!({"note": "x"})).await.expect(200);
         let done = api.post(&format!("{FILES}/delete"), &json!({"ids": [file["id"]]})).await.expect(200);
-        assert_eq!((&done["deleted"], &done["in_use"][0]["used_by"]["jobs"]), (&json!(0), &json!([job])));
+        let used = &done["in_use"][0]["used_by"];
+        assert_eq!((&done["deleted"], &used["jobs"], &used["jobs_total"]), (&json!(0), &json!([job]), &json!(1)));
         api.post(&format!("/api/v1/jobs/{job}/cancel"), &json!({})).await.expect(200);
         wait_until(async || api.get(&format!("/api/v1/jobs/{job}")).await.expect(200)["finished_at"].is_string()).await;
         change.patch(&path_of(&file), &json!({"name": "b.wav"})).await.expect(200);
@@ -129,8 +150,7 @@ on_both_databases! {
         for name in [&format!("objects/{orphan}"), "objects/.writing-1-1", "uploads/whole-00.part", "uploads/777.part"] {
             let path = data.join(name);
             tokio::fs::write(&path, b"left").await.expect("written");
-            let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-            std::fs::File::options().append(true).open(&path).and_then(|file| file.set_modified(long_ago)).expect("a time");
+            make_old(&path);
         }
         tokio::fs::write(data.join("uploads/whole-01.part"), b"new").await.expect("written");
         sweep(server).await;
@@ -141,5 +161,33 @@ on_both_databases! {
         server.clock.advance(SignedDuration::from_hours(24));
         sweep(server).await;
         wait_until(async || staged(server).is_empty()).await;
+    }
+
+    what_a_restored_database_does_not_know_is_kept_for_a_month => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        let known = upload(&api, "a.wav", &sound(1, 100)).await;
+        // Uploaded after the backup was made: their objects are there, and no row names them.
+        let data = server.config().data_dir.join("files/objects");
+        let (forgotten, missed) = (sound(2, 100), sound(3, 100));
+        for bytes in [&forgotten, &missed] {
+            tokio::fs::write(data.join(sha256(bytes)), bytes).await.expect("written");
+        }
+        server.clock.advance(SignedDuration::from_hours(29 * 24));
+        sweep(server).await;
+        assert_eq!(objects(server).len(), 3, "there is time to notice it");
+        // The same content uploaded again takes its object up.
+        let api = server.api(&[Role::Operator]).await;
+        let again = upload(&api, "b.wav", &missed).await;
+        assert_eq!(objects(server).len(), 3);
+        server.clock.advance(SignedDuration::from_hours(2 * 24));
+        sweep(server).await;
+        wait_until(async || !data.join(sha256(&forgotten)).exists()).await;
+        let api = server.api(&[Role::Operator]).await;
+        for (file, bytes) in [(&known, sound(1, 100)), (&again, missed)] {
+            assert_eq!(content(&api, file).await, bytes);
+            // What somebody deletes is gone at once, however new.
+            api.clone().if_match("*").delete(&path_of(file)).await.expect(204);
+        }
+        assert!(objects(server).is_empty());
     }
 }

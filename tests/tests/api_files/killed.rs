@@ -72,8 +72,9 @@ killed_on_both_databases! {
         }
         let api = server.api();
         assert_eq!(api.get(FILES).await.expect(200)["total"], 0);
-        // What was left behind is cleared up.
-        server.advance(jiff::SignedDuration::from_hours(30));
+        // What was left behind is cleared up, once it is old enough.
+        server.advance(jiff::SignedDuration::from_hours(31 * 24));
+        let api = server.api();
         let app = server.app();
         workpoint::app::tasks::enqueue(app, workpoint::app::tasks::kinds::Kind::SweepFiles).await.expect("a task");
         workpoint::app::tasks::work_off(app).await.expect("tasks");

@@ -230,6 +230,18 @@ on_both_databases! {
         assert_eq!(content(&api, &file).await, b"abcd");
     }
 
+    a_piece_that_comes_slowly_keeps_its_upload => |server| {
+        let token = server.token("sender", &[Role::Operator]).await;
+        let api = server.anonymous().with_token(token.expose());
+        let upload = begin(&api, "a.bin", 800_000).await;
+        server.clock.advance(SignedDuration::from_hours(20));
+        let coming = half_a_piece(server, token.expose(), &upload, (0, 800_000), &[7; 600_000]).await;
+        wait_until(async || api.get(&upload).await.expect(200)["received"] != 0).await;
+        server.clock.advance(SignedDuration::from_hours(5));
+        api.get(&upload).await.expect(200);
+        drop(coming);
+    }
+
     what_is_wrong_when_complete_is_forgotten => |server| {
         let api = server.api(&[Role::Operator]).await;
         let wrong = json!({"name": "a.wav", "size": 3, "sha256": "0".repeat(64)});

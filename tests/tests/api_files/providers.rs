@@ -1,12 +1,14 @@
 //! Files that are kept by other storage providers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use domain::Role;
+use domain::{ProviderId, Role};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::storage_servers::{BUCKET, Nginx, PASSWORD, REGION, S3Server, USER};
 use tests::{ApiClient, TestServer, on_both_databases, wait_until};
+use workpoint::app::storage_providers::note_takes_files;
 
 use super::{FILES, UPLOADS, audited, content, finish, path_of, piece, sha256, sound, staged, upload};
 
@@ -55,6 +57,26 @@ async fn begin_at(api: &ApiClient, provider: &Value, name: &str, bytes: &[u8]) -
     let upload = format!("{UPLOADS}/{}", begun["token"].as_str().expect("a token"));
     piece(api, &upload, 0, bytes).await.expect(200);
     upload
+}
+
+/// Names of all files below a directory.
+fn files_below(directory: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        match path.is_dir() {
+            true => names.extend(files_below(&path)),
+            false => names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned())),
+        }
+    }
+    names
+}
+
+/// Has it noted that a provider takes no files.
+async fn refuse(server: &TestServer, provider: &Value) {
+    let (id, revision) = (provider["id"].as_i64(), provider["revision"].as_i64());
+    let (id, revision) = (ProviderId(id.expect("an id")), revision.expect("a revision"));
+    note_takes_files(server.app(), id, revision, Some(false)).await.expect("noted");
 }
 
 on_both_databases! {
@@ -140,6 +162,14 @@ on_both_databases! {
         scan(&admin, &provider).await;
         assert!(!left_over.exists() && young.exists() && foreign.exists() && needed.exists());
         assert_eq!(api.get(FILES).await.expect(200)["total"], 1, "none of them is a file");
+        // A database from a backup knows nothing of it: it is kept for a month.
+        for (days, is_there) in [(29, true), (2, false)] {
+            server.clock.advance(SignedDuration::from_hours(days * 24));
+            let admin = server.api(&[Role::Admin]).await;
+            scan(&admin, &provider).await;
+            wait_until(async || young.exists() == is_there).await;
+        }
+        assert!(foreign.exists() && needed.exists());
     }
 
     two_providers_of_one_bucket_leave_each_other_what_they_need => |server| {
@@ -264,14 +294,38 @@ on_both_databases! {
         let nginx = Nginx::start().await;
         let body = json!({"name": "Shelf", "kind": "https", "url": nginx.site("index").url});
         let provider = admin.post("/api/v1/storage-providers", &body).await.expect(201);
+        assert_eq!(provider["writable"], Value::Null, "nobody has tried");
+        let at = format!("/api/v1/storage-providers/{}", provider["id"]);
+        let begun = json!({"name": "bell.wav", "size": 5_044, "provider": provider["id"]});
+        // Before a byte of the file is sent; and known the next time.
+        for _ in 0..2 {
+            let problem = api.post(UPLOADS, &begun).await.expect_problem(502, "provider_failed");
+            assert_eq!((&problem["args"]["provider"], &problem["args"]["error"]), (&json!("Shelf"), &json!("read-only")));
+            assert_eq!(admin.get(&at).await.expect(200)["writable"], false);
+        }
+        let number = provider["id"].to_string();
+        let whole = api.upload("bell.wav", &sound(3, 5_000), &[("provider", &number)]).await;
+        assert_eq!(whole.expect_problem(502, "provider_failed")["args"]["error"], "read-only");
+        assert_eq!(api.get(UPLOADS).await.expect(200)["total"], 0);
+        assert!(staged(server).is_empty());
+        // Whoever tries its connection may have changed that.
+        admin.post(&format!("{at}/check"), &json!({})).await.expect(200);
+        assert_eq!(admin.get(&at).await.expect(200)["writable"], Value::Null);
+        // So may another address.
+        api.post(UPLOADS, &begun).await.expect_problem(502, "provider_failed");
+        let moved = json!({"url": nginx.site("dav").url});
+        assert_eq!(admin.clone().if_match("*").patch(&at, &moved).await.expect(200)["writable"], Value::Null);
+
         let upload = begin_at(&api, &provider, "bell.wav", &sound(3, 5_000)).await;
-        let problem = finish(&api, &upload).await.expect_problem(502, "provider_failed");
-        assert_eq!(problem["args"]["error"], "read-only");
-        let body = json!({"name": "Cupboard", "kind": "https", "url": nginx.site("dav").url});
-        let provider = admin.post("/api/v1/storage-providers", &body).await.expect(201);
-        let upload = begin_at(&api, &provider, "bell.wav", &sound(3, 5_000)).await;
+        assert_eq!(admin.get(&at).await.expect(200)["writable"], true);
         let file = finish(&api, &upload).await.expect(201);
         assert_eq!(content(&api, &file).await, sound(3, 5_000));
+        assert_eq!(files_below(&nginx.files("dav")), ["bell.wav"], "what was tried is taken away");
+        // What is there already needs nothing to be taken.
+        refuse(server, &admin.get(&at).await.expect(200)).await;
+        let same = json!({"name": "bell.wav", "size": 5_044, "provider": provider["id"], "sha256": file["sha256"]});
+        api.post(UPLOADS, &same).await.expect(201);
+        api.post(UPLOADS, &begun).await.expect_problem(502, "provider_failed");
         // Its object vanishes.
         let path = nginx.files("dav").join(file["object_key"].as_str().expect("a key"));
         std::fs::remove_file(path).expect("removed");

@@ -180,6 +180,11 @@ on_both_databases! {
         assert_eq!((stands(&api, &job).await, phase(&api, &job).await.as_str()), (words("sent", ""), "offered"));
         server.clock.advance(minutes(1));
         wait_until(async || phase(&api, &job).await == "verifying").await;
+        // It may be in a call, or on a slow line.
+        phone.comes().await;
+        assert_eq!((stands(&api, &job).await, phase(&api, &job).await.as_str()), (words("sent", ""), "offered"));
+        server.clock.advance(minutes(3));
+        wait_until(async || phase(&api, &job).await == "verifying").await;
         phone.files.push(("chimes.wav".into(), "RINGTONE".into()));
         phone.comes().await;
         job_becomes(&api, &job, "success").await;
@@ -274,6 +279,26 @@ on_both_databases! {
         deploy_file(&api, &witness, &other).await;
         heard(&rings, 1).await;
         heard(&calls, 1).await;
+    }
+
+    the_files_of_a_phone_in_quarantine_end_nothing => |server| {
+        let (mut phone, api, id) = one(server).await;
+        let file = upload(&api, "chimes.wav", &sound(36), "ringtone").await;
+        let job = deploy_file(&api, &id, &file).await;
+        let order = phone.comes().await;
+        phone.fetches(&order).await.expect("the file");
+        wait_until(async || phase(&api, &job).await == "downloaded").await;
+        server.clock.advance(minutes(2));
+        wait_until(async || phase(&api, &job).await == "verifying").await;
+        // Another phone under its name: it is read, and has the file.
+        phone.model = "OpenStage 40".to_owned();
+        phone.files.push(("chimes.wav".into(), "RINGTONE".into()));
+        phone.starts_up().await;
+        let client = format!("/api/v1/clients/{id}");
+        assert_eq!(api.get(&client).await.expect(200)["state"], "quarantined");
+        let files = api.get(&format!("{client}/files")).await.expect(200);
+        assert_eq!(files["installed"][0]["name"], "chimes.wav", "it was read: {files}");
+        assert_eq!(stands(&api, &job).await, words("sent", ""));
     }
 
     a_phone_that_polls_is_told_and_comes_for_its_file => |server| {

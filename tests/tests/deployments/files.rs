@@ -82,8 +82,39 @@ on_both_databases! {
         server.clock.advance(minutes(2));
         wait_until(async || phase(&api, &bad).await == "verifying").await;
         phone.comes().await;
+        // It may still be storing it. Shortly before its time is over it is looked at for the last time.
+        assert_eq!((stands(&api, &bad).await, phase(&api, &bad).await), (words("sent", ""), "downloaded".into()));
+        server.clock.advance(minutes(11));
+        wait_until(async || phase(&api, &bad).await == "verifying").await;
+        phone.comes().await;
         job_becomes(&api, &bad, "failed").await;
         assert_eq!(stands(&api, &bad).await, words("failed", "not-in-inventory"));
+        // What it says too late is known all the same.
+        phone.files.push(("bell.wav".into(), "RINGTONE".into()));
+        phone.tells("bell.wav", "RINGTONE", "ok").await;
+        assert_eq!(stands(&api, &bad).await, words("failed", "not-in-inventory"));
+        let again = crate::plan(&api, "deploy-files", &[&id], json!([{"file": other}]), json!({})).await;
+        assert_eq!(crate::excluded(&api, &again).await, "already-so");
+    }
+
+    a_deletion_that_the_phone_is_slow_with_is_waited_for => |server| {
+        let (mut phone, api, id) = one(server).await;
+        phone.files.push(("old.wav".into(), "RINGTONE".into()));
+        api.post("/api/v1/clients/actions", &json!({"action": "refresh", "targets": {"ids": [id]}})).await.expect(201);
+        phone.comes().await;
+        let deletion = json!([{"name": "old.wav", "file_type": "ringtone", "action": "delete"}]);
+        let job = deploy(&api, "deploy-files", &[&id], deletion, json!({})).await;
+        assert_eq!(phone.comes().await.action, Action::FileDeployment);
+        server.clock.advance(minutes(2));
+        wait_until(async || phase(&api, &job).await == "verifying").await;
+        phone.comes().await;
+        assert_eq!((stands(&api, &job).await, phase(&api, &job).await), (words("sent", ""), "offered".into()));
+        server.clock.advance(minutes(11));
+        wait_until(async || phase(&api, &job).await == "verifying").await;
+        phone.files.clear();
+        phone.comes().await;
+        job_becomes(&api, &job, "success").await;
+        assert_eq!(stands(&api, &job).await, words("success", "verified-by-inventory"));
     }
 
     a_name_that_was_there_before_proves_nothing_but_another_date_does => |server| {
@@ -105,6 +136,11 @@ on_both_databases! {
             wait_until(async || phase(&api, &job).await == "verifying").await;
             phone.written.1 = time.to_owned();
             phone.comes().await;
+            if expected.0 == "failed" {
+                server.clock.advance(minutes(11));
+                wait_until(async || phase(&api, &job).await == "verifying").await;
+                phone.comes().await;
+            }
             wait_until(async || stands(&api, &job).await == expected).await;
         }
     }
@@ -127,6 +163,65 @@ on_both_databases! {
         assert_eq!(phone.comes().await.action, Action::FileDeployment);
         phone.tells("chimes.wav", "RINGTONE", "ok").await;
         job_becomes(&api, &job, "success").await;
+    }
+
+    what_was_given_up_and_is_there_after_all_is_not_fetched_again => |server| {
+        let (mut phone, api, id) = one(server).await;
+        let file = upload(&api, "chimes.wav", &sound(16), "ringtone").await;
+        let job = deploy_file(&api, &id, &file).await;
+        phone.comes().await;
+        server.clock.advance(minutes(15));
+        job_becomes(&api, &job, "timeout").await;
+        phone.files.push(("chimes.wav".into(), "RINGTONE".into()));
+        phone.tells("chimes.wav", "RINGTONE", "ok").await;
+        let files = api.get(&format!("/api/v1/clients/{id}/files")).await.expect(200);
+        assert_eq!(files["installed"][0]["name"], "chimes.wav", "{files}");
+        assert_eq!(stands(&api, &job).await, words("timeout", "no-status"));
+        api.post(&format!("{}/{job}/retry", crate::JOBS), &json!({})).await.expect(200);
+        assert_eq!(phone.comes().await.action, Action::CleanUp);
+        job_becomes(&api, &job, "success").await;
+        assert_eq!(stands(&api, &job).await, words("skipped", "already-so"));
+    }
+
+    a_deletion_says_which_template_brings_the_file_back => |server| {
+        let (mut phone, api, id) = one(server).await;
+        for name in ["wanted.wav", "other.wav"] {
+            phone.files.push((name.into(), "RINGTONE".into()));
+        }
+        api.post("/api/v1/clients/actions", &json!({"action": "refresh", "targets": {"ids": [id]}})).await.expect(201);
+        phone.comes().await;
+        let file = upload(&api, "Wanted.wav", &sound(17), "ringtone").await;
+        let template = json!({"name": "Sounds", "kind": "default", "software_update": "ignored"});
+        let template = api.post("/api/v1/templates", &template).await.expect(201)["id"].clone();
+        let path = format!("/api/v1/templates/{template}/files");
+        api.clone().if_match("*").put(&path, &json!({"files": [file]})).await.expect(200);
+        let delete = |name: &str| json!({"name": name, "file_type": "ringtone", "action": "delete"});
+        let files = json!([delete("wanted.wav"), delete("other.wav"), delete("nowhere.wav")]);
+        let drawn = async || crate::plan(&api, "deploy-files", &[&id], files.clone(), json!({})).await;
+        let plan = drawn().await;
+        let named = json!({"id": template, "name": "Sounds"});
+        assert_eq!(plan["summary"]["brought_back"], json!([{"template": named, "clients": 1}]), "{plan}");
+        let of_clients = api.get(&format!("/api/v1/plans/{}/targets", plan["id"])).await.expect(200);
+        let back = json!([{"name": "wanted.wav", "file_type": "ringtone", "template": named}]);
+        assert_eq!(of_clients["items"][0]["brought_back"], back, "{of_clients}");
+        // And so it is: the template brings it as soon as the phone has told that it is gone.
+        let job = crate::apply(&api, &plan, json!({})).await;
+        assert_eq!(value(&phone.comes().await, "file-name"), "wanted.wav");
+        phone.files.clear();
+        assert_eq!(value(&phone.tells("wanted.wav", "RINGTONE", "ok").await, "file-name"), "other.wav");
+        phone.tells("other.wav", "RINGTONE", "ok").await;
+        job_becomes(&api, &job, "success").await;
+        let order = phone.comes().await;
+        assert!(value(&order, "file-https-base-url").ends_with("/Wanted.wav"), "{order:?}");
+        phone.files.push(("Wanted.wav".into(), "RINGTONE".into()));
+        phone.tells("Wanted.wav", "RINGTONE", "ok").await;
+        // Nothing comes back when nothing comes on its own, or when the template has lost it.
+        crate::setting(server, "deployments.by-rule", "off").await;
+        assert_eq!(drawn().await["summary"]["brought_back"], json!([]));
+        crate::setting(server, "deployments.by-rule", "night").await;
+        assert_eq!(drawn().await["summary"]["brought_back"][0]["clients"], 1);
+        api.clone().if_match("*").put(&path, &json!({"files": []})).await.expect(200);
+        assert_eq!(drawn().await["summary"]["brought_back"], json!([]));
     }
 
     files_go_one_after_the_other_in_the_sessions_of_their_results => |server| {

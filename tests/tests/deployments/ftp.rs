@@ -13,6 +13,7 @@ use crate::{IMAGE, NEW, OLD, apply, deploy_file, job_becomes, plan, sound, stand
 
 const PROVIDERS: &str = "/api/v1/storage-providers";
 const HANDED_OUT: &str = "/api/v1/audit?action=client.secret-handed-out";
+const JOBS_OF_FILES: &str = "/api/v1/jobs?kind=deploy-files";
 const FTP_PASSWORD: &str = "n0t-A-real-one";
 
 /// A bucket with one object, whose phones are sent to an FTP server; gives the file. The bucket is gone afterwards:
@@ -26,7 +27,7 @@ async fn file_of(server: &mut TestServer, key: &str, content: &[u8], file_type: 
     server.change_setting("server-settings.security.storage-provider-connection-validation", false).await;
     let api = server.api(&[Role::Admin]).await;
     let mut provider = json!({
-        "name": key, "kind": "s3", "url": store.url, "username": USER, "secret": PASSWORD, "bucket": BUCKET,
+        "name": key.rsplit('/').next(), "kind": "s3", "url": store.url, "username": USER, "secret": PASSWORD, "bucket": BUCKET,
         "region": REGION, "path_style": true, "serving": "ftp", "scan": true,
     });
     provider.as_object_mut().expect("an object").extend(ftp.as_object().expect("an object").clone());
@@ -60,6 +61,20 @@ async fn deploy_approved(api: &ApiClient, id: &Value, file: &Value) -> Value {
 async fn withheld(api: &ApiClient, plan: &Value) -> (Value, Value) {
     let targets = api.get(&format!("/api/v1/plans/{}/targets", plan["id"])).await.expect(200);
     (plan["summary"]["withheld"].clone(), targets["items"][0]["withheld"].clone())
+}
+
+/// A template for everybody that wants this file.
+async fn wanted_by_a_template(api: &ApiClient, file: &Value) {
+    let template = json!({"name": "Sounds", "kind": "default", "software_update": "ignored"});
+    let template = api.post("/api/v1/templates", &template).await.expect(201)["id"].clone();
+    let path = format!("/api/v1/templates/{template}/files");
+    api.clone().if_match("*").put(&path, &json!({"files": [file]})).await.expect(200);
+}
+
+/// Why the file that is wanted of a client is not brought to it.
+async fn reason_of(api: &ApiClient, client: &Value) -> Value {
+    let files = api.get(&format!("/api/v1/clients/{client}/files")).await.expect(200);
+    files["wanted"][0]["reason"]["code"].clone()
 }
 
 async fn open_window(server: &mut TestServer) {
@@ -195,20 +210,42 @@ on_both_databases! {
         assert_eq!(planned().await["summary"]["excluded"], json!({"file-server-off": 1}));
     }
 
+    a_template_makes_no_job_for_a_file_whose_place_cannot_be_said => |server| {
+        // With its directories it is longer than what the items hold (`wpi.md` §4.6.1).
+        let ftp = json!({"ftp_url": format!("ftp://10.20.30.41/{}/", "m".repeat(100))});
+        let key = format!("{}/marimba.wav", "d".repeat(200));
+        let file = file_of(server, &key, &sound(6), "ringtone", ftp).await;
+        let (mut phone, api, id) = one(server).await;
+        wanted_by_a_template(&api, &file).await;
+        assert_eq!(phone.starts_up().await.action, Action::CleanUp);
+        assert_eq!(reason_of(&api, &id).await, "provider-not-direct");
+        assert_eq!(api.get(JOBS_OF_FILES).await.expect(200)["items"], json!([]));
+        let planned = async || plan(&api, "deploy-files", &[&id], json!([{"file": file}]), json!({})).await;
+        assert_eq!(planned().await["summary"]["excluded"], json!({"provider-not-direct": 1}));
+        // A place that can be said, in more items than the phone takes at a time.
+        let provider = api.get(&format!("/api/v1/files/{file}")).await.expect(200)["provider"]["id"].clone();
+        let short = json!({"ftp_url": "ftp://10.20.30.41/m/", "ftp_username": "phones"});
+        api.clone().if_match("*").patch(&format!("{PROVIDERS}/{provider}"), &short).await.expect(200);
+        phone.max_items = Some(6);
+        assert_eq!(phone.starts_up().await.action, Action::CleanUp);
+        assert_eq!(reason_of(&api, &id).await, "order-too-large");
+        assert_eq!(api.get(JOBS_OF_FILES).await.expect(200)["items"], json!([]));
+        phone.max_items = Some(7);
+        let order = phone.starts_up().await;
+        assert_eq!((&order.action, order.items.len()), (&Action::FileDeployment, 7), "{order:?}");
+        assert_eq!(reason_of(&api, &id).await, "under-way");
+    }
+
     a_template_makes_no_job_for_a_phone_that_may_not_have_the_password => |server| {
         let ftp = json!({"ftp_url": "ftp://ftp.example.net", "ftp_username": "phones", "ftp_secret": FTP_PASSWORD});
         let file = file_of(server, "marimba.wav", &sound(4), "ringtone", ftp).await;
         open_window(server).await;
         let (mut phone, api, id) = one(server).await;
-        let template = json!({"name": "Sounds", "kind": "default", "software_update": "ignored"});
-        let template = api.post("/api/v1/templates", &template).await.expect(201)["id"].clone();
-        let path = format!("/api/v1/templates/{template}/files");
-        api.clone().if_match("*").put(&path, &json!({"files": [file]})).await.expect(200);
+        wanted_by_a_template(&api, &file).await;
         assert_eq!(phone.starts_up().await.action, Action::CleanUp);
-        assert_eq!(api.get("/api/v1/jobs?kind=deploy-files").await.expect(200)["items"], json!([]));
+        assert_eq!(api.get(JOBS_OF_FILES).await.expect(200)["items"], json!([]));
         let path = format!("/api/v1/clients/{id}");
-        let files = api.get(&format!("{path}/files")).await.expect(200);
-        assert_eq!(files["wanted"][0]["reason"]["code"], "not-approved", "{files}");
+        assert_eq!(reason_of(&api, &id).await, "not-approved");
         api.clone().if_match("*").post(&format!("{path}/approve"), &json!({})).await.expect(200);
         let order = phone.starts_up().await;
         assert!(items(&order).contains(&("file-pwd", FTP_PASSWORD)), "{:?}", order.action);

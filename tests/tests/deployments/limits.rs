@@ -9,7 +9,7 @@ use tests::{ApiClient, TestServer, on_both_databases, wait_until};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use wire::Action;
-use workpoint::app::deployments::take_place;
+use workpoint::app::deployments::{begin_retry, take_place};
 use workpoint::app::jobs::pulse::beat;
 
 use crate::hand::Phone;
@@ -192,6 +192,49 @@ on_both_databases! {
             phone.tells("chimes.wav", "RINGTONE", "ok").await;
         }
         job_becomes(&api, &id, "success").await;
+    }
+
+    phones_that_got_only_some_of_their_files_stop_a_job_too => |server| {
+        let api = server.api(&[Role::Admin]).await;
+        let mut desks = Desks::start(server, &api, 3).await;
+        let (good, bad) = (upload(&api, "good.wav", &sound(1), "ringtone").await, upload(&api, "bad.wav", &sound(2), "ringtone").await);
+        let (files, limit) = (json!([{"file": good}, {"file": bad}]), json!({"error_limit": 2}));
+        let plan = plan(&api, "deploy-files", &desks.ids(), files, limit).await;
+        let id = apply(&api, &plan, json!({})).await;
+        for phone in &mut desks.phones[..2] {
+            assert_eq!(phone.comes().await.action, Action::FileDeployment);
+            assert_eq!(phone.tells("good.wav", "RINGTONE", "ok").await.action, Action::FileDeployment);
+            phone.tells("bad.wav", "RINGTONE", "failed").await;
+        }
+        job_becomes(&api, &id, "cancelled").await;
+        assert_eq!(states(&api, &id).await, ["partial", "partial", "cancelled"]);
+        assert_eq!(targets(&api, &id).await[2]["reason"], "error-limit");
+    }
+
+    a_retry_that_a_crash_broke_off_switches_no_limit_off => |server| {
+        let api = server.api(&[Role::Admin]).await;
+        let mut desks = Desks::start(server, &api, 3).await;
+        let file = upload(&api, "chimes.wav", &sound(1), "ringtone").await;
+        let plan = plan(&api, "deploy-files", &desks.ids(), json!([{"file": file}]), json!({"error_limit": 2})).await;
+        let id = apply(&api, &plan, json!({})).await;
+        desks.phones[0].comes().await;
+        desks.phones[0].tells("chimes.wav", "RINGTONE", "failed").await;
+        // As a crash leaves it, right after somebody wanted it tried again.
+        let app = server.app();
+        let tx = app.store.begin().await.expect("a transaction");
+        let number = domain::JobId(id.as_i64().expect("a number"));
+        begin_retry(&tx, number, server.clock.now()).await.expect("noted");
+        tx.commit().await.expect("committed");
+        assert_eq!(job(&api, &id).await["options"]["stopped"], Value::Null, "it has not stopped");
+        desks.phones[1].comes().await;
+        desks.phones[1].tells("chimes.wav", "RINGTONE", "failed").await;
+        beat(app, true, false).await.expect("a beat");
+        assert_eq!(states(&api, &id).await[..2], ["failed", "failed"]);
+        assert_eq!(job(&api, &id).await["state"], "active", "what is put back still counts");
+        server.clock.advance(SignedDuration::from_mins(5));
+        beat(app, true, false).await.expect("a beat");
+        job_becomes(&api, &id, "cancelled").await;
+        assert_eq!(job(&api, &id).await["options"]["stopped"], "error-limit");
     }
 
     enough_successes_stop_a_job => |server| {

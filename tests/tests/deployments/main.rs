@@ -1,5 +1,6 @@
 //! Deployments: what is planned (`plans`), files (`files`), firmware (`software`), how many at a time and until when
-//! (`limits`), what breaks off (`broken`), what ends (`ends`), orders that never leave (`unsent`), and a fleet of simulated phones that fetch them (`fleet`) (OSEM §4.5.4,
+//! (`limits`), what breaks off (`broken`), what ends (`ends`), orders that never leave (`unsent`), what lies with us (`ours`), phones that
+//! take long (`overdue`), and a fleet of simulated phones that fetch them (`fleet`) (OSEM §4.5.4,
 //! `wpi.md` §4.6).
 
 mod broken;
@@ -9,6 +10,8 @@ mod fleet;
 mod ftp;
 mod hand;
 mod limits;
+mod ours;
+mod overdue;
 mod plans;
 mod software;
 mod unsent;

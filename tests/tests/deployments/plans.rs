@@ -147,7 +147,7 @@ on_both_databases! {
         assert_eq!(phone.comes().await.action, Action::FileDeployment);
     }
 
-    nothing_can_be_fetched_while_the_file_server_is_off => |server| {
+    nothing_is_offered_while_the_file_server_is_off_and_nobody_fails => |server| {
         let (mut phone, api, id) = one(server).await;
         let file = upload(&api, "chimes.wav", &sound(1), "ringtone").await;
         let job = deploy_file(&api, &id, &file).await;
@@ -155,7 +155,11 @@ on_both_databases! {
         let plan = plan(&api, "deploy-files", &[&id], json!([{"file": file}]), json!({})).await;
         assert_eq!(crate::excluded(&api, &plan).await, "file-server-off");
         assert_eq!(phone.comes().await.action, Action::CleanUp);
-        job_becomes(&api, &job, "failed").await;
-        assert_eq!(stands(&api, &job).await, words("failed", "file-server-off"));
+        assert_eq!(stands(&api, &job).await, words("waiting", "file-server-off"));
+        setting(server, "other.integrated-file-server-enabled", true).await;
+        server.clock.advance(SignedDuration::from_mins(2));
+        assert_eq!(phone.comes().await.action, Action::FileDeployment);
+        phone.tells("chimes.wav", "RINGTONE", "ok").await;
+        job_becomes(&api, &job, "success").await;
     }
 }

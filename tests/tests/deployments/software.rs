@@ -133,6 +133,29 @@ on_both_databases! {
         assert_eq!(stands(&api, &silent).await, words("timeout", "no-status"));
     }
 
+    firmware_that_was_given_up_and_runs_after_all_is_not_offered_again => |server| {
+        let (mut phone, api, id) = one(server).await;
+        let file = image(&api, "os60.img", "SIP", NEW).await;
+        let job = deploy_software(&api, &id, &file, json!({})).await;
+        assert_eq!(phone.comes().await.action, Action::SoftwareDeployment);
+        server.clock.advance(minutes(60));
+        job_becomes(&api, &job, "timeout").await;
+        // It took its time. What became of the order stays as it was; what the phone runs is known.
+        phone.version = NEW.to_owned();
+        assert_eq!(phone.starts_up().await.action, Action::CleanUp);
+        assert_eq!(stands(&api, &job).await, words("timeout", "no-status"));
+        let files = api.get(&format!("/api/v1/clients/{id}/files")).await.expect(200);
+        assert_eq!(files["software"]["running"], NEW);
+        let page = api.get("/api/v1/firmware").await.expect(200);
+        assert_eq!((&page["outdated"], &page["models"][0]["versions"][0]["version"]), (&json!(0), &json!(NEW)));
+        let same = plan(&api, "deploy-software", &[&id], json!([{"file": file}]), json!({})).await;
+        assert_eq!(excluded(&api, &same).await, "already-so");
+        api.post(&format!("{JOBS}/{job}/retry"), &json!({})).await.expect(200);
+        assert_eq!(phone.comes().await.action, Action::CleanUp);
+        job_becomes(&api, &job, "success").await;
+        assert_eq!(stands(&api, &job).await, words("skipped", "already-so"));
+    }
+
     nobody_is_offered_firmware_twice_in_a_quarter_of_an_hour => |server| {
         let (mut phone, api, id) = one(server).await;
         let file = image(&api, "os60.img", "SIP", NEW).await;

@@ -1,9 +1,12 @@
 //! Orders that are committed and do not leave after all, and phones that find nothing where they were sent to.
 
 use domain::Role;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tests::{ApiClient, TestServer, on_both_databases, wait_until};
 use wire::{Action, ReplyStatus};
+use workpoint::app::tasks::kinds::Kind;
+use workpoint::app::tasks::{enqueue, work_off};
 
 use crate::hand::{Phone, one};
 use crate::{
@@ -53,6 +56,37 @@ on_both_databases! {
         job_becomes(&api, &job, "success").await;
     }
 
+    a_template_makes_no_job_for_a_phone_that_takes_too_few_items => |server| {
+        let (mut phone, api, id) = one(server).await;
+        setting(server, "deployments.by-rule", "night").await;
+        let file = upload(&api, "chimes.wav", &sound(43), "ringtone").await;
+        let template = json!({"name": "Sounds", "kind": "default", "software_update": "ignored"});
+        let template = api.post("/api/v1/templates", &template).await.expect(201)["id"].clone();
+        let path = format!("/api/v1/templates/{template}/files");
+        api.clone().if_match("*").put(&path, &json!({"files": [file]})).await.expect(200);
+        let night = async || {
+            assert!(enqueue(server.app(), Kind::BringFiles).await.expect("a queue"));
+            assert_eq!(work_off(server.app()).await.expect("a database"), 1);
+            let made = api.get(&format!("{JOBS}?kind=deploy-files")).await.expect(200);
+            made["items"].as_array().expect("jobs").len()
+        };
+        // Nothing else has changed since it was last here.
+        phone.max_items = Some(2);
+        assert_eq!(phone.comes().await.action, Action::CleanUp);
+        for _ in 0..2 {
+            assert_eq!(night().await, 0);
+        }
+        let files = api.get(&format!("/api/v1/clients/{id}/files")).await.expect(200);
+        assert_eq!(files["wanted"][0]["reason"]["code"], "order-too-large", "{files}");
+        let planned = plan(&api, "deploy-files", &[&id], json!([{"file": file}]), json!({})).await;
+        assert_eq!(planned["summary"]["excluded"], json!({"order-too-large": 1}));
+        phone.max_items = Some(3);
+        assert_eq!(phone.comes().await.action, Action::CleanUp);
+        assert_eq!(night().await, 1);
+        let order = phone.comes().await;
+        assert_eq!((order.action, order.items.len()), (Action::FileDeployment, 3));
+    }
+
     an_order_that_did_not_leave_waits_for_the_next_session => |server| {
         let mut phone = Phone::new(server);
         phone.files.push(("old.wav".into(), "RINGTONE".into()));
@@ -85,7 +119,7 @@ on_both_databases! {
         job_becomes(&api, kept, "success").await;
     }
 
-    a_place_that_cannot_be_said_to_a_phone_makes_the_deployment_fail => |server| {
+    a_place_that_cannot_be_said_to_a_phone_is_waited_for => |server| {
         let (api, file) = remote(server).await;
         let (mut phone, _, id) = one(server).await;
         let job = deploy_file(&api, &id, &file).await;
@@ -94,12 +128,18 @@ on_both_databases! {
         let provider = api.get(&format!("/api/v1/files/{file}")).await.expect(200)["provider"]["id"].clone();
         api.clone().if_match("*").patch(&format!("/api/v1/storage-providers/{provider}"), &ftp).await.expect(200);
         assert_eq!(phone.comes().await.action, Action::CleanUp);
-        job_becomes(&api, &job, "failed").await;
-        assert_eq!(stands(&api, &job).await, words("failed", "provider-not-direct"));
-        assert_eq!(phase(&api, &job).await, "over");
+        assert_eq!(stands(&api, &job).await, words("waiting", "provider-not-direct"));
+        assert_eq!((phase(&api, &job).await.as_str(), &target(&api, &job).await["attempts"]), ("waiting", &json!(0)));
+        // Once it can be said the phone is sent there, without anybody trying it again.
+        let short = json!({"ftp_url": "ftp://10.20.30.41/m/"});
+        api.clone().if_match("*").patch(&format!("/api/v1/storage-providers/{provider}"), &short).await.expect(200);
+        server.clock.advance(SignedDuration::from_mins(2));
+        assert_eq!(phone.comes().await.action, Action::FileDeployment);
+        phone.tells("chimes.wav", "RINGTONE", "ok").await;
+        job_becomes(&api, &job, "success").await;
     }
 
-    a_provider_that_is_off_makes_the_download_fail => |server| {
+    a_provider_that_is_off_is_no_failure_of_the_phone => |server| {
         let (api, file) = remote(server).await;
         let (mut phone, _, id) = one(server).await;
         let made = plan(&api, "deploy-files", &[&id], json!([{"file": file}]), json!({})).await;
@@ -109,8 +149,12 @@ on_both_databases! {
         assert_eq!(phone.fetches(&order).await, Err(503), "it may be there again in a moment");
         assert_eq!(stands(&api, &job).await, words("sent", ""));
         phone.tells("chimes.wav", "RINGTONE", "download failed").await;
-        job_becomes(&api, &job, "failed").await;
-        assert_eq!(stands(&api, &job).await, words("failed", "download-failed"));
-        assert_eq!(phone.fetches(&order).await, Err(404), "the address ends with its target");
+        assert_eq!(stands(&api, &job).await, words("waiting", "not-served"));
+        assert_eq!(target(&api, &job).await["attempts"], 0, "it was no try of the phone's");
+        assert_eq!(phone.fetches(&order).await, Err(404), "the address ends with its offer");
+        // Nobody is sent to a provider that fails.
+        server.clock.advance(SignedDuration::from_mins(3));
+        assert_eq!(phone.comes().await.action, Action::CleanUp);
+        assert_eq!(stands(&api, &job).await, words("waiting", "file-unreachable"));
     }
 }

@@ -3,6 +3,7 @@
 //! `wpi.md` §4.6.1).
 
 mod addresses;
+mod between;
 mod http;
 mod nodes;
 mod places;

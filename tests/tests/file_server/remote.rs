@@ -43,6 +43,31 @@ on_both_databases! {
         assert_eq!(fake.fetches(), 1);
     }
 
+    leftovers_that_cannot_be_removed_keep_no_node_from_starting => |server| {
+        let fake = Fake::start(text(SIZE)).await;
+        let (_, file) = fake.register(server).await;
+        let api = server.api(&[Role::Operator]).await;
+        let offered = offered(server, &api, [127, 42, 8, 1], &file).await;
+        assert!(fetch(&offered).await.expect("the content") == text(SIZE));
+        let cache = server.config().data_dir.join("copies");
+        // One that another node is fetching, and things that nobody can remove as a file.
+        let locked = std::fs::File::create(cache.join("a-other.1.part")).expect("a file");
+        locked.lock().expect("locked");
+        tokio::fs::create_dir_all(cache.join("b-other.1.part/inside")).await.expect("a directory");
+        let socket = std::os::unix::net::UnixListener::bind(cache.join("c-other.1.part")).expect("a socket");
+        tokio::fs::write(cache.join("d-other.1.part"), b"half").await.expect("a file");
+        server.restart().await;
+        for (name, stays) in [("a", true), ("b", true), ("c", true), ("d", false)] {
+            assert_eq!(cache.join(format!("{name}-other.1.part")).exists(), stays, "{name}");
+        }
+        drop((locked, socket));
+        let path = offered.url.splitn(4, '/').nth(3).expect("a path").to_owned();
+        let url = format!("https://{}/{path}", server.phone_port());
+        let answer = offered.client().get(url).send().await.expect("an answer");
+        assert!(answer.text().await.expect("a body") == text(SIZE));
+        assert_eq!(fake.fetches(), 1, "the copy was found");
+    }
+
     phones_read_what_is_there_while_the_rest_comes => |server| {
         let fake = Fake::start(text(SIZE)).await;
         let (_, file) = fake.register(server).await;
@@ -131,11 +156,14 @@ on_both_databases! {
         api.post(&format!("{provider}/scan"), &json!({})).await.expect(202);
         assert_eq!(fetch(&offered).await, Err("503".to_owned()));
         assert_eq!(fake.fetches(), 4);
-        // The job is tried again, and the phone comes at once.
+        // That was no failure of the phone's: it is sent again as soon as somebody finds the provider well.
         fake.act(Act::Good);
         offered.report(crate::provider::NAME, "failed").await;
-        tests::desk::job_becomes(&api, &offered.job, "failed").await;
-        api.post(&format!("/api/v1/jobs/{}/retry", offered.job), &json!({})).await.expect(200);
+        let targets = format!("/api/v1/jobs/{}/targets", offered.job);
+        let waits = api.get(&targets).await.expect(200)["items"][0].clone();
+        assert_eq!((&waits["state"], &waits["reason"]), (&json!("waiting"), &json!("not-served")));
+        assert!(offered.come().await.is_none(), "not at once");
+        api.post(&format!("{provider}/check"), &json!({})).await.expect(200);
         offered.url = offered.come().await.expect("an address");
         assert!(fetch(&offered).await.expect("the content") == text(SIZE));
         assert_eq!(fake.fetches(), 5);

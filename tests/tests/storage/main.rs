@@ -7,3 +7,4 @@ mod full;
 mod providers;
 mod scripted;
 mod suite;
+mod web_servers;

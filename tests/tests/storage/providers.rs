@@ -1,6 +1,6 @@
-//! The suite against the built-in directory, two S3 servers and nginx.
+//! The suite against the built-in directory, two S3 servers and nginx; other web servers are in `web_servers.rs`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::Secret;
@@ -25,7 +25,7 @@ pub(crate) fn opened_with(
 }
 
 /// Puts objects into a directory behind the provider's back.
-fn into(directory: PathBuf) -> impl AsyncFn(String) {
+pub(crate) fn into(directory: PathBuf) -> impl AsyncFn(String) {
     async move |key: String| tokio::fs::write(directory.join(&key), &key).await.expect("a file")
 }
 
@@ -146,16 +146,16 @@ async fn nginx_with_a_password() {
     }
 }
 
-/// Files of a place that takes none, put there behind its back.
-async fn placed(server: &Nginx, place: &str, names: &[&str]) {
+/// Files that hold their names, put into a directory behind the provider's back.
+pub(crate) async fn placed(directory: &Path, names: &[&str]) {
     for name in names {
-        let path = server.files(place).join(name);
+        let path = directory.join(name);
         tokio::fs::create_dir_all(path.parent().expect("a directory")).await.expect("a directory");
         tokio::fs::write(&path, name.as_bytes()).await.expect("a file");
     }
 }
 
-async fn keys(provider: &Storage) -> Vec<String> {
+pub(crate) async fn keys(provider: &Storage) -> Vec<String> {
     let page = provider.list(None).await.expect("a page");
     page.objects.into_iter().map(|object| object.key).collect()
 }
@@ -164,7 +164,7 @@ async fn keys(provider: &Storage) -> Vec<String> {
 async fn index_pages_of_nginx() {
     let server = Nginx::start().await;
     let names = ["a b & c.bin", "deep/er/x.bin", "index.txt", "ring%41.wav", "ä.wav"];
-    placed(&server, "index", &names).await;
+    placed(&server.files("index"), &names).await;
     tokio::fs::symlink("/etc/nowhere", server.files("index").join("broken.lnk")).await.expect("a link");
     for listing in [Listing::Automatic, Listing::IndexPage] {
         let provider = opened(&Site { listing, ..server.site("index") });
@@ -185,7 +185,7 @@ async fn index_pages_of_nginx() {
 #[tokio::test]
 async fn an_index_file_of_nginx() {
     let server = Nginx::start().await;
-    placed(&server, "plain", &["ring.wav", "sub/logo one.bmp"]).await;
+    placed(&server.files("plain"), &["ring.wav", "sub/logo one.bmp"]).await;
     // A page that somebody wrote is no index, whatever it links to.
     let page = server.files("plain").join("index.html");
     tokio::fs::write(&page, "<title>Welcome</title><a href=\"ring.wav\">our ring tone</a>")
@@ -208,7 +208,7 @@ async fn an_index_file_of_nginx() {
 async fn a_directory_that_is_too_deep_or_too_full_is_not_followed_for_ever() {
     let server = Nginx::start().await;
     let deep = format!("{}x.bin", "d/".repeat(9));
-    placed(&server, "index", &["d/d/d/d/d/d/d/d/y.bin", &deep]).await;
+    placed(&server.files("index"), &["d/d/d/d/d/d/d/d/y.bin", &deep]).await;
     let provider = opened(&server.site("index"));
     assert_eq!(keys(&provider).await, ["d/d/d/d/d/d/d/d/y.bin"]);
     for number in 0..1_001 {

@@ -15,7 +15,7 @@ pub(crate) async fn night(server: &TestServer) {
     assert_eq!(work_off(server.app()).await.expect("a database"), 1);
 }
 
-async fn outcome(desk: &Desk, api: &ApiClient) -> (Value, Value) {
+pub(crate) async fn outcome(desk: &Desk, api: &ApiClient) -> (Value, Value) {
     let software = desk.files(api).await["software"].clone();
     (software["rule"].clone(), software["outcome"]["code"].clone())
 }
@@ -107,7 +107,7 @@ on_both_databases! {
         job_becomes(&api, &job, "failed").await;
         api.delete(&format!("/api/v1/jobs/{job}")).await.expect(204);
         assert_eq!(desk.starts(server).await, None, "it rests all the same");
-        assert_eq!(desk.files(&api).await["wanted"][0]["reason"]["code"], "failed-before");
+        assert_eq!(desk.files(&api).await["wanted"][0]["reason"]["code"], "resting");
         // Refused software is refused for good.
         bringing(&api, "Software", "only-newer", &[&image]).await;
         assert!(desk.starts(server).await.is_some());
@@ -119,7 +119,7 @@ on_both_databases! {
         server.clock.advance(SignedDuration::from_hours(100));
         assert_eq!(offered(&desk.starts(server).await), Some("tone.wav"));
         desk.tells(server, "tone.wav", "ok").await;
-        assert_eq!(outcome(&desk, &api).await, (json!("only-newer"), json!("failed-before")));
+        assert_eq!(outcome(&desk, &api).await, (json!("only-newer"), json!("given-up")));
     }
 
     a_phone_that_falls_back_after_every_success_is_left_alone => |server| {
@@ -137,7 +137,7 @@ on_both_databases! {
             desk.version = OLD.to_owned();
         }
         assert_eq!(desk.starts(server).await, None, "three times a day are enough");
-        assert_eq!(outcome(&desk, &api).await, (json!("only-newer"), json!("failed-before")));
+        assert_eq!(outcome(&desk, &api).await, (json!("only-newer"), json!("did-not-stay")));
         server.clock.advance(SignedDuration::from_hours(24));
         assert!(desk.starts(server).await.is_some());
     }
@@ -220,7 +220,8 @@ on_both_databases! {
             desk.tells(server, "tone.wav", "failed").await;
             server.clock.advance(SignedDuration::from_hours(2));
             assert_eq!(desk.starts(server).await, None, "it rests");
-            assert_eq!(desk.files(&api).await["wanted"][0]["reason"]["code"], "failed-before");
+            let reason = if time < 3 { "resting" } else { "given-up" };
+            assert_eq!(desk.files(&api).await["wanted"][0]["reason"]["code"], reason);
             server.clock.advance(SignedDuration::from_hours(24));
         }
         assert_eq!(desk.starts(server).await, None, "it is given up");
@@ -252,28 +253,29 @@ on_both_databases! {
         assert_eq!(outcome(&desk, &api).await, (json!("only-newer"), json!("under-way")));
     }
 
-    what_the_server_could_not_do_is_none_of_the_three_times => |server| {
+    what_the_server_cannot_do_waits_and_is_none_of_the_three_times => |server| {
         let api = server.api(&[Role::Operator]).await;
         let tone = ringtone(&api, "tone.wav").await;
         server.change_setting(BY_RULE, "night").await;
         let mut desk = Desk::new(91, 1);
         desk.starts(server).await;
         bringing(&api, "Sounds", "ignored", &[&tone]).await;
-        for time in 1..=3 {
-            night(server).await;
-            let made = jobs(&api, "deploy-files").await;
-            assert_eq!(made.len(), time);
-            // It is switched off between the job and the phone.
-            server.change_setting(FILE_SERVER, false).await;
-            assert_eq!(desk.starts(server).await, None);
-            job_becomes(&api, &made[0]["id"], "failed").await;
-            server.change_setting(FILE_SERVER, true).await;
-            server.clock.advance(SignedDuration::from_hours(2));
-            assert_eq!(desk.files(&api).await["wanted"][0]["reason"]["code"], "failed-before", "it rests");
-            server.clock.advance(SignedDuration::from_hours(24));
-        }
         night(server).await;
-        assert_eq!(jobs(&api, "deploy-files").await.len(), 4, "it is not given up");
+        let made = jobs(&api, "deploy-files").await;
+        assert_eq!(made.len(), 1);
+        // It is switched off between the job and the phone.
+        server.change_setting(FILE_SERVER, false).await;
+        for _ in 1..=3 {
+            assert_eq!(desk.starts(server).await, None);
+            let targets = api.get(&format!("/api/v1/jobs/{}/targets", made[0]["id"])).await.expect(200);
+            let waits = &targets["items"][0];
+            assert_eq!((&waits["state"], &waits["reason"]), (&json!("waiting"), &json!("file-server-off")));
+            server.clock.advance(SignedDuration::from_hours(8));
+            night(server).await;
+        }
+        server.change_setting(FILE_SERVER, true).await;
+        server.clock.advance(SignedDuration::from_mins(2));
+        assert_eq!(jobs(&api, "deploy-files").await.len(), 1, "it is not given up");
         assert_eq!(offered(&desk.starts(server).await), Some("tone.wav"));
     }
 
@@ -289,7 +291,7 @@ on_both_databases! {
         job_becomes(&api, &jobs(&api, "deploy-software").await[0]["id"], "failed").await;
         server.clock.advance(SignedDuration::from_hours(100));
         assert_eq!(desk.starts(server).await, None);
-        assert_eq!(outcome(&desk, &api).await, (json!("only-newer"), json!("failed-before")));
+        assert_eq!(outcome(&desk, &api).await, (json!("only-newer"), json!("given-up")));
         assert_eq!(jobs(&api, "deploy-software").await.len(), 1);
     }
 

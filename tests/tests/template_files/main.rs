@@ -1,11 +1,15 @@
 //! Files and software of templates (OSEM §6.3): the API (`requests`), what they bring to phones (`brings`), the firmware
-//! page (`firmware`), what is brought once or no longer wanted (`once`), and files of one client (`clients`).
+//! page (`firmware`), the clients it counts (`figures`), what is brought once or no longer wanted (`once`), what no phone
+//! can be given (`unserved`), what is not brought once more (`again`), and files of one client (`clients`).
 
+mod again;
 mod brings;
 mod clients;
+mod figures;
 mod firmware;
 mod once;
 mod requests;
+mod unserved;
 
 use std::collections::BTreeMap;
 

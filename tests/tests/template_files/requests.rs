@@ -158,4 +158,37 @@ on_both_databases! {
         every.delete(&forbids).await.expect_problem(409, "confirmation_required");
         every.delete(&format!("{forbids}?confirm=3")).await.expect(204);
     }
+
+    what_is_said_later_of_a_file_that_templates_have_is_confirmed_too => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        let mut desks: Vec<Desk> = (1..=3).map(|place| Desk::new(3, place)).collect();
+        for desk in &mut desks {
+            desk.starts(server).await;
+        }
+        server.change_setting(CONFIRM_BEYOND, 2).await;
+        // Nobody has said yet which phones it is for: it fits none, and nothing is asked.
+        let image = api.upload("image.bin", b"\x7f\0\xfe\x01 image", &[("file_type", "software")]).await.expect(201);
+        bringing(&api, "Software", "only-newer", &[&image]).await;
+        let path = format!("/api/v1/files/{}", image["id"]);
+        let said = |more: Value| {
+            let mut said = json!({"models": [MODEL], "software_type": "SIP", "software_version": NEW});
+            if let (Some(said), Value::Object(more)) = (said.as_object_mut(), more) {
+                said.extend(more);
+            }
+            said
+        };
+        let problem = change(&api, &path, &said(json!({}))).await;
+        assert_eq!(problem.expect_problem(409, "confirmation_required")["args"]["targets"], 3);
+        change(&api, &path, &said(json!({"confirm": 2}))).await.expect_problem(409, "confirmation_required");
+        assert_eq!(api.get(&path).await.expect(200)["state"], "incomplete", "nothing was saved");
+        assert_eq!(desks[0].starts(server).await, None);
+        assert_eq!(change(&api, &path, &said(json!({"confirm": 3}))).await.expect(200)["state"], "ready");
+        // A note brings nobody anything; another version does, under the same file.
+        change(&api, &path, &json!({"note": "checked"})).await.expect(200);
+        let newer = json!({"software_version": "V3 R6.0.0"});
+        change(&api, &path, &newer).await.expect_problem(409, "confirmation_required");
+        // For another model it is nobody's here.
+        change(&api, &path, &json!({"models": ["OpenStage 60"]})).await.expect(200);
+        change(&api, &path, &newer).await.expect(200);
+    }
 }
