@@ -1,6 +1,8 @@
 //! HTTP as RFC 9110 has it, over the phones' port.
 
 use domain::Role;
+use domain::deployment::FILE_MINUTES;
+use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::json;
 use tests::fetching::{offered, upload};
@@ -102,6 +104,28 @@ on_both_databases! {
         assert_eq!(after["phase"], "downloaded", "{after}");
         offered.report("tone.bin", "ok").await;
         tests::desk::job_becomes(&api, &offered.job, "success").await;
+    }
+
+    a_phone_that_is_given_bytes_is_waited_for_longer => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        let file = upload(&api, "long.bin", &text(400_000)).await;
+        let offered = offered(server, &api, [127, 40, 1, 4], &file).await;
+        let client = offered.client();
+        // It tells whether the address works, and moves no bytes.
+        let status = async || ask(&client, Method::HEAD, &offered.url, &[]).await.status().as_u16();
+        let (time, second) = (SignedDuration::from_mins(FILE_MINUTES), SignedDuration::from_secs(1));
+        let late = SignedDuration::from_secs(30);
+        server.clock.advance(time - late);
+        let part = ask(&client, Method::GET, &offered.url, &[("range", "bytes=0-99999")]).await;
+        part.bytes().await.expect("a body");
+        progress_becomes(&api, &offered.job, |told| told["received"] == 100_000).await;
+        server.clock.advance(late);
+        tests::wait_until(async || status().await == 200).await;
+        server.clock.advance(time - late - second);
+        assert_eq!(status().await, 200);
+        server.clock.advance(second);
+        assert_eq!(status().await, 404);
+        tests::desk::job_becomes(&api, &offered.job, "timeout").await;
     }
 
     a_connection_serves_several_requests => |server| {
