@@ -113,28 +113,19 @@ impl GroupWriter {
 ///
 /// SQLite's driver answers every statement from a thread of its own. Waking a task of the shared runtime for
 /// each answer costs more than the statement (a look at all its sockets, and other workers woken to search for
-/// work); a thread that waits for nothing else is woken at the price of one lock.
+/// work); a thread that waits for nothing else is woken at the price of one lock. What a change begins beside its
+/// transaction, as asking a storage provider whether it is there again, runs on with the server's own runtime.
 fn run_writer(store: &Store, receiver: mpsc::Receiver<Box<dyn Queued>>) {
     let writer = write(store.clone(), receiver);
     if store.backend == DbBackend::Postgres {
         tokio::spawn(writer);
         return;
     }
-    match tokio::runtime::Builder::new_current_thread().enable_time().build() {
-        Ok(runtime) => {
-            let thread = std::thread::Builder::new().name("writer".to_owned());
-            if let Err(error) = thread.spawn(move || runtime.block_on(writer)) {
-                // The receiver is gone with the closure: every change is refused as stopped.
-                tracing::error!(
-                    error = causes(&error),
-                    "the thread that writes phone reports cannot be started"
-                );
-            }
-        }
-        Err(error) => {
-            tracing::warn!(error = causes(&error), "phone reports are written without a thread of their own");
-            tokio::spawn(writer);
-        }
+    let runtime = tokio::runtime::Handle::current();
+    let thread = std::thread::Builder::new().name("writer".to_owned());
+    if let Err(error) = thread.spawn(move || runtime.block_on(writer)) {
+        // The receiver is gone with the closure: every change is refused as stopped.
+        tracing::error!(error = causes(&error), "the thread that writes phone reports cannot be started");
     }
 }
 

@@ -1,10 +1,11 @@
-//! What is made, and what is told, when the caller of a change goes before its commit.
+//! What is made, and what is told, when the caller of a change goes before its commit; and what a change begins beside it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::FutureExt as _;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
 
 use super::{Change, GroupWriter};
 use crate::store::{Store, StoreError, StoreOptions, StoreResult, Tx};
@@ -59,4 +60,33 @@ async fn what_nobody_waits_for_is_not_begun_and_what_is_being_made_is_told() {
     assert_eq!(made, [0, 0, 1], "the first one was seen before");
     let lost = [&first_lost, &second_lost, &third_lost].map(|lost| lost.load(Ordering::SeqCst));
     assert_eq!(lost, [1, 0, 0]);
+}
+
+/// A change that asks another server for something, and does not wait for it.
+struct Asks {
+    server: std::net::SocketAddr,
+    told: mpsc::Sender<std::io::Result<()>>,
+}
+
+impl Change for Asks {
+    type Output = ();
+
+    async fn run(&self, _tx: &Tx) -> StoreResult<()> {
+        let (server, told) = (self.server, self.told.clone());
+        tokio::spawn(async move { told.send(TcpStream::connect(server).await.map(drop)).await });
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_change_begins_may_speak_to_other_servers() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", directory.path().join("x.sqlite").display());
+    let store = Store::open(&StoreOptions { url, connections: 2 }).await.unwrap();
+    let writer = GroupWriter::start(&store);
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (told, mut asked) = mpsc::channel(1);
+    writer.submit(7, Asks { server: other.local_addr().unwrap(), told }).await.unwrap();
+    // Nothing comes when what was begun has died.
+    asked.recv().await.expect("it goes on after the commit").unwrap();
 }
