@@ -22,6 +22,11 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
+    /// A new database with the same content. Nobody may be connected to this one.
+    pub(crate) async fn copy(&self) -> Self {
+        create_in(self.cluster.clone(), &format!(" TEMPLATE {}", self.name)).await
+    }
+
     /// Where it is.
     ///
     /// # Panics
@@ -53,14 +58,19 @@ pub async fn create(backend: Backend) -> Option<TestDatabase> {
     }
     let cluster = std::env::var("WORKPOINT_TEST_POSTGRES")
         .expect("WORKPOINT_TEST_POSTGRES names the cluster for tests: run `make test`");
+    Some(create_in(cluster, "").await)
+}
+
+async fn create_in(cluster: String, how: &str) -> TestDatabase {
     let name = format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    let sql = format!("CREATE DATABASE {name}{how}");
     let done = Command::new("psql")
-        .args([&cluster, "--quiet", "--no-psqlrc", "--command", &format!("CREATE DATABASE {name}")])
+        .args([&cluster, "--quiet", "--no-psqlrc", "--command", &sql])
         .output()
         .await
         .expect("psql runs");
     assert!(done.status.success(), "creating a database: {}", String::from_utf8_lossy(&done.stderr));
-    Some(TestDatabase { cluster, name })
+    TestDatabase { cluster, name }
 }
 
 /// How often two transactions of a database have waited for each other.

@@ -11,9 +11,11 @@ mod database;
 pub mod desk;
 pub mod fetching;
 mod phones;
+mod prepared;
 pub mod storage_servers;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use domain::setting::{SettingKey, SettingValue};
@@ -73,23 +75,26 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// A server with default settings.
+    /// A server with default settings, as after its first start.
     pub async fn start(backend: Backend) -> Self {
-        Self::start_with(backend, |config| config).await
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let database = prepared::copy(backend, directory.path()).await;
+        Self::start_on(directory, database, |config| config).await
     }
 
-    /// A server with a changed configuration.
+    /// A server with a changed configuration, which starts for the first time.
     pub async fn start_with(backend: Backend, change: impl FnOnce(Config) -> Config) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let database = database::create(backend).await;
-        let config = change(Config {
-            data_dir: directory.path().to_owned(),
-            database_url: database.as_ref().map(TestDatabase::url),
-            listen_address: [127, 0, 0, 1].into(),
-            free_ports: true,
-            admin_password: Some(Secret::new(PASSWORD.to_owned())),
-            ..Config::default()
-        });
+        Self::start_on(directory, database, change).await
+    }
+
+    async fn start_on(
+        directory: tempfile::TempDir,
+        database: Option<TestDatabase>,
+        change: impl FnOnce(Config) -> Config,
+    ) -> Self {
+        let config = change(configuration(directory.path(), database.as_ref()));
         // A day of the present, because certificates are checked by the other side's own clock.
         let (time, clock) = Clock::manual(Clock::system().now());
         let server =
@@ -254,6 +259,17 @@ impl TestServer {
         let made =
             tokens::create_from_command_line(&app.store, &app.clock, &app.entropy, user_name, "test", None);
         made.await.expect("the token is created").1
+    }
+}
+
+fn configuration(directory: &Path, database: Option<&TestDatabase>) -> Config {
+    Config {
+        data_dir: directory.to_owned(),
+        database_url: database.map(TestDatabase::url),
+        listen_address: [127, 0, 0, 1].into(),
+        free_ports: true,
+        admin_password: Some(Secret::new(PASSWORD.to_owned())),
+        ..Config::default()
     }
 }
 
