@@ -49,7 +49,7 @@ pub use outlook::{FILE_ON_ITS_WAY, FILE_UNREACHABLE, outlook};
 pub use progress::{failure, flush};
 pub use serve::serve;
 pub use tokens::is_file_path;
-pub use way::{FILE_SERVER_OFF, Nowhere, PROVIDER_NOT_DIRECT, STORAGE_NOT_SHARED, Way, Ways};
+pub use way::{Entities, FILE_SERVER_OFF, Nowhere, PROVIDER_NOT_DIRECT, STORAGE_NOT_SHARED, Way, Ways};
 
 use crate::App;
 use crate::settings::Settings;

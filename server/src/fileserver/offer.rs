@@ -8,7 +8,7 @@ use domain::{ClientId, Secret, TargetId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::tokens::Token;
-use super::way::{Nowhere, Way, Ways};
+use super::way::{Entities, Nowhere, Way, Ways};
 use crate::App;
 use crate::app::calling::server_address;
 use crate::store::downloads::{self, NewDownload};
@@ -22,6 +22,8 @@ pub struct Offer<'a> {
     pub target: Option<TargetId>,
     /// The phone.
     pub client: ClientId,
+    /// Its model, when that is known.
+    pub model: Option<&'a str>,
     /// What it may fetch.
     pub file: &'a File,
     /// The name under which it keeps the file: the last part of the address.
@@ -81,7 +83,7 @@ pub async fn offer(app: &App, tx: &Tx, offer: &Offer<'_>, at: Timestamp) -> Stor
         downloads::withdraw(tx, target, at).await?;
     }
     let mut ways = Ways::of(app, tx, std::iter::once(offer.file)).await?;
-    match ways.find(offer.file, offer.name, offer.lifetime, at).await {
+    match ways.find(offer.file, offer.name, Entities::of(offer.model), offer.lifetime, at).await {
         Ok(Way::Here) => {}
         Ok(Way::Provider(address)) => return Ok(Offered::Address(address)),
         Ok(Way::Ftp(ftp)) => return Ok(Offered::Ftp(ftp)),

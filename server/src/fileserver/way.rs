@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use domain::ProviderId;
 use domain::file::{FileType, FtpUrl, ProviderKind, Serving};
+use domain::model::may_show_entities;
 use domain::setting::SettingKey;
 use jiff::{SignedDuration, Timestamp};
 
@@ -61,6 +62,25 @@ pub const STORAGE_NOT_SHARED: &str = "storage-not-shared";
 /// Code of [`Nowhere::ProviderNotDirect`].
 pub const PROVIDER_NOT_DIRECT: &str = "provider-not-direct";
 
+/// What phones make of `&amp;` in an address (`wpi.md` §3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Entities {
+    /// They read it as it is meant.
+    Read,
+    /// They may take it as it stands, and ask for something else.
+    MayStand,
+}
+
+impl Entities {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Read, Self::MayStand];
+
+    /// Of phones of a model; of a phone whose model is not known yet, the best.
+    pub fn of(model: Option<&str>) -> Self {
+        if model.is_some_and(may_show_entities) { Self::MayStand } else { Self::Read }
+    }
+}
+
 /// The providers of some files, each made ready at most once.
 pub struct Ways<'a> {
     app: &'a App,
@@ -89,7 +109,8 @@ impl<'a> Ways<'a> {
         Ok(Self { app, providers, ready: HashMap::new() })
     }
 
-    /// The way to a file that is to be called `name` on the phone. Addresses work for `lifetime`.
+    /// The way to a file that is to be called `name` on the phone. Addresses work for `lifetime`. Who may not be able to read
+    /// a provider's address is served by this server.
     ///
     /// # Errors
     /// Why there is none.
@@ -97,6 +118,7 @@ impl<'a> Ways<'a> {
         &mut self,
         file: &File,
         name: &str,
+        entities: Entities,
         lifetime: SignedDuration,
         at: Timestamp,
     ) -> Result<Way, Nowhere> {
@@ -109,7 +131,10 @@ impl<'a> Ways<'a> {
                 let ready = self.ready.entry(provider.id).or_insert_with(|| open(self.app, provider));
                 // Boxed: signing goes deep, and most files are not given so.
                 let address = Box::pin(direct(ready, file, lifetime, at)).await;
-                return address.map(Way::Provider).map_err(Nowhere::ProviderNotDirect);
+                let address = address.map_err(Nowhere::ProviderNotDirect)?;
+                if entities == Entities::Read || !address.contains(['&', '<', '>']) {
+                    return Ok(Way::Provider(address));
+                }
             }
             Some((Serving::Server, _)) | None => {}
         }

@@ -104,7 +104,7 @@ on_both_databases! {
         let api = server.api(&[Role::Admin]).await;
         let phones = fleet(server, network(46), 1, |config| {
             config.family = Some(Family::Sip);
-            config.models = vec!["OpenStage 60".parse().expect("a model")];
+            config.models = vec!["OpenScape Desk Phone CP700".parse().expect("a model")];
         })
         .await;
         let _attended = Attended::start(Arc::clone(&phones[0])).await;
@@ -118,6 +118,17 @@ on_both_databases! {
         assert!(copies.next_entry().await.expect("an entry").is_none(), "this server fetched nothing");
         let target = desk::target(&api, &job).await;
         assert_eq!((&target["deployment"]["phase"], &target["deployment"]["done"]), (&json!("over"), &json!(1)));
+    }
+
+    an_old_phone_fetches_from_this_server => |server| {
+        let s3 = S3Server::start().await;
+        let file = bucket(server, &s3).await;
+        let api = server.api(&[Role::Admin]).await;
+        // The bucket's address has `&` in it, which an OpenStage phone may ask for as `&amp;`.
+        let ours = offered(server, &api, [127, 45, 2, 3], &file).await;
+        assert!(ours.url.starts_with(&format!("https://{}/file/", server.phone_port())), "{}", ours.url);
+        let answer = ours.client().get(&ours.url).send().await.expect("an answer");
+        assert!(answer.bytes().await.expect("a body") == sound());
     }
 
     a_file_under_another_name_than_its_object_comes_from_this_server => |server| {

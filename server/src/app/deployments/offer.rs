@@ -330,6 +330,7 @@ impl Desk<'_> {
         let offer = Offer {
             target: Some(self.target.id),
             client: self.visit.client,
+            model: self.client.model.as_deref(),
             file,
             name,
             peer: self.visit.peer,

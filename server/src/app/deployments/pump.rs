@@ -15,7 +15,7 @@ use super::{patience, places, result};
 use crate::App;
 use crate::app::jobs::unless_deadlock;
 use crate::events::{Change, Resource};
-use crate::fileserver::{Ways, outlook};
+use crate::fileserver::{Entities, Ways, outlook};
 use crate::store::deployments::{self as rows, Callable};
 use crate::store::{StoreResult, calls, files, jobs};
 
@@ -134,13 +134,13 @@ async fn nobody_gets(app: &App, job: JobId, at: Timestamp) -> StoreResult<Option
     let ids: Vec<FileId> = options.files.iter().filter_map(|file| file.file).collect();
     let files = files::by_ids(&app.store, &ids).await?;
     let mut ways = Ways::of(app, &app.store, files.iter()).await?;
-    let mut why = None;
+    let (lifetime, mut why) = (patience(options.kind()), None);
     for deployed in &options.files {
         let file = files.iter().find(|file| Some(file.id) == deployed.file);
         let Some(file) = file.filter(|_| deployed.action == FileAction::Deploy) else { return Ok(None) };
         let reason = match file.state {
             FileState::Missing => FILE_MISSING,
-            FileState::Ready => match ways.find(file, &deployed.name, patience(options.kind()), at).await {
+            FileState::Ready => match ways.find(file, &deployed.name, Entities::Read, lifetime, at).await {
                 Err(nowhere) => nowhere.code(),
                 Ok(_) => match outlook(app, &app.store, file, &deployed.name).await? {
                     Err(reason) => reason,

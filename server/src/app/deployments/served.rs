@@ -12,7 +12,7 @@ use super::order::{self, ORDER_TOO_LARGE};
 use super::patience;
 use crate::App;
 use crate::app::configuration::expected_hand_out;
-use crate::fileserver::{Nowhere, Way, Ways};
+use crate::fileserver::{Entities, Nowhere, Way, Ways};
 use crate::store::clients::Client;
 use crate::store::files::File;
 use crate::store::{Source, StoreResult};
@@ -22,7 +22,7 @@ use crate::store::{Source, StoreResult};
 #[derive(Clone, Debug)]
 pub struct Served {
     window_open: bool,
-    files: HashMap<FileId, Result<Given, &'static str>>,
+    files: HashMap<(FileId, Entities), Result<Given, &'static str>>,
 }
 
 /// How a file is given.
@@ -42,9 +42,11 @@ impl Served {
     pub async fn of(app: &App, on: &impl Source, files: &[(&File, &str)]) -> StoreResult<Self> {
         let at = app.clock.now();
         let mut ways = Ways::of(app, on, files.iter().map(|(file, _)| *file)).await?;
-        let mut given = HashMap::with_capacity(files.len());
-        for (file, name) in files {
-            let way = ways.find(file, name, patience(JobKind::DeployFiles), at).await;
+        let mut given = HashMap::with_capacity(2 * files.len());
+        let each =
+            files.iter().flat_map(|(file, name)| Entities::ALL.map(|entities| (*file, *name, entities)));
+        for (file, name, entities) in each {
+            let way = ways.find(file, name, entities, patience(JobKind::DeployFiles), at).await;
             if let Err(Nowhere::ProviderNotDirect(error)) = &way {
                 // Asked of many phones: what is in the way is told to the one that is offered the file.
                 tracing::debug!(provider = file.provider.0, error, "no address for phones could be made");
@@ -53,18 +55,18 @@ impl Served {
                 items: order::number(&way, file),
                 with_password: matches!(&way, Way::Ftp(ftp) if ftp.password.is_some()),
             });
-            given.insert(file.id, how.map_err(|why| why.code()));
+            given.insert((file.id, entities), how.map_err(|why| why.code()));
         }
         let until = app.settings.instant(SettingKey::OnboardingWindowUntil);
         Ok(Self { window_open: until.is_some_and(|until| at < until), files: given })
     }
 
-    /// Whether any phone can be given a file.
+    /// Whether phones of a model can be given a file.
     ///
     /// # Errors
     /// Why none can.
-    pub fn gives(&self, file: &File) -> Result<(), &'static str> {
-        self.given(file).map(|_| ())
+    pub fn gives(&self, file: &File, model: &str) -> Result<(), &'static str> {
+        self.given(file, Some(model)).map(|_| ())
     }
 
     /// Whether a client's phone can be given a file.
@@ -72,7 +74,7 @@ impl Served {
     /// # Errors
     /// Why it cannot.
     pub fn check(&self, file: &File, client: &Client) -> Result<(), &'static str> {
-        let Some(given) = self.given(file)? else { return Ok(()) };
+        let Some(given) = self.given(file, client.model.as_deref())? else { return Ok(()) };
         let most = client.most_items.and_then(|most| usize::try_from(most).ok());
         if most.is_some_and(|most| given.items > most) { Err(ORDER_TOO_LARGE) } else { Ok(()) }
     }
@@ -80,12 +82,13 @@ impl Served {
     /// Why a client would not get the password it needs for a file, if it answers our call from its own network (D-24);
     /// `None` when it would get it, or needs none.
     pub fn withheld(&self, file: &File, client: &Client) -> Option<Withheld> {
-        self.given(file).ok().flatten().filter(|given| given.with_password)?;
+        let given = self.given(file, client.model.as_deref());
+        given.ok().flatten().filter(|given| given.with_password)?;
         may_hand_out(&expected_hand_out(client, self.window_open)).err()
     }
 
     /// `None` for a file nobody has asked about.
-    fn given(&self, file: &File) -> Result<Option<Given>, &'static str> {
-        self.files.get(&file.id).copied().transpose()
+    fn given(&self, file: &File, model: Option<&str>) -> Result<Option<Given>, &'static str> {
+        self.files.get(&(file.id, Entities::of(model))).copied().transpose()
     }
 }

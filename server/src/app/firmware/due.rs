@@ -96,7 +96,7 @@ impl<'a> Bringing<'a> {
             if let SoftwareWish::One { rule, file: Some(id), .. } = wish
                 && let Some(file) = files.get(id)
                 && is_software(file)
-                && served.gives(file).is_ok()
+                && served.gives(file, model).is_ok()
                 && let Some(version) = file.software_version.as_deref()
                 && matches!(
                     software_verdict(*rule, one.version.as_deref(), version),

@@ -170,7 +170,7 @@ fn model_view(
         file: file.id,
         name: file.name.clone(),
         version: file.software_version.clone().unwrap_or_default(),
-        reason: served.gives(file).err().map(Reason::new),
+        reason: served.gives(file, &model).err().map(Reason::new),
     };
     FirmwareModel {
         outdated,
