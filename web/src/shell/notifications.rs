@@ -248,6 +248,9 @@ fn leads_to(item: &NotificationView) -> Option<String> {
             item.args.get("account").map(|account| format!("/accounts?open={}", plain(account)))
         }
         NotificationCode::StorageProviderFailed => Some("/storage?sort=health".to_owned()),
+        NotificationCode::FileFails => {
+            item.args.get("file").map(|file| format!("/files?open={}", plain(file)))
+        }
         _ => None,
     }
 }
