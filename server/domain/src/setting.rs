@@ -289,6 +289,8 @@ settings! {
         "Most phones that fetch other files at the same time.";
     DeploymentsByRule: "deployments.by-rule", K::Choice(&["contact", "night", "off"]), D::Text("contact"), false,
         "When templates bring their files and software to phones: whenever a phone is in contact and every night (contact), every night only (night), or not on their own (off).";
+    DeploymentsByRuleHour: "deployments.by-rule-hour", K::Integer { min: 0, max: 23, unit: "" }, D::Integer(0), false,
+        "Hour of the day, in UTC, in which templates bring their files and software at night: 27 minutes past it. Phones that are idle then restart for new software.";
     DeploymentsByRuleFailures: "deployments.by-rule-failures", K::Integer { min: 0, max: 100, unit: "percent" }, D::Integer(25), false,
         "Most phones of 100 on which a file or software of templates may fail, of those that were through with it last; beyond that it is brought to no others until it or its template is changed. At least 10 must have failed. 0 never stops it.";
     OnboardingWindowUntil: "onboarding.window-until", K::Instant, D::Text(""), false,

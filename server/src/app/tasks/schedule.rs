@@ -28,6 +28,9 @@ impl Schedule {
             let job = Job::new_async(kind.times(), move |_, _| {
                 let app = app.clone();
                 Box::pin(async move {
+                    if !kind.is_due(|key| app.settings.integer(key), app.clock.now()) {
+                        return;
+                    }
                     if let Err(error) = enqueue(&app, kind).await {
                         // The next time comes; nothing is lost but a day of tidiness.
                         tracing::warn!(

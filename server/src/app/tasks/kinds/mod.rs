@@ -14,6 +14,10 @@ mod scans;
 mod software;
 mod storage_providers;
 
+use domain::setting::SettingKey;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use super::TaskError;
 use crate::App;
 
@@ -107,8 +111,22 @@ impl Kind {
             Self::CheckCertificates => "0 13 5 * * *",
             Self::CheckProviders => "20 4/5 * * * *",
             Self::ScanProviders => "0 57 1 * * *",
-            Self::BringFiles => "0 27 0 * * *",
+            Self::BringFiles => "0 27 * * * *",
         }
+    }
+
+    /// The setting that names the one hour of the day in which it is done, in UTC; `None` when [`Self::times`] is all.
+    fn only_in(self) -> Option<SettingKey> {
+        match self {
+            Self::BringFiles => Some(SettingKey::DeploymentsByRuleHour),
+            _ => None,
+        }
+    }
+
+    /// Whether it is done at a time that is one of [`Self::times`], as settings have it.
+    pub(super) fn is_due(self, setting: impl Fn(SettingKey) -> i64, at: Timestamp) -> bool {
+        let hour = i64::from(at.to_zoned(TimeZone::UTC).hour());
+        self.only_in().is_none_or(|key| setting(key) == hour)
     }
 
     /// Does it; gives the number of things it dealt with.
@@ -132,6 +150,9 @@ impl Kind {
 
 #[cfg(test)]
 mod tests {
+    use domain::setting::SettingKey;
+    use jiff::{SignedDuration, Timestamp};
+
     use super::Kind;
 
     #[test]
@@ -145,12 +166,32 @@ mod tests {
     #[test]
     fn the_setting_and_the_docs_name_the_time_at_which_templates_bring_their_files() {
         let times: Vec<&str> = Kind::BringFiles.times().split(' ').collect();
-        let time = format!("{:0>2}:{:0>2} UTC", times[2], times[1]);
-        let said_in =
-            |text: &str, beside: &str| text.lines().any(|line| line.contains(beside) && line.contains(&time));
-        let setting = "deployments.by-rule";
-        assert!(said_in(include_str!("../../../../../locales/en/codes.toml"), setting), "{time}");
-        assert!(said_in(include_str!("../../../../../locales/de/codes.toml"), setting), "{time}");
-        assert!(said_in(include_str!("../../../../../docs/files.md"), setting), "{time}");
+        assert_eq!((times[0], times[2]), ("0", "*"), "every hour, of which the setting chooses one");
+        let hour = SettingKey::DeploymentsByRuleHour.definition();
+        let domain::setting::SettingDefault::Integer(usual) = hour.default else {
+            panic!("{:?}", hour.default)
+        };
+        let said = [
+            (hour.help, format!("{} minutes past", times[1])),
+            (include_str!("../../../../../locales/en/codes.toml"), format!("{} minutes past", times[1])),
+            (include_str!("../../../../../locales/de/codes.toml"), format!("{} Minuten nach", times[1])),
+            (include_str!("../../../../../docs/files.md"), format!("{usual:0>2}:{:0>2} UTC", times[1])),
+        ];
+        for (text, time) in said {
+            let is_beside = |line: &str| line.contains("deployments.by-rule-hour") && line.contains(&time);
+            assert!(text.lines().any(is_beside) || text == hour.help && text.contains(&time), "{time}");
+        }
+    }
+
+    #[test]
+    fn templates_bring_their_files_in_the_hour_of_the_setting() {
+        let hours = |kind: Kind, chosen: i64| -> Vec<i64> {
+            let at =
+                |hour: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(60 * (24 * 200 + hour) + 27);
+            (0..24).filter(|hour| kind.is_due(|_| chosen, at(*hour))).collect()
+        };
+        assert_eq!(hours(Kind::BringFiles, 0), [0]);
+        assert_eq!(hours(Kind::BringFiles, 21), [21]);
+        assert_eq!(hours(Kind::PurgeJobs, 21).len(), 24, "the others go by the clock alone");
     }
 }
