@@ -24,6 +24,7 @@ pub struct Told {
     /// Its device id.
     pub mac: String,
     address: [u8; 4],
+    model: &'static str,
     phone: Exchange,
     said: u32,
 }
@@ -31,15 +32,24 @@ pub struct Told {
 impl Told {
     /// Starts a phone up at an address of 127.0.0.0/8, which also makes its device id.
     pub async fn start_up(server: SocketAddr, address: [u8; 4]) -> Self {
-        Self::start_up_by(raw_phone(server, address), address).await
+        Self::start_up_as(server, address, MODEL).await
+    }
+
+    /// As [`Told::start_up`], a phone of this model.
+    pub async fn start_up_as(server: SocketAddr, address: [u8; 4], model: &'static str) -> Self {
+        Self::start(raw_phone(server, address), address, model).await
     }
 
     /// Starts a phone up that speaks in a way of its own, from this address.
     pub async fn start_up_by(phone: Exchange, address: [u8; 4]) -> Self {
+        Self::start(phone, address, MODEL).await
+    }
+
+    async fn start(phone: Exchange, address: [u8; 4], model: &'static str) -> Self {
         let [_, b, c, d] = address;
         let mac = format!("00:1A:E8:{b:02X}:{c:02X}:{d:02X}");
-        let mut told = Self { mac, address, phone, said: 0 };
-        let first = opening(&told.nonce(), Reason::StartUp, &told.mac);
+        let mut told = Self { mac, address, model, phone, said: 0 };
+        let first = told.opening(Reason::StartUp);
         told.settle(&first).await;
         told
     }
@@ -48,7 +58,7 @@ impl Told {
     pub async fn come(&mut self) -> ServerMessage {
         self.phone.channel.disconnect();
         self.phone.channel.set_cookie(None);
-        let first = opening(&self.nonce(), Reason::Solicited, &self.mac);
+        let first = self.opening(Reason::Solicited);
         self.settle(&first).await
     }
 
@@ -56,7 +66,7 @@ impl Told {
     pub async fn report(&mut self, name: &str, status: &str) -> ServerMessage {
         self.phone.channel.disconnect();
         self.phone.channel.set_cookie(None);
-        let mut report = opening(&self.nonce(), Reason::Status, &self.mac);
+        let mut report = self.opening(Reason::Status);
         let told = [
             ("file-deployment-name", name),
             ("file-deployment-type", "DONGLE"),
@@ -71,13 +81,24 @@ impl Told {
         format!("T{}", self.said)
     }
 
+    fn opening(&mut self, reason: Reason) -> PhoneMessage {
+        let nonce = self.nonce();
+        let about = [
+            ("mac-addr", self.mac.as_str()),
+            ("device-type", self.model),
+            ("software-type", "Siemens SIP"),
+            ("software-version", "V3 R5.16.0"),
+        ];
+        message(&nonce, reason, items(&about))
+    }
+
     /// Answers orders until one is about a file, or the session is over.
     async fn settle(&mut self, first: &PhoneMessage) -> ServerMessage {
         let mut order = self.phone.send(first).await;
         for _ in 0..10 {
             let told: Vec<Item> = match order.action {
                 Action::ReadAllItems => {
-                    items(&[("mac-addr", &self.mac), ("device-type", MODEL), ("ringer-melody", "2")])
+                    items(&[("mac-addr", &self.mac), ("device-type", self.model), ("ringer-melody", "2")])
                 }
                 Action::FileDeployment | Action::SoftwareDeployment | Action::CleanUp => break,
                 _ => Vec::new(),
@@ -167,15 +188,5 @@ pub fn url(order: &ServerMessage) -> Option<String> {
     order.items.iter().find(|item| item.name == "file-https-base-url").map(|item| item.value.clone())
 }
 
-/// What these phones are.
+/// What these phones are, unless something else is said.
 const MODEL: &str = "OpenStage 40";
-
-fn opening(nonce: &str, reason: Reason, mac: &str) -> PhoneMessage {
-    let about = [
-        ("mac-addr", mac),
-        ("device-type", MODEL),
-        ("software-type", "Siemens SIP"),
-        ("software-version", "V3 R5.16.0"),
-    ];
-    message(nonce, reason, items(&about))
-}

@@ -159,7 +159,11 @@ on_both_databases! {
         tokio::fs::write(s3.objects().join("chimes.wav"), sound(27)).await.expect("an object");
         setting(server, "storage.allowed-networks", "127.0.0.0/8").await;
         server.change_setting("server-settings.security.storage-provider-connection-validation", false).await;
-        let (mut phone, api, id) = one(server).await;
+        let mut phone = Phone::new(server);
+        phone.model = "OpenScape Desk Phone CP700".to_owned();
+        phone.starts_up().await;
+        let api = server.api(&[Role::Admin]).await;
+        let id = phone.id(&api).await;
         let site = s3.site();
         let new = json!({
             "name": "Bucket", "kind": "s3", "url": site.url, "username": site.username,
