@@ -24,6 +24,8 @@ run: web ## set up, build and start the server on ./data; PROFILE=release makes 
 # Every cargo command below takes the whole workspace, so that all of them choose the same features: with `-p` some
 # dependencies would be built again. For the same reason warnings become errors through arguments and RUSTDOCFLAGS,
 # never through RUSTFLAGS, which would throw away every compiled crate.
+# Tests wait for phones, disks and databases most of the time: with two to a processor it has enough to do.
+test: export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 test: web ## set up and run every test, on SQLite and on a PostgreSQL of their own
 	@scripts/setup.sh test
 	scripts/with-postgres.sh cargo test $(LOCKED) --workspace $(ARGS)

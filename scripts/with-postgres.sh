@@ -85,7 +85,7 @@ rm -f "$directory/password"
 start() {
   port=$((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
   "${as_server[@]}" "$programs/postgres" -D "$directory/data" -p "$port" -k "$directory" \
-    -c listen_addresses=127.0.0.1 -c max_connections=200 -c shared_buffers=128MB -c timezone=UTC \
+    -c listen_addresses=127.0.0.1 -c max_connections=400 -c shared_buffers=128MB -c timezone=UTC \
     -c wal_level=minimal -c max_wal_senders=0 -c log_timezone=UTC \
     -c "fsync=$durable" -c "synchronous_commit=$durable" -c "full_page_writes=$durable" \
     >"$directory/server.log" 2>&1 </dev/null &

@@ -122,10 +122,10 @@ impl TestServer {
     /// Waits until something is so that the server does by itself, in its own time.
     ///
     /// # Panics
-    /// When it is not so after half a minute.
+    /// When it is not so after a minute.
     pub async fn wait_until(&self, is_so: impl Fn(&App) -> bool) {
         let mut ticks = tokio::time::interval(Duration::from_millis(20));
-        for _ in 0..1_500 {
+        for _ in 0..3_000 {
             ticks.tick().await;
             if is_so(self.app()) {
                 return;
@@ -276,10 +276,10 @@ fn configuration(directory: &Path, database: Option<&TestDatabase>) -> Config {
 /// Waits until something is so that the server does by itself, as seen from outside.
 ///
 /// # Panics
-/// When it is not so after half a minute.
+/// When it is not so after a minute.
 pub async fn wait_until(is_so: impl AsyncFn() -> bool) {
     let mut ticks = tokio::time::interval(Duration::from_millis(20));
-    for _ in 0..1_500 {
+    for _ in 0..3_000 {
         ticks.tick().await;
         if is_so().await {
             return;

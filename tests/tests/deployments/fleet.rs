@@ -38,7 +38,7 @@ async fn desks(
     (attended, ids)
 }
 
-/// Lets the server's time pass, second by second, until a job has come to its end; gives its state. Calls have their
+/// Lets the server's time pass, some seconds at a time, until a job has come to its end; gives its state. Calls have their
 /// pace, and that stands still with the clock.
 async fn end_of(server: &TestServer, api: &ApiClient, id: &Value) -> String {
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
@@ -48,7 +48,7 @@ async fn end_of(server: &TestServer, api: &ApiClient, id: &Value) -> String {
         if !["created", "active"].contains(&state.as_str()) {
             return state;
         }
-        server.clock.advance(SignedDuration::from_secs(1));
+        server.clock.advance(SignedDuration::from_secs(5));
     }
     panic!("the job does not end: {:?}", targets(api, id).await);
 }
