@@ -65,6 +65,32 @@ on_both_databases! {
         assert!(other.starts(server).await.is_some());
     }
 
+    what_this_server_fails_at_is_not_given_up => |server| {
+        let api = server.api(&[Role::Operator]).await;
+        let tone = ringtone(&api, "tone.wav").await;
+        let mut desk = Desk::new(95, 1);
+        desk.starts(server).await;
+        bringing(&api, "Sounds", "ignored", &[&tone]).await;
+        // Three times would be enough, were it the phone's fault.
+        for number in 1..=3 {
+            while offered(&desk.starts(server).await) == Some("tone.wav") {
+                // Switched off while the phone is on its way.
+                server.change_setting(FILE_SERVER, false).await;
+                desk.tells(server, "tone.wav", "failed").await;
+                server.change_setting(FILE_SERVER, true).await;
+                server.clock.advance(jiff::SignedDuration::from_hours(1));
+            }
+            let made = jobs(&api, "deploy-files").await;
+            assert_eq!(made.len(), number);
+            for job in made {
+                assert_eq!(tests::desk::target(&api, &job["id"]).await["reason"], "server-failed");
+            }
+            assert_eq!(desk.files(&api).await["wanted"][0]["reason"]["code"], "resting");
+            server.clock.advance(jiff::SignedDuration::from_hours(24));
+        }
+        assert_eq!(offered(&desk.starts(server).await), Some("tone.wav"));
+    }
+
     what_is_brought_once_becomes_a_job_that_waits => |server| {
         let api = server.api(&[Role::Operator]).await;
         let tone = ringtone(&api, "tone.wav").await;
