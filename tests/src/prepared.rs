@@ -49,12 +49,13 @@ async fn prepare(backend: Backend) -> Prepared {
     let mut files = Vec::new();
     let mut below = vec![directory.path().to_owned()];
     while let Some(directory) = below.pop() {
-        for entry in std::fs::read_dir(directory).expect("a directory") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
+        let mut entries = tokio::fs::read_dir(directory).await.expect("a directory");
+        while let Some(entry) = entries.next_entry().await.expect("an entry") {
+            let path = entry.path();
+            if entry.file_type().await.expect("a kind of file").is_dir() {
                 below.push(path);
             } else {
-                files.push((path.clone(), std::fs::read(path).expect("a file")));
+                files.push((path.clone(), tokio::fs::read(path).await.expect("a file")));
             }
         }
     }
