@@ -5,8 +5,8 @@
 //! after its commit, so that a killed process loses nothing it acknowledged (D-39).
 //!
 //! When a change of a group fails, the group is rolled back and each change runs again in a transaction of
-//! its own: one bad change must not take others with it. Changes therefore have no effect but on the
-//! transaction, and may run twice.
+//! its own: one bad change must not take others with it. Changes therefore may run twice, and have no lasting
+//! effect but on the transaction.
 //!
 //! A change whose caller has given up is not made: the phone was told to come again, and says all of it again. Nobody
 //! would send the piece of work it takes. Where the caller gives up while it is being committed,
@@ -39,7 +39,8 @@ pub trait Change: Send + Sync + 'static {
     /// What the caller gets back after the commit.
     type Output: Send + 'static;
 
-    /// Makes the change. May be called twice; must not do anything but use the transaction.
+    /// Makes the change. May be called twice, and for a transaction that is rolled back: beside the transaction it may only
+    /// begin what does no harm then, and must not wait for that.
     fn run(&self, tx: &Tx) -> impl Future<Output = StoreResult<Self::Output>> + Send;
 
     /// The change was committed, and its caller has gone without taking the output. Must not wait for anything.

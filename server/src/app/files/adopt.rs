@@ -58,14 +58,13 @@ pub async fn adopt(tx: &Tx, provider: &Provider, found: &Found, at: Timestamp) -
         let after = if is_same(&file, found.size, found.tag.as_deref()) {
             File { state: describe::state(&file), ..file.clone() }
         } else {
-            // Not by the states of its jobs: these lag behind what phones have told.
-            let is_of_template = file_list::is_of_template(tx, file.id).await?;
-            if is_of_template && !is_known {
+            if !is_known && file_list::is_of_template(tx, file.id).await? {
                 add(tx, provider, found, at).await?;
                 (is_known, became) = (true, Adopted::Changed);
             }
-            // What has a file already is not made the same file a second time.
-            if is_of_template || is_known || file_list::is_awaited(tx, file.id).await? {
+            // What has a file already, by now also that of a template, is not made the same file a second time. Not by the
+            // states of its jobs: these lag behind what phones have told.
+            if is_known || file_list::is_awaited(tx, file.id).await? {
                 File { state: FileState::Changed, ..file.clone() }
             } else {
                 renewed(file.clone(), found)
