@@ -408,7 +408,9 @@ on_both_databases! {
         let api = server.api(&[Role::Admin]).await;
         server.change_setting("server-settings.deployments.parallel-software", 1).await;
         let (store, provider) = bucket(server, &api).await;
-        let fleet = Phones::start(server, block, 9, |_| {}).await;
+        // Long enough that the first one is seen to be through before phones of all models have fetched.
+        let slowly = Duration::from_millis(300);
+        let fleet = Phones::start(server, block, 9, |config| config.deployments.update_time = slowly).await;
         let scanned = MODELS.map(|model| store.gets(&key(model)));
         let plan = plan(&api, json!({})).await;
         let id = apply(&api, &plan, json!({})).await;
